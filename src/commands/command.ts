@@ -1,0 +1,50 @@
+import type { Bytes } from "../base/bytes.ts";
+import type { Reply } from "../resp/reply.ts";
+import type { DataContext } from "./data_context.ts";
+import type { LocalContext } from "./local_context.ts";
+
+/** Where keys stand in the argument list, as COMMAND INFO has it. */
+export interface KeyPositions {
+  /** Index of the first key in argv (the command name is 0); 0 when there are none. */
+  readonly first: number;
+  /** Index of the last key; negative counts from the end. */
+  readonly last: number;
+  readonly step: number;
+}
+
+interface CommandBase {
+  /** In lower case; a subcommand is "object|encoding". */
+  readonly name: string;
+  /** Number of arguments, the name included; negative: at least that many. */
+  readonly arity: number;
+  readonly keys?: KeyPositions;
+}
+
+/**
+ * A command on data. `write` goes through the log and runs on every node: it must depend only on
+ * its context and arguments. `read` runs on one node and must change nothing.
+ */
+export interface DataCommand extends CommandBase {
+  readonly path: "write" | "read";
+  run(context: DataContext, argv: readonly Bytes[]): Reply;
+}
+
+/** A command on the connection or on this node; never replicated. */
+export interface LocalCommand extends CommandBase {
+  readonly path: "local";
+  /** Allowed before authentication. */
+  readonly noAuth?: boolean;
+  /** The reply; a promise holds back the later replies of its connection until it settles. */
+  run(context: LocalContext, argv: readonly Bytes[]): Reply | Promise<Reply>;
+}
+
+/** A command whose first argument chooses another: OBJECT, CLIENT, CONFIG. */
+export interface ContainerCommand extends CommandBase {
+  readonly path: "container";
+  /** By name without the container's, in lower case. */
+  readonly subcommands: ReadonlyMap<string, DataCommand | LocalCommand>;
+}
+
+export type Command = DataCommand | LocalCommand | ContainerCommand;
+/** A command that can run: what a container resolves to. */
+export type RunnableCommand = DataCommand | LocalCommand;

@@ -1,0 +1,79 @@
+import type { Bytes } from "../base/bytes.ts";
+import type { ErrorReply } from "../resp/reply.ts";
+
+/** What a connection command may see and change of a connection. Times are Unix milliseconds. */
+export interface ClientView {
+  readonly id: number;
+  /** "127.0.0.1:50000", or "" for one that is gone. */
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  /** "normal" or "pubsub": the type that CLIENT LIST TYPE and CLIENT KILL TYPE filter by. */
+  readonly type: "normal" | "pubsub";
+  readonly createdAtMs: number;
+  readonly lastActiveMs: number;
+  /** Full name in lower case of the last command, "client|list"; "NULL" before the first. */
+  readonly lastCommand: string;
+  /** Bytes of a request that is not yet complete. */
+  readonly queryBufferBytes: number;
+  /** Bytes of replies not yet taken by the socket. */
+  readonly outputBufferBytes: number;
+  name: Bytes;
+  libName: Bytes;
+  libVersion: Bytes;
+  db: number;
+  protocol: 2 | 3;
+  authenticated: boolean;
+  /** The user name it authenticated as: "default". */
+  user: Bytes;
+  noEvict: boolean;
+  noTouch: boolean;
+  /** CLIENT REPLY: "skip" drops the reply of the next command only. */
+  replyMode: "on" | "off" | "skip";
+  /** Closes the connection after the replies that are due, or (`now`) at once. */
+  close(now?: boolean): void;
+  /** Back to the state of a new connection (RESET), authentication excepted where none is needed. */
+  reset(): void;
+}
+
+/** One SLOWLOG entry. */
+export interface SlowLogEntry {
+  readonly id: number;
+  readonly atMs: number;
+  readonly durationUs: number;
+  readonly argv: readonly Bytes[];
+  readonly remoteAddress: string;
+  readonly clientName: Bytes;
+}
+
+/** What a command may see and do of this node. */
+export interface NodeView {
+  /** Unix time in microseconds. */
+  nowUs(): number;
+  /** Whether commands need AUTH on this node. */
+  readonly passwordRequired: boolean;
+  /** Whether user and password are right. Takes the same time for any wrong password. */
+  checkPassword(user: Bytes, password: Bytes): boolean;
+  /** Every open connection, ascending by id. */
+  clients(): Iterable<ClientView>;
+  client(id: number): ClientView | undefined;
+  /** The text of INFO for these sections in lower case ("all", "everything", "default", names). */
+  info(sections: readonly string[]): Bytes;
+  /** Names and values of configuration parameters that match a glob pattern. */
+  configGet(pattern: Bytes): readonly (readonly [Bytes, Bytes])[];
+  /** Sets parameters, all or none; an error reply when one is unknown, immutable or invalid. */
+  configSet(pairs: readonly (readonly [Bytes, Bytes])[]): ErrorReply | undefined;
+  configResetStat(): void;
+  slowLog: { readonly entries: readonly SlowLogEntry[]; reset(): void };
+  /** Stops the node in order; a promise that never settles when it succeeds. */
+  shutdown(): Promise<ErrorReply>;
+  /** Blocks this node's whole loop, as DEBUG SLEEP does. */
+  sleepBlocking(milliseconds: number): void;
+  /** Number of other nodes known to hold all that this connection has written (WAIT). */
+  replicasAcknowledged(): number;
+}
+
+/** What a local command runs with. */
+export interface LocalContext {
+  readonly client: ClientView;
+  readonly node: NodeView;
+}

@@ -1,0 +1,43 @@
+import { assert } from "./base/assert.ts";
+
+/** The version of Redis whose commands and replies are offered. */
+export const REDIS_VERSION = "7.2.0";
+export const BALSA_VERSION = "0.1.0";
+
+export const DATABASE_COUNT = 16;
+
+// --- requests ----------------------------------------------------------------------------------
+/** A bulk string of this many bytes, or more, is refused (proto-max-bulk-len). */
+export const BULK_BYTES_MAX = 512 * 1024 * 1024;
+/** Arguments of one request. */
+export const ARGUMENTS_MAX = 1024 * 1024;
+/** An inline request, or the header line of a multibulk one. */
+export const INLINE_BYTES_MAX = 64 * 1024;
+/** A request before authentication: arguments, and bytes of each. */
+export const UNAUTHENTICATED_ARGUMENTS_MAX = 10;
+export const UNAUTHENTICATED_BULK_BYTES_MAX = 16 * 1024;
+/** Bytes of one request that a connection may hold before it is complete. */
+export const REQUEST_BYTES_MAX = 512 * 1024 * 1024;
+
+// --- the log -----------------------------------------------------------------------------------
+/** Bytes of one log entry: a larger command is refused before it is appended. */
+export const ENTRY_BYTES_MAX = 64 * 1024 * 1024;
+/** A batch is closed at this size; a larger single command is an entry of its own. */
+export const BATCH_BYTES_MAX = 1024 * 1024;
+/** Proposed and not yet committed bytes; beyond it writes are refused. */
+export const UNCOMMITTED_BYTES_MAX = 128 * 1024 * 1024;
+
+// --- connections -------------------------------------------------------------------------------
+export const MAXCLIENTS_DEFAULT = 10_000;
+/** A connection whose unsent replies exceed this stops being read from. */
+export const OUTPUT_HIGH_WATER_BYTES = 1024 * 1024;
+/** Requests of one connection that wait for their reply; beyond it the connection is not read. */
+export const PIPELINE_DEPTH_MAX = 16_384;
+
+// --- expiry ------------------------------------------------------------------------------------
+/** Expired keys deleted behind one log entry. */
+export const EXPIRE_KEYS_PER_ENTRY = 256;
+
+assert(BATCH_BYTES_MAX <= ENTRY_BYTES_MAX, "a batch fits in an entry");
+assert(ENTRY_BYTES_MAX < UNCOMMITTED_BYTES_MAX, "one entry fits in the uncommitted window");
+assert(REQUEST_BYTES_MAX <= BULK_BYTES_MAX, "a held request is no larger than a bulk may be");

@@ -1,0 +1,140 @@
+import type { Bytes } from "../base/bytes.ts";
+
+/**
+ * What a command answers, before it is encoded for a protocol version:
+ *
+ * - a `Bytes` string is a bulk string, `null` the nil, a `number` or `bigint` an integer,
+ *   a plain array an array;
+ * - everything else is one of the classes below. RESP2 has fewer shapes; the encoder maps.
+ *
+ * Replies are values: built once, never changed, so constants may be shared.
+ */
+export type Reply =
+  | Bytes
+  | number
+  | bigint
+  | null
+  | readonly Reply[]
+  | Status
+  | ErrorReply
+  | NilArray
+  | MapReply
+  | SetReply
+  | PairsReply
+  | DoubleReply
+  | BooleanReply
+  | VerbatimReply
+  | BigNumberReply
+  | PushReply;
+
+/** A simple string: `+text`. */
+export class Status {
+  readonly text: Bytes;
+  constructor(text: Bytes) {
+    this.text = text;
+  }
+}
+
+/** An error: `-text`, with its code word ("ERR …", "WRONGTYPE …") and without CR or LF. */
+export class ErrorReply {
+  readonly text: Bytes;
+  constructor(text: Bytes) {
+    this.text = text;
+  }
+}
+
+/** The nil of array-valued commands: `*-1` in RESP2, `_` in RESP3. */
+export class NilArray {
+  readonly nil = true;
+}
+
+/** A map; RESP2: one flat array of keys and values. */
+export class MapReply {
+  readonly entries: readonly (readonly [Reply, Reply])[];
+  constructor(entries: readonly (readonly [Reply, Reply])[]) {
+    this.entries = entries;
+  }
+}
+
+/** A set; RESP2: an array. */
+export class SetReply {
+  readonly items: readonly Reply[];
+  constructor(items: readonly Reply[]) {
+    this.items = items;
+  }
+}
+
+/** An array of arrays in RESP3 (ZRANGE WITHSCORES, HRANDFIELD WITHVALUES); RESP2: flat. */
+export class PairsReply {
+  readonly pairs: readonly (readonly Reply[])[];
+  constructor(pairs: readonly (readonly Reply[])[]) {
+    this.pairs = pairs;
+  }
+}
+
+/** A double, given in Redis's own text ("1.5", "inf", "-inf", "nan"); RESP2: a bulk string. */
+export class DoubleReply {
+  readonly text: Bytes;
+  constructor(text: Bytes) {
+    this.text = text;
+  }
+}
+
+/** A boolean; RESP2: the integer 1 or 0. */
+export class BooleanReply {
+  readonly value: boolean;
+  constructor(value: boolean) {
+    this.value = value;
+  }
+}
+
+/** A verbatim string with its three-letter format; RESP2: a bulk string. */
+export class VerbatimReply {
+  readonly format: "txt" | "mkd";
+  readonly text: Bytes;
+  constructor(format: "txt" | "mkd", text: Bytes) {
+    this.format = format;
+    this.text = text;
+  }
+}
+
+/** A number of any size in decimal digits; RESP2: a bulk string. */
+export class BigNumberReply {
+  readonly digits: Bytes;
+  constructor(digits: Bytes) {
+    this.digits = digits;
+  }
+}
+
+/** An out-of-band message (pub/sub, invalidation); RESP2: an array. */
+export class PushReply {
+  readonly items: readonly Reply[];
+  constructor(items: readonly Reply[]) {
+    this.items = items;
+  }
+}
+
+export const OK = new Status("OK");
+export const PONG = new Status("PONG");
+export const QUEUED = new Status("QUEUED");
+export const NIL_ARRAY = new NilArray();
+export const EMPTY_ARRAY: readonly Reply[] = [];
+
+/** An error reply with the generic code: `ERR text`. */
+export function err(text: Bytes): ErrorReply {
+  return new ErrorReply("ERR " + text);
+}
+
+export const WRONG_TYPE = new ErrorReply(
+  "WRONGTYPE Operation against a key holding the wrong kind of value",
+);
+export const SYNTAX_ERROR = err("syntax error");
+export const NOT_INTEGER = err("value is not an integer or out of range");
+export const NOT_FLOAT = err("value is not a valid float");
+export const NO_SUCH_KEY = err("no such key");
+export const DB_OUT_OF_RANGE = err("DB index is out of range");
+
+/** Redis's answer to a wrong number of arguments; `name` in lower case, "object|freq" for a sub. */
+export function wrongArity(name: Bytes): ErrorReply {
+  return err(`wrong number of arguments for '${name}' command`);
+}

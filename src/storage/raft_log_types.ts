@@ -1,0 +1,34 @@
+import type { Entry, HardState, LogReader, SnapshotMeta } from "../raft/types.ts";
+
+/** Who this node is; written once, at its first start or join. */
+export interface Identity {
+  /** 16 random bytes in hex, equal on all nodes of a cluster. */
+  readonly clusterId: string;
+  readonly nodeId: number;
+  /** Counts the starts of this node: (nodeId, incarnation) names one run of the process. */
+  readonly incarnation: number;
+}
+
+/** The durable Raft log of one node: log.db. */
+export interface LogStore extends LogReader {
+  readonly identity: Identity | undefined;
+  setIdentity(identity: Identity): void;
+  readonly hardState: HardState;
+  /** Position and configuration the log starts behind. */
+  readonly snapshot: SnapshotMeta;
+  /** Bytes of entries now stored. */
+  readonly bytes: number;
+  readonly metrics: { fsyncs: number; fsyncMsTotal: number; fsyncMsMax: number };
+
+  /**
+   * Makes entries and hard state durable in one transaction and returns when they are. Entries at
+   * or after entries[0].index are removed first. An error is final: the node must stop (disk full
+   * excepted: SqliteError SQLITE_FULL, nothing was written).
+   */
+  append(entries: readonly Entry[], hardState: HardState | undefined): void;
+  /** Drops entries up to `meta.index`, which a durable state or snapshot now covers. */
+  compact(meta: SnapshotMeta): void;
+  /** Replaces the whole log by a snapshot's position (install). */
+  reset(meta: SnapshotMeta): void;
+  close(): void;
+}
