@@ -29,6 +29,12 @@ export const UNCOMMITTED_BYTES_MAX = 128 * 1024 * 1024;
 export const MAXCLIENTS_DEFAULT = 10_000;
 /** A connection whose unsent replies exceed this stops being read from. */
 export const OUTPUT_HIGH_WATER_BYTES = 1024 * 1024;
+/** A connection that lets more than this pile up is closed. */
+export const OUTPUT_LIMIT_BYTES = 1024 * 1024 * 1024;
+/** Replies of a turn are handed to the socket in pieces of about this size. */
+export const OUTPUT_CHUNK_BYTES = 256 * 1024;
+/** A connection that waits is not read from once this much of its requests is held. */
+export const INPUT_HIGH_WATER_BYTES = 256 * 1024;
 /** Requests of one connection that wait for their reply; beyond it the connection is not read. */
 export const PIPELINE_DEPTH_MAX = 16_384;
 
