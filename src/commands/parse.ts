@@ -64,7 +64,7 @@ export function parseInt32(text: Bytes): number | ErrorReply {
   return Number(value);
 }
 
-const INT32_RANGE = err(`value is out of range, must be between ${INT32_MIN} and ${INT32_MAX}`);
+const INT32_RANGE = err(`value is out of range, value must between ${INT32_MIN} and ${INT32_MAX}`);
 
 /**
  * The name of an option in lower case. Redis compares options as C strings, so that it ends at
