@@ -12,7 +12,7 @@ import {
 } from "../../src/storage/sqlite.ts";
 import type { SqliteDriverName } from "../../src/storage/sqlite_types.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url).href);
 const RUN = join(ROOT, "test/storage/sqlite_driver_run.ts");
 
 test("checkSqliteVersion refuses a version older than 3.51.3", () => {
