@@ -9,8 +9,6 @@ export const DATABASE_COUNT = 16;
 // --- requests ----------------------------------------------------------------------------------
 /** A bulk string of this many bytes, or more, is refused (proto-max-bulk-len). */
 export const BULK_BYTES_MAX = 512 * 1024 * 1024;
-/** Arguments of one request. */
-export const ARGUMENTS_MAX = 1024 * 1024;
 /** An inline request, or the header line of a multibulk one. */
 export const INLINE_BYTES_MAX = 64 * 1024;
 /** A request before authentication: arguments, and bytes of each. */
