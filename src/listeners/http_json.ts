@@ -34,8 +34,13 @@ function parseBody<Parsed>(
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
-  const where = (issue.path ?? []).map((item) => `[${String(item.key)}]`).join("");
-  return new HttpProblem(400, `ERR ${issue.message}${where === "" ? "" : ` at ${where}`}`);
+  const path = (issue.path ?? []).map((item) => Number(item.key));
+  return new HttpProblem(400, `ERR ${issue.message}${position(path)}`);
+}
+
+/** Where in the body: the argument of a command, or the command of a pipeline and its argument. */
+function position(path: readonly number[]): string {
+  return path.length === 0 ? "" : ` at ${path.map((index) => `[${index}]`).join("")}`;
 }
 
 type Reviver = (key: string, value: unknown) => unknown;
