@@ -80,15 +80,16 @@ export class RaftLog implements LogStore {
     this.#database = database;
     this.#cache = new EntryCache(options.cacheBytes ?? CACHE_BYTES_DEFAULT);
     try {
-      this.#meta = readingFile(database.path, () => new LogMeta(database));
+      const read = <T>(run: () => T): T => readingFile(database.path, run);
+      this.#meta = read(() => new LogMeta(database));
       presizeWal(database, options.walPresizeBytes ?? WAL_PRESIZE_BYTES);
-      this.#rows = new LogRows(database, this.#meta.salt);
+      this.#rows = read(() => new LogRows(database, this.#meta.salt));
       this.#sql = prepareStatements(database);
-      this.#identity = this.#meta.identity;
-      this.#hardState = this.#meta.hardState;
-      this.#snapshot = this.#meta.snapshot;
-      this.wasClean = this.#meta.clean;
-      readingFile(database.path, () => this.#load());
+      this.#identity = read(() => this.#meta.identity);
+      this.#hardState = read(() => this.#meta.hardState);
+      this.#snapshot = read(() => this.#meta.snapshot);
+      this.wasClean = read(() => this.#meta.clean);
+      read(() => this.#load());
       if (this.wasClean) this.#commit(() => this.#meta.clean = false);
     } catch (error) {
       database.close();
@@ -162,7 +163,7 @@ export class RaftLog implements LogStore {
     assert(state.term >= term, "the term of a node never goes back");
     const stateChanged = state.term !== term || state.votedFor !== votedFor;
     if (entries.length > 0) this.#appendEntries(entries, state, stateChanged);
-    else if (stateChanged) this.#commit(() => this.#meta.hardState = state);
+    else if (stateChanged) this.#commit(() => this.#meta.hardState = this.#storable(state));
     // A change of the commit index alone is a hint: it is written with the next entries.
     else this.#check();
     this.#hardState = state;
@@ -230,7 +231,7 @@ export class RaftLog implements LogStore {
     try {
       if (this.#failure === undefined) {
         this.#commit(() => {
-          this.#meta.hardState = this.#hardState;
+          this.#meta.hardState = this.#storable(this.#hardState);
           this.#meta.clean = true;
         });
       }
@@ -258,12 +259,21 @@ export class RaftLog implements LogStore {
       this.#purgeBefore = live.first;
       this.#verifyEnd(last);
     }
-    const hint = Math.max(this.#hardState.commit, last?.commit ?? 0, this.#snapshot.index);
-    this.#hardState = { ...this.#hardState, commit: Math.min(hint, this.#lastIndex) };
+    const commit = Math.max(this.#hardState.commit, last?.commit ?? 0, this.#snapshot.index);
+    this.#hardState = { ...this.#hardState, commit };
+    if (commit > this.#lastIndex) {
+      const where = `entries ${this.#lastIndex + 1}..${commit}`;
+      throw new LogCorruptError(this.#database.path, where, "they are missing");
+    }
     if (this.#hardState.term < this.#lastTerm) {
       const what = `the last entry has term ${this.#lastTerm}, the node ${this.#hardState.term}`;
       throw new LogCorruptError(this.#database.path, '"hard_state" of the meta table', what);
     }
+  }
+
+  /** A quorum without this node may commit what is not stored here yet: that is not noted. */
+  #storable(state: HardState): HardState {
+    return { ...state, commit: Math.min(state.commit, this.#lastIndex) };
   }
 
   /** Reads rows backwards from the last one and caches what they hold. */
@@ -305,7 +315,7 @@ export class RaftLog implements LogStore {
       this.#commit(write);
     } else {
       this.#transaction(() => {
-        if (stateChanged) this.#meta.hardState = state;
+        if (stateChanged) this.#meta.hardState = { ...state, commit };
         if (holder !== undefined) endBytes = this.#truncate(first, holder);
         write();
         purging = this.#purgeBefore > 0 &&

@@ -67,13 +67,15 @@ export function presizeWal(database: SqlDatabase, bytes: number): void {
   }
 }
 
+/** SQLITE_ERROR: the statements are fixed, so a schema that they do not fit is damaged. */
+const DAMAGE_CODES: readonly string[] = ["SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR"];
+
 /** Runs `read`; SQLite's own words for a damaged file become a LogCorruptError. */
 export function readingFile<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof SqliteError)) throw error;
-    if (error.code !== "SQLITE_CORRUPT" && error.code !== "SQLITE_NOTADB") throw error;
+    if (!(error instanceof SqliteError) || !DAMAGE_CODES.includes(error.code)) throw error;
     throw new LogCorruptError(path, "the file", error.message, { cause: error });
   }
 }
