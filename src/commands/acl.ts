@@ -1,7 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { MapReply, type Reply, SetReply } from "../resp/reply.ts";
 import { localContainer } from "./define_local.ts";
-import { errQuoting, helpReply, quoted } from "./help.ts";
+import { errQuoting, helpReply, quoted, unknownSubcommandOrArity } from "./help.ts";
 import type { LocalContext } from "./local_context.ts";
 import { loadMetadata, statusesOf } from "./metadata/metadata.ts";
 import type { Command } from "./command.ts";
@@ -70,6 +70,7 @@ export function aclCommand(table: () => ReadonlyMap<string, Command>): Command {
   /** ACL CAT [category] */
   const cat = async (_context: LocalContext, argv: readonly Bytes[]): Promise<Reply> => {
     if (argv.length === 2) return CATEGORIES;
+    if (argv.length > 3) return unknownSubcommandOrArity("acl", argv[1]);
     const category = argv[2].toLowerCase();
     if (!CATEGORIES.includes(category)) {
       return errQuoting(`Unknown category '${quoted(argv[2])}'`);

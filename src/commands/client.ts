@@ -4,7 +4,7 @@ import { SYNTAX_ERROR, VerbatimReply } from "../resp/reply.ts";
 import { clientKill } from "./client_kill.ts";
 import { clientInfoLine, parseClientType } from "./client_info.ts";
 import { localContainer } from "./define_local.ts";
-import { errQuoting, helpReply, quoted } from "./help.ts";
+import { errQuoting, helpReply, quoted, unknownSubcommandOrArity } from "./help.ts";
 import type { LocalContext } from "./local_context.ts";
 import { optionName, parseOffset } from "./parse.ts";
 
@@ -109,7 +109,7 @@ function reply({ client }: LocalContext, argv: readonly Bytes[]): Reply {
 /** CLIENT UNBLOCK client-id [TIMEOUT | ERROR] */
 function unblock({ node }: LocalContext, argv: readonly Bytes[]): Reply {
   const mode = optionName(argv[3] ?? "timeout");
-  if (argv.length > 4) return SYNTAX_ERROR;
+  if (argv.length > 4) return unknownSubcommandOrArity("client", argv[1]);
   if (mode !== "timeout" && mode !== "error") {
     return err("CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   }

@@ -53,28 +53,24 @@ export class ConfigStore {
 
   /** Sets parameters, all or none; Redis's error when one is unknown, immutable or invalid. */
   set(pairs: readonly (readonly [Bytes, Bytes])[]): ErrorReply | undefined {
-    const wanted: [ConfigParameter, Bytes][] = [];
-    let failure: ErrorReply | undefined;
-    let unknown: Bytes | undefined;
+    const wanted = new Map<string, readonly [ConfigParameter, Bytes]>();
     for (const [name, value] of pairs) {
-      const parameter = this.#byName.get(name.toLowerCase());
-      if (parameter === undefined) unknown ??= name;
-      if (parameter === undefined || unknown !== undefined || failure !== undefined) continue;
-      if (parameter.immutable) failure = failed(name, "can't set immutable config");
-      else if (wanted.some(([other]) => other === parameter)) {
-        failure = failed(name, "duplicate parameter");
-      } else wanted.push([parameter, value]);
+      const lower = name.toLowerCase();
+      const parameter = this.#byName.get(lower);
+      if (parameter === undefined) {
+        return errQuoting(
+          `Unknown option or number of arguments for CONFIG SET - '${quoted(name)}'`,
+        );
+      }
+      if (parameter.immutable) return failed(name, "can't set immutable config");
+      // An alias is a parameter of its own here: both may be set at once.
+      if (wanted.has(lower)) return failed(name, "duplicate parameter");
+      wanted.set(lower, [parameter, value]);
     }
-    if (unknown !== undefined) {
-      return errQuoting(
-        `Unknown option or number of arguments for CONFIG SET - '${quoted(unknown)}'`,
-      );
-    }
-    if (failure !== undefined) return failure;
     const changes: Change[] = [];
-    for (const [parameter, text] of wanted) {
+    for (const [name, [parameter, text]] of wanted) {
       const parsed = parameter.type.parse(text);
-      if ("error" in parsed) return failed(parameter.name, parsed.error);
+      if ("error" in parsed) return failed(name, parsed.error);
       changes.push({ parameter, value: parsed.value });
     }
     this.#apply(changes);

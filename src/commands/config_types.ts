@@ -19,7 +19,8 @@ export interface ConfigParameter {
 }
 
 const INTEGER = /^(?:0|-?[1-9][0-9]*)$/;
-const MEMORY = /^([0-9]+)([a-z]*)$/;
+/** Redis takes a missing number for 0. */
+const MEMORY = /^([0-9]*)([a-z]*)$/;
 const UNIT_BYTES: Readonly<Record<string, bigint>> = {
   "": 1n,
   b: 1n,
@@ -108,7 +109,9 @@ export function fixed(only: string, type: ConfigType): ConfigType {
 
 /** The event classes of keyspace notifications that "A" stands for, in the order told. */
 const ALL_CLASSES = "g$lshzxetd";
-const OTHER_CLASSES = "KEmn";
+const OTHER_CLASSES = "KEm";
+/** New keys: not part of "A", and not told beside it. */
+const NEW_KEYS = "n";
 
 /** The classes of keyspace notifications, each a letter. */
 export function eventClasses(): ConfigType {
@@ -117,16 +120,14 @@ export function eventClasses(): ConfigType {
       const letters = new Set<string>();
       for (const letter of text) {
         if (letter === "A") { for (const each of ALL_CLASSES) letters.add(each); }
-        else if (ALL_CLASSES.includes(letter) || OTHER_CLASSES.includes(letter)) {
-          letters.add(letter);
-        } else {
+        else if ((ALL_CLASSES + OTHER_CLASSES + NEW_KEYS).includes(letter)) letters.add(letter);
+        else {
           return { error: "Invalid event class character. Use 'Ag$lshzxeKEtmdn'." };
         }
       }
-      const classes = [...ALL_CLASSES].filter((letter) => letters.has(letter));
-      const others = [...OTHER_CLASSES].filter((letter) => letters.has(letter));
-      const all = classes.length === ALL_CLASSES.length ? ["A"] : classes;
-      return { value: [...all, ...others].join("") };
+      const kept = (of: string) => [...of].filter((letter) => letters.has(letter)).join("");
+      const classes = kept(ALL_CLASSES) === ALL_CLASSES ? "A" : kept(ALL_CLASSES + NEW_KEYS);
+      return { value: classes + kept(OTHER_CLASSES) };
     },
   };
 }

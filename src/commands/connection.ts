@@ -66,12 +66,6 @@ function authenticate(
   return undefined;
 }
 
-interface HelloOptions {
-  user?: Bytes;
-  password?: Bytes;
-  name?: Bytes;
-}
-
 /** HELLO [protover [AUTH username password] [SETNAME clientname]] */
 function hello(context: LocalContext, argv: readonly Bytes[]): Reply {
   let version: 2 | 3 | undefined;
@@ -81,15 +75,11 @@ function hello(context: LocalContext, argv: readonly Bytes[]): Reply {
     if (parsed !== 2 && parsed !== 3) return UNSUPPORTED_PROTOCOL;
     version = parsed;
   }
-  const options = parseHelloOptions(argv);
-  if (options instanceof ErrorReply) return options;
+  const name = applyHelloOptions(context, argv);
+  if (name instanceof ErrorReply) return name;
   const { client, node } = context;
-  if (options.user !== undefined && options.password !== undefined) {
-    const error = authenticate(context, options.user, options.password);
-    if (error !== undefined) return error;
-  }
   if (!client.authenticated) return HELLO_NEEDS_AUTH;
-  if (options.name !== undefined) client.name = options.name;
+  if (name !== undefined) client.name = name;
   if (version !== undefined) client.protocol = version;
   return new MapReply([
     ["server", "redis"],
@@ -102,24 +92,27 @@ function hello(context: LocalContext, argv: readonly Bytes[]): Reply {
   ]);
 }
 
-function parseHelloOptions(argv: readonly Bytes[]): HelloOptions | ErrorReply {
-  const options: HelloOptions = {};
+/** Authenticates as it goes, as Redis does; the name to set is returned. */
+function applyHelloOptions(
+  context: LocalContext,
+  argv: readonly Bytes[],
+): Bytes | ErrorReply | undefined {
+  let name: Bytes | undefined;
   for (let i = 2; i < argv.length; i++) {
     const option = optionName(argv[i]);
     const more = argv.length - 1 - i;
     if (option === "auth" && more >= 2) {
-      options.user = argv[i + 1];
-      options.password = argv[i + 2];
+      const error = authenticate(context, argv[i + 1], argv[i + 2]);
+      if (error !== undefined) return error;
       i += 2;
     } else if (option === "setname" && more >= 1) {
-      if (!isClientAttribute(argv[i + 1])) return INVALID_CLIENT_NAME;
-      options.name = argv[i + 1];
-      i++;
+      name = argv[++i];
+      if (!isClientAttribute(name)) return INVALID_CLIENT_NAME;
     } else {
       return errQuoting(`Syntax error in HELLO option '${quoted(argv[i])}'`);
     }
   }
-  return options;
+  return name;
 }
 
 /** QUIT: OK, and the connection closes behind it. */

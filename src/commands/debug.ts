@@ -70,7 +70,7 @@ function protocolSample(type: string, protocol: 2 | 3): Reply {
   if (sample !== undefined) return sample;
   return err(
     "Wrong protocol type name. Please use one of the following: " +
-      "string|integer|double|null|array|set|map|attrib|push|verbatim|true|false",
+      "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
   );
 }
 

@@ -191,7 +191,7 @@ function listReply(table: Table, metadata: Metadata, argv: readonly Bytes[]): Re
     if (command.path !== "container") continue;
     for (const sub of command.subcommands.values()) if (accepts(sub)) names.push(sub.name);
   }
-  return new SetReply(names);
+  return argv.length === 2 ? new SetReply(names) : names;
 }
 
 function parseFilter(

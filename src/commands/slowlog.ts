@@ -1,7 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { err, OK, type Reply } from "../resp/reply.ts";
 import { localContainer } from "./define_local.ts";
-import { helpReply } from "./help.ts";
+import { helpReply, unknownSubcommandOrArity } from "./help.ts";
 import type { LocalContext, SlowLogEntry } from "./local_context.ts";
 import { parseOffset } from "./parse.ts";
 
@@ -32,6 +32,7 @@ export function slowLogArguments(argv: readonly Bytes[]): readonly Bytes[] {
 
 /** SLOWLOG GET [count]; -1 for all. */
 function get({ node }: LocalContext, argv: readonly Bytes[]): Reply {
+  if (argv.length > 3) return unknownSubcommandOrArity("slowlog", argv[1]);
   let count = ENTRIES_DEFAULT;
   if (argv.length > 2) {
     const parsed = parseOffset(argv[2]);
