@@ -21,6 +21,8 @@ export interface BalsaOptions {
   readonly wrapper?: readonly string[];
   /** Start without an HTTP listener (the default has one on a free port). */
   readonly http?: boolean;
+  /** Kill it this long after the spawn, ready or not. */
+  readonly killAfterMs?: number;
 }
 
 export interface Exit {
@@ -137,6 +139,7 @@ export async function startBalsa(options: BalsaOptions = {}): Promise<Server> {
     if (!options.args?.includes("--http-port")) words.push("--http-port", String(httpPort));
     if (!options.args?.includes("--peer-port")) words.push("--peer-port", String(peerPort));
     const running = launch([...words, ...(options.args ?? [])], data, options.env);
+    if (options.killAfterMs !== undefined) setTimeout(() => running.kill(), options.killAfterMs);
     try {
       await running.waitFor(/ready to accept connections/);
       const port = portOf(running.output());
