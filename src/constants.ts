@@ -9,8 +9,6 @@ export const DATABASE_COUNT = 16;
 // --- requests ----------------------------------------------------------------------------------
 /** A bulk string of this many bytes, or more, is refused (proto-max-bulk-len). */
 export const BULK_BYTES_MAX = 512 * 1024 * 1024;
-/** Arguments of one request. */
-export const ARGUMENTS_MAX = 1024 * 1024;
 /** An inline request, or the header line of a multibulk one. */
 export const INLINE_BYTES_MAX = 64 * 1024;
 /** A request before authentication: arguments, and bytes of each. */
@@ -31,6 +29,12 @@ export const UNCOMMITTED_BYTES_MAX = 128 * 1024 * 1024;
 export const MAXCLIENTS_DEFAULT = 10_000;
 /** A connection whose unsent replies exceed this stops being read from. */
 export const OUTPUT_HIGH_WATER_BYTES = 1024 * 1024;
+/** A connection that lets more than this pile up is closed. */
+export const OUTPUT_LIMIT_BYTES = 1024 * 1024 * 1024;
+/** Replies of a turn are handed to the socket in pieces of about this size. */
+export const OUTPUT_CHUNK_BYTES = 256 * 1024;
+/** A connection that waits is not read from once this much of its requests is held. */
+export const INPUT_HIGH_WATER_BYTES = 256 * 1024;
 /** Requests of one connection that wait for their reply; beyond it the connection is not read. */
 export const PIPELINE_DEPTH_MAX = 16_384;
 

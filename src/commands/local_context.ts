@@ -27,7 +27,10 @@ export interface ClientView {
   user: Bytes;
   noEvict: boolean;
   noTouch: boolean;
-  /** CLIENT REPLY: "skip" drops the reply of the next command only. */
+  /**
+   * CLIENT REPLY. The server drops the reply of a command that found or left this at other than
+   * "on", unless it left it at "on"; after a command that found "skip" it sets "on" again.
+   */
   replyMode: "on" | "off" | "skip";
   /** Closes the connection after the replies that are due, or (`now`) at once. */
   close(now?: boolean): void;
@@ -70,6 +73,10 @@ export interface NodeView {
   sleepBlocking(milliseconds: number): void;
   /** Number of other nodes known to hold all that this connection has written (WAIT). */
   replicasAcknowledged(): number;
+  /** CLIENT PAUSE: holds back writes, or every command, of all clients for a time; 0 ends it. */
+  pauseClients(timeoutMs: number, mode: "write" | "all"): void;
+  /** CLIENT UNBLOCK: ends the wait of a blocked client; false when it is not blocked. */
+  unblockClient?(id: number, reply: "timeout" | "error"): boolean;
 }
 
 /** What a local command runs with. */

@@ -7,7 +7,8 @@ import type { Bytes } from "../base/bytes.ts";
  *   a plain array an array;
  * - everything else is one of the classes below. RESP2 has fewer shapes; the encoder maps.
  *
- * Replies are values: built once, never changed, so constants may be shared.
+ * Replies are values: built once, never changed, so constants may be shared. `kind` exists only
+ * for the type checker, to which classes of the same fields would be one.
  */
 export type Reply =
   | Bytes
@@ -29,6 +30,7 @@ export type Reply =
 
 /** A simple string: `+text`. */
 export class Status {
+  declare readonly kind: "status";
   readonly text: Bytes;
   constructor(text: Bytes) {
     this.text = text;
@@ -37,6 +39,7 @@ export class Status {
 
 /** An error: `-text`, with its code word ("ERR …", "WRONGTYPE …") and without CR or LF. */
 export class ErrorReply {
+  declare readonly kind: "error";
   readonly text: Bytes;
   constructor(text: Bytes) {
     this.text = text;
@@ -45,11 +48,13 @@ export class ErrorReply {
 
 /** The nil of array-valued commands: `*-1` in RESP2, `_` in RESP3. */
 export class NilArray {
+  declare readonly kind: "nil array";
   readonly nil = true;
 }
 
 /** A map; RESP2: one flat array of keys and values. */
 export class MapReply {
+  declare readonly kind: "map";
   readonly entries: readonly (readonly [Reply, Reply])[];
   constructor(entries: readonly (readonly [Reply, Reply])[]) {
     this.entries = entries;
@@ -58,6 +63,7 @@ export class MapReply {
 
 /** A set; RESP2: an array. */
 export class SetReply {
+  declare readonly kind: "set";
   readonly items: readonly Reply[];
   constructor(items: readonly Reply[]) {
     this.items = items;
@@ -66,6 +72,7 @@ export class SetReply {
 
 /** An array of arrays in RESP3 (ZRANGE WITHSCORES, HRANDFIELD WITHVALUES); RESP2: flat. */
 export class PairsReply {
+  declare readonly kind: "pairs";
   readonly pairs: readonly (readonly Reply[])[];
   constructor(pairs: readonly (readonly Reply[])[]) {
     this.pairs = pairs;
@@ -74,6 +81,7 @@ export class PairsReply {
 
 /** A double, given in Redis's own text ("1.5", "inf", "-inf", "nan"); RESP2: a bulk string. */
 export class DoubleReply {
+  declare readonly kind: "double";
   readonly text: Bytes;
   constructor(text: Bytes) {
     this.text = text;
@@ -82,6 +90,7 @@ export class DoubleReply {
 
 /** A boolean; RESP2: the integer 1 or 0. */
 export class BooleanReply {
+  declare readonly kind: "boolean";
   readonly value: boolean;
   constructor(value: boolean) {
     this.value = value;
@@ -90,6 +99,7 @@ export class BooleanReply {
 
 /** A verbatim string with its three-letter format; RESP2: a bulk string. */
 export class VerbatimReply {
+  declare readonly kind: "verbatim";
   readonly format: "txt" | "mkd";
   readonly text: Bytes;
   constructor(format: "txt" | "mkd", text: Bytes) {
@@ -100,6 +110,7 @@ export class VerbatimReply {
 
 /** A number of any size in decimal digits; RESP2: a bulk string. */
 export class BigNumberReply {
+  declare readonly kind: "big number";
   readonly digits: Bytes;
   constructor(digits: Bytes) {
     this.digits = digits;
@@ -108,6 +119,7 @@ export class BigNumberReply {
 
 /** An out-of-band message (pub/sub, invalidation); RESP2: an array. */
 export class PushReply {
+  declare readonly kind: "push";
   readonly items: readonly Reply[];
   constructor(items: readonly Reply[]) {
     this.items = items;

@@ -26,6 +26,8 @@ export interface SqliteDriver {
   readonly name: SqliteDriverName;
   /** The library's version, "3.54.1". */
   readonly version: string;
+  /** Whether TEXT that holds a NUL is read whole; see `textColumn` in sqlite.ts. */
+  readonly textKeepsNul: boolean;
   /**
    * Opens or creates a database in WAL mode, sets `synchronous` and verifies that each pragma
    * took. `full` makes a commit durable; `normal` only its order.

@@ -1,0 +1,148 @@
+import type { Bytes } from "../base/bytes.ts";
+import { err, NOT_INTEGER, type Reply, Status, SYNTAX_ERROR } from "../resp/reply.ts";
+import type { KeyRecord } from "../storage/redis_operations.ts";
+import type { Command, ContainerCommand, DataCommand, LocalCommand } from "./command.ts";
+import type { DataContext } from "./data_context.ts";
+import { readCommand, SUBCOMMAND_KEY } from "./define.ts";
+import { optionName, parseInt64, parseOffset } from "./parse.ts";
+
+/** Longer strings are "raw" in Redis. */
+const EMBEDDED_BYTES_MAX = 44;
+/** Redis keeps one object for each integer below this, and counts no references to it. */
+const SHARED_INTEGERS = 10_000;
+const SHARED_REFCOUNT = 2147483647;
+
+const NO_LFU = err(
+  "An LFU maxmemory policy is not selected, access frequency not tracked. Please note that " +
+    "when switching between policies at runtime LRU and LFU data will take some time to adjust.",
+);
+
+const HELP: readonly Reply[] = [
+  "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+  "ENCODING <key>",
+  "    Return the kind of internal representation used in order to store the value",
+  "    associated with a <key>.",
+  "FREQ <key>",
+  "    Return the access frequency index of the <key>. The returned integer is",
+  "    proportional to the logarithm of the recent access frequency of the key.",
+  "IDLETIME <key>",
+  "    Return the idle time of the <key>, that is the approximated number of",
+  "    seconds elapsed since the last access to the key.",
+  "REFCOUNT <key>",
+  "    Return the number of references of the value associated with the specified",
+  "    <key>.",
+  "HELP",
+  "    Prints this help.",
+].map((line) => new Status(line));
+
+/** OBJECT ENCODING key */
+function encoding(context: DataContext, argv: readonly Bytes[]): Reply {
+  const record = context.find(argv[2]);
+  return record === undefined ? null : encodingOf(record);
+}
+
+/**
+ * The encoding that Redis would have for a value just written by SET. Nothing keeps how a value
+ * came about: what APPEND, SETRANGE or SETBIT made is "raw" in Redis even when it is short.
+ */
+function encodingOf(record: KeyRecord): Bytes {
+  switch (record.type) {
+    case "string":
+      if (parseInt64(record.value) !== undefined) return "int";
+      return record.value.length <= EMBEDDED_BYTES_MAX ? "embstr" : "raw";
+    case "list":
+      return "quicklist";
+    case "set":
+    case "hash":
+      return "hashtable";
+    case "zset":
+      return "skiplist";
+    case "stream":
+      return "stream";
+  }
+}
+
+/** OBJECT FREQ key */
+function freq(context: DataContext, argv: readonly Bytes[]): Reply {
+  return context.find(argv[2]) === undefined ? null : NO_LFU;
+}
+
+/** OBJECT IDLETIME key: access times are not kept. */
+function idletime(context: DataContext, argv: readonly Bytes[]): Reply {
+  return context.find(argv[2]) === undefined ? null : 0;
+}
+
+/** OBJECT REFCOUNT key */
+function refcount(context: DataContext, argv: readonly Bytes[]): Reply {
+  const record = context.find(argv[2]);
+  if (record === undefined) return null;
+  const value = record.type === "string" ? parseInt64(record.value) : undefined;
+  return value !== undefined && value >= 0 && value < SHARED_INTEGERS ? SHARED_REFCOUNT : 1;
+}
+
+/** MEMORY USAGE key [SAMPLES count] */
+function memoryUsageOf(context: DataContext, argv: readonly Bytes[]): Reply {
+  for (let index = 3; index < argv.length; index += 2) {
+    if (optionName(argv[index]) !== "samples" || index + 1 === argv.length) return SYNTAX_ERROR;
+    const samples = parseOffset(argv[index + 1]);
+    if (samples === undefined) return NOT_INTEGER;
+    if (samples < 0) return SYNTAX_ERROR;
+  }
+  const record = context.find(argv[2]);
+  return record === undefined ? null : memoryBytes(argv[2], record);
+}
+
+/** Bytes that Redis takes for a key and its string value: what users of MEMORY USAGE compare. */
+function memoryBytes(key: Bytes, record: KeyRecord): number {
+  const object = 16;
+  const dictionaryEntry = 24;
+  const keyBytes = allocatedBytes(key.length + 1 + (key.length < 32 ? 1 : headerBytes(key)));
+  const value = record.value;
+  let valueBytes = object;
+  if (parseInt64(value) === undefined) {
+    const stringBytes = value.length + 1 + headerBytes(value);
+    valueBytes = value.length <= EMBEDDED_BYTES_MAX
+      ? allocatedBytes(object + stringBytes)
+      : object + allocatedBytes(stringBytes);
+  }
+  return dictionaryEntry + keyBytes + valueBytes;
+}
+
+/** Bytes of the header of a Redis string. */
+function headerBytes(value: Bytes): number {
+  if (value.length < 1 << 8) return 3;
+  return value.length < 1 << 16 ? 5 : 9;
+}
+
+/** The size class of the allocator: four for each power of two, at least 16 bytes apart. */
+function allocatedBytes(bytes: number): number {
+  if (bytes <= 8) return 8;
+  const step = Math.max(16, 2 ** (Math.ceil(Math.log2(bytes)) - 3));
+  return Math.ceil(bytes / step) * step;
+}
+
+/** The subcommand USAGE of MEMORY. */
+export const memoryUsage: DataCommand = readCommand(
+  "memory|usage",
+  -3,
+  memoryUsageOf,
+  SUBCOMMAND_KEY,
+);
+
+const help: LocalCommand = { name: "object|help", arity: 2, path: "local", run: () => HELP };
+
+const objectCommand: ContainerCommand = {
+  name: "object",
+  arity: -2,
+  path: "container",
+  subcommands: new Map<string, DataCommand | LocalCommand>([
+    ["encoding", readCommand("object|encoding", 3, encoding, SUBCOMMAND_KEY)],
+    ["freq", readCommand("object|freq", 3, freq, SUBCOMMAND_KEY)],
+    ["idletime", readCommand("object|idletime", 3, idletime, SUBCOMMAND_KEY)],
+    ["refcount", readCommand("object|refcount", 3, refcount, SUBCOMMAND_KEY)],
+    ["help", help],
+  ]),
+};
+
+/** The commands that look into a value. */
+export const objectCommands: readonly Command[] = [objectCommand];

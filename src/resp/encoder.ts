@@ -1,0 +1,87 @@
+import type { Bytes } from "../base/bytes.ts";
+import {
+  BigNumberReply,
+  BooleanReply,
+  DoubleReply,
+  ErrorReply,
+  MapReply,
+  NilArray,
+  PairsReply,
+  PushReply,
+  type Reply,
+  SetReply,
+  Status,
+  VerbatimReply,
+} from "./reply.ts";
+
+/** The protocol versions of HELLO. */
+export type Protocol = 2 | 3;
+
+/**
+ * The wire form of a reply, as one byte string to be joined with others of its connection.
+ *
+ * Source: the RESP2 and RESP3 specifications (redis.io/docs/reference/protocol-spec).
+ */
+export function encodeReply(reply: Reply, protocol: Protocol): Bytes {
+  if (typeof reply === "string") return "$" + reply.length + "\r\n" + reply + "\r\n";
+  if (typeof reply === "number" || typeof reply === "bigint") return ":" + reply + "\r\n";
+  if (reply === null) return protocol === 2 ? "$-1\r\n" : "_\r\n";
+  if (reply instanceof Status) return "+" + reply.text + "\r\n";
+  if (reply instanceof ErrorReply) return "-" + reply.text + "\r\n";
+  if (isArray(reply)) return encodeItems("*", reply, protocol);
+  return protocol === 2 ? encodeResp2(reply) : encodeResp3(reply);
+}
+
+type RareReply = Exclude<
+  Reply,
+  Bytes | number | bigint | null | readonly Reply[] | Status | ErrorReply
+>;
+
+/** Array.isArray does not narrow readonly arrays. */
+function isArray(reply: Reply): reply is readonly Reply[] {
+  return Array.isArray(reply);
+}
+
+function encodeItems(sigil: string, items: readonly Reply[], protocol: Protocol): Bytes {
+  let out = sigil + items.length + "\r\n";
+  for (let i = 0; i < items.length; i++) out += encodeReply(items[i], protocol);
+  return out;
+}
+
+function encodeResp2(reply: RareReply): Bytes {
+  if (reply instanceof NilArray) return "*-1\r\n";
+  if (reply instanceof MapReply) return encodePairsFlat("*", reply.entries, 2);
+  if (reply instanceof SetReply) return encodeItems("*", reply.items, 2);
+  if (reply instanceof PairsReply) return encodeItems("*", reply.pairs.flat(), 2);
+  if (reply instanceof DoubleReply) return encodeReply(reply.text, 2);
+  if (reply instanceof BooleanReply) return reply.value ? ":1\r\n" : ":0\r\n";
+  if (reply instanceof VerbatimReply) return encodeReply(reply.text, 2);
+  if (reply instanceof BigNumberReply) return encodeReply(reply.digits, 2);
+  return encodeItems("*", reply.items, 2);
+}
+
+function encodeResp3(reply: RareReply): Bytes {
+  if (reply instanceof NilArray) return "_\r\n";
+  if (reply instanceof MapReply) return encodePairsFlat("%", reply.entries, 3);
+  if (reply instanceof SetReply) return encodeItems("~", reply.items, 3);
+  if (reply instanceof PairsReply) return encodeItems("*", reply.pairs, 3);
+  if (reply instanceof DoubleReply) return "," + reply.text + "\r\n";
+  if (reply instanceof BooleanReply) return reply.value ? "#t\r\n" : "#f\r\n";
+  if (reply instanceof VerbatimReply) {
+    return "=" + (reply.text.length + 4) + "\r\n" + reply.format + ":" + reply.text + "\r\n";
+  }
+  if (reply instanceof BigNumberReply) return "(" + reply.digits + "\r\n";
+  return encodeItems(reply instanceof PushReply ? ">" : "*", reply.items, 3);
+}
+
+function encodePairsFlat(
+  sigil: "*" | "%",
+  entries: readonly (readonly [Reply, Reply])[],
+  protocol: Protocol,
+): Bytes {
+  let out = sigil + (sigil === "*" ? entries.length * 2 : entries.length) + "\r\n";
+  for (const [key, value] of entries) {
+    out += encodeReply(key, protocol) + encodeReply(value, protocol);
+  }
+  return out;
+}

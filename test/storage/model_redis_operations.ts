@@ -1,0 +1,155 @@
+import type { Bytes } from "../../src/base/bytes.ts";
+import { DATABASE_COUNT } from "../../src/constants.ts";
+import { NO_EXPIRY } from "../../src/storage/redis_operations.ts";
+import type {
+  AppliedState,
+  KeyName,
+  KeyRecord,
+  RedisOperations,
+  ScanPage,
+} from "../../src/storage/redis_operations.ts";
+
+interface ModelKey {
+  /** Grows with creation within a database; SCAN's cursor is the last one seen. */
+  readonly id: number;
+  readonly record: KeyRecord;
+}
+
+/** One database. A Map keeps creation order: an overwritten key stays in its place. */
+class ModelDatabase {
+  readonly keys = new Map<Bytes, ModelKey>();
+  lastId = 0;
+}
+
+/**
+ * RedisOperations in plain Maps: slow, nothing is durable, and right at a glance. What the real
+ * implementations are compared with, and what tests of commands run on.
+ */
+export class ModelRedisOperations implements RedisOperations {
+  #databases = Array.from({ length: DATABASE_COUNT }, () => new ModelDatabase());
+  #version = 0;
+  #applied: AppliedState = { index: 0, term: 0, logTimeMs: 0, digest: 0 };
+
+  find(db: number, key: Bytes): KeyRecord | undefined {
+    return this.#databases[db].keys.get(key)?.record;
+  }
+
+  getBinary(db: number, key: Bytes): Bytes | undefined {
+    const record = this.find(db, key);
+    return record?.type === "string" ? record.value : undefined;
+  }
+
+  set(db: number, key: Bytes, value: Bytes, expireAtMs: number): void {
+    this.#put(db, key, { type: "string", value, expireAtMs });
+  }
+
+  mset(db: number, pairs: readonly (readonly [Bytes, Bytes])[]): void {
+    for (const [key, value] of pairs) this.set(db, key, value, NO_EXPIRY);
+  }
+
+  del(db: number, key: Bytes): boolean {
+    return this.#databases[db].keys.delete(key);
+  }
+
+  setExpiry(db: number, key: Bytes, expireAtMs: number): boolean {
+    const record = this.find(db, key);
+    if (record === undefined) return false;
+    this.#put(db, key, { ...record, expireAtMs });
+    return true;
+  }
+
+  rename(db: number, key: Bytes, toDb: number, toKey: Bytes): boolean {
+    const record = this.find(db, key);
+    if (record === undefined || (db === toDb && key === toKey)) return record !== undefined;
+    this.del(db, key);
+    this.del(toDb, toKey);
+    this.#put(toDb, toKey, record);
+    return true;
+  }
+
+  copy(db: number, key: Bytes, toDb: number, toKey: Bytes): boolean {
+    const record = this.find(db, key);
+    if (record === undefined || (db === toDb && key === toKey)) return record !== undefined;
+    this.del(toDb, toKey);
+    this.#put(toDb, toKey, record);
+    return true;
+  }
+
+  #put(db: number, key: Bytes, change: Omit<KeyRecord, "version">): void {
+    const database = this.#databases[db];
+    const id = database.keys.get(key)?.id ?? ++database.lastId;
+    database.keys.set(key, { id, record: { ...change, version: ++this.#version } });
+  }
+
+  size(db: number): number {
+    return this.#databases[db].keys.size;
+  }
+
+  sizeWithExpiry(db: number): number {
+    let count = 0;
+    for (const { record } of this.#databases[db].keys.values()) {
+      if (record.expireAtMs !== NO_EXPIRY) count += 1;
+    }
+    return count;
+  }
+
+  keys(db: number): Iterable<Bytes> {
+    return this.#databases[db].keys.keys();
+  }
+
+  scan(db: number, cursor: number, count: number): ScanPage {
+    const keys: Bytes[] = [];
+    for (const [key, { id }] of this.#databases[db].keys) {
+      if (id <= cursor) continue;
+      keys.push(key);
+      if (keys.length >= count) return { cursor: id, keys };
+    }
+    return { cursor: 0, keys };
+  }
+
+  randomKey(db: number, random: number): Bytes | undefined {
+    return [...this.keys(db)][Math.floor(random * this.size(db))];
+  }
+
+  flush(db: number): void {
+    this.#databases[db] = new ModelDatabase();
+  }
+
+  swap(dbA: number, dbB: number): void {
+    const a = this.#databases[dbA];
+    this.#databases[dbA] = this.#databases[dbB];
+    this.#databases[dbB] = a;
+  }
+
+  nextExpiryMs(): number {
+    let next = NO_EXPIRY;
+    for (const { keys } of this.#databases) {
+      for (const { record } of keys.values()) next = Math.min(next, record.expireAtMs);
+    }
+    return next;
+  }
+
+  expired(timeMs: number, limit: number): readonly KeyName[] {
+    const due: { db: number; key: Bytes; id: number; expireAtMs: number }[] = [];
+    for (const [db, { keys }] of this.#databases.entries()) {
+      for (const [key, { id, record }] of keys) {
+        if (record.expireAtMs <= timeMs) due.push({ db, key, id, expireAtMs: record.expireAtMs });
+      }
+    }
+    // Total order, so that every node deletes the same keys: time, database, creation.
+    due.sort((a, b) => a.expireAtMs - b.expireAtMs || a.db - b.db || a.id - b.id);
+    return due.slice(0, limit).map(({ db, key }) => ({ db, key }));
+  }
+
+  get applied(): Readonly<AppliedState> {
+    return this.#applied;
+  }
+
+  setApplied(state: Readonly<AppliedState>): void {
+    this.#applied = { ...state };
+  }
+
+  get durableIndex(): number {
+    return this.#applied.index;
+  }
+}
