@@ -4,7 +4,13 @@ import { createInterface } from "node:readline";
 import type { Bytes } from "../../src/base/bytes.ts";
 import { OK } from "../../src/resp/reply.ts";
 import { BODY_BYTES_MAX, fakeExecutor, serveFake, TOKEN } from "./http_fake_app.ts";
-import { exchange, parseResponse, type RawResponse, sendRaw } from "./http_raw_client.ts";
+import {
+  exchange,
+  firstResponse,
+  parseResponse,
+  type RawResponse,
+  sendRaw,
+} from "./http_raw_client.ts";
 import { type RequestRow, REQUESTS } from "./http_requests.ts";
 
 const SCRIPT = `${import.meta.dirname}/http_fake_app.ts`;
@@ -45,6 +51,13 @@ for (const { name, argv: [program, ...argv], skipped } of RUNTIMES) {
         if (answer.length > 0) expect(parseResponse(answer).status).toBe(400);
       }
       expect((await sendRaw(port, { target: "/health" })).status).toBe(200);
+    });
+
+    test("a declared length over the limit is refused before the body comes", async () => {
+      const head = `POST /set/a HTTP/1.1\r\nHost: x\r\nAuthorization: ${TOKEN}\r\n`;
+      const answer = await firstResponse(port, `${head}Content-Length: ${1e12}\r\n\r\n`);
+      expect(answer.status).toBe(413);
+      expect(JSON.parse(answer.body.toString()).error).toInclude("Actual: 1000000000000 bytes");
     });
 
     test("a head that is not HTTP or far too large is refused, and the server lives on", async () => {
