@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { assert } from "../base/assert.ts";
 import type { Entry, HardState, SnapshotMeta } from "../raft/types.ts";
 import { EntryCache } from "./entry_cache.ts";
+import { fsyncDirectory } from "./files.ts";
 import { LogMeta } from "./raft_log_meta.ts";
 import { type LogRow, LogRows } from "./raft_log_rows.ts";
 import type { Identity, LogStore } from "./raft_log_types.ts";
@@ -45,7 +48,10 @@ export function openRaftLog(
   path: string,
   options: RaftLogOptions = {},
 ): RaftLog {
-  return new RaftLog(openLogDatabase(driver, path), options);
+  const isNew = !existsSync(path);
+  const log = new RaftLog(openLogDatabase(driver, path), options);
+  if (isNew) fsyncDirectory(dirname(path));
+  return log;
 }
 
 /** The durable Raft log of one node in SQLite: see README.md beside this file. */
