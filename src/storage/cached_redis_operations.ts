@@ -174,7 +174,7 @@ export class CachedRedisOperations implements RedisOperations {
     this.#ledger.dirtyCount -= old.dirty.length;
     old.isDead = true;
     if (old.hasRows) this.#pendingPurges.push(old.slot);
-    const used = new Set([...this.#flusher.purges, ...this.#pendingPurges]);
+    const used = new Set([...this.#flusher.garbageSlots, ...this.#pendingPurges]);
     for (const [other, { slot }] of this.#keyspaces.entries()) if (other !== db) used.add(slot);
     const row = { slot: freeSlot(used), keys: 0, expiring: 0, lastId: 0 };
     this.#keyspaces[db] = new Keyspace(this.#tables, this.#ledger, row);
