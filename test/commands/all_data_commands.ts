@@ -1,4 +1,6 @@
 import type { Command } from "../../src/commands/command.ts";
+import { bitfieldCommands } from "../../src/commands/bitfield.ts";
+import { bitmapCommands } from "../../src/commands/bitmap.ts";
 import { expireCommands } from "../../src/commands/expire.ts";
 import { keyspaceCommands } from "../../src/commands/keyspace.ts";
 import { lcsCommands } from "../../src/commands/lcs.ts";
@@ -25,5 +27,7 @@ export const allDataCommands: readonly Command[] = [
   ...scanCommands,
   ...expireCommands,
   ...objectCommands,
+  ...bitmapCommands,
+  ...bitfieldCommands,
   memoryCommand,
 ];
