@@ -43,6 +43,8 @@ export interface ContainerCommand extends CommandBase {
   readonly path: "container";
   /** By name without the container's, in lower case. */
   readonly subcommands: ReadonlyMap<string, DataCommand | LocalCommand>;
+  /** What runs without a subcommand, where that is allowed (COMMAND). */
+  readonly alone?: LocalCommand;
 }
 
 export type Command = DataCommand | LocalCommand | ContainerCommand;

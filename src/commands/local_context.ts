@@ -27,7 +27,10 @@ export interface ClientView {
   user: Bytes;
   noEvict: boolean;
   noTouch: boolean;
-  /** CLIENT REPLY: "skip" drops the reply of the next command only. */
+  /**
+   * CLIENT REPLY. The server drops the reply of a command that found or left this at other than
+   * "on", unless it left it at "on"; after a command that found "skip" it sets "on" again.
+   */
   replyMode: "on" | "off" | "skip";
   /** Closes the connection after the replies that are due, or (`now`) at once. */
   close(now?: boolean): void;
@@ -44,6 +47,26 @@ export interface SlowLogEntry {
   readonly remoteAddress: string;
   readonly clientName: Bytes;
 }
+
+/** What ROLE answers. */
+export type RoleView =
+  | {
+    readonly role: "master";
+    /** How far the log has come. */
+    readonly offset: number;
+    readonly replicas: readonly {
+      readonly host: string;
+      readonly port: number;
+      readonly offset: number;
+    }[];
+  }
+  | {
+    readonly role: "slave";
+    readonly leaderHost: string;
+    readonly leaderPort: number;
+    readonly state: "connect" | "connecting" | "sync" | "connected";
+    readonly offset: number;
+  };
 
 /** What a command may see and do of this node. */
 export interface NodeView {
@@ -63,13 +86,19 @@ export interface NodeView {
   /** Sets parameters, all or none; an error reply when one is unknown, immutable or invalid. */
   configSet(pairs: readonly (readonly [Bytes, Bytes])[]): ErrorReply | undefined;
   configResetStat(): void;
+  /** Entries newest first. */
   slowLog: { readonly entries: readonly SlowLogEntry[]; reset(): void };
   /** Stops the node in order; a promise that never settles when it succeeds. */
   shutdown(): Promise<ErrorReply>;
   /** Blocks this node's whole loop, as DEBUG SLEEP does. */
   sleepBlocking(milliseconds: number): void;
+  readonly role: RoleView;
   /** Number of other nodes known to hold all that this connection has written (WAIT). */
   replicasAcknowledged(): number;
+  /** CLIENT PAUSE: holds back writes, or every command, of all clients for a time; 0 ends it. */
+  pauseClients(timeoutMs: number, mode: "write" | "all"): void;
+  /** CLIENT UNBLOCK: ends the wait of a blocked client; false when it is not blocked. */
+  unblockClient?(id: number, reply: "timeout" | "error"): boolean;
 }
 
 /** What a local command runs with. */
