@@ -20,6 +20,15 @@ export interface KeyRecord {
   readonly version: number;
 }
 
+/** How far the commands that came in through one node have been applied. */
+export interface OriginState {
+  readonly node: number;
+  /** Which run of that node's process. */
+  readonly incarnation: number;
+  /** Number of its last applied command. */
+  readonly sequence: number;
+}
+
 /** Where the state machine stands; durable in the same transaction as the data. */
 export interface AppliedState {
   /** Index of the last applied log entry, 0 for none. */
@@ -30,6 +39,8 @@ export interface AppliedState {
   logTimeMs: number;
   /** The rolling digest of applied entries, an unsigned 32-bit integer. */
   digest: number;
+  /** One for each node that commands came through; never changed in place. */
+  origins: readonly OriginState[];
 }
 
 /** One page of SCAN. */

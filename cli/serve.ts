@@ -1,0 +1,97 @@
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import type { RunningServer, ServeConfig } from "../src/server/config.ts";
+import { flagHelp, parseCommandLine } from "./flags.ts";
+import { listenerLines, READY_TEXT } from "./serve_banner.ts";
+import { serveConfig } from "./serve_config.ts";
+import { SERVE_FLAGS } from "./serve_flags.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** One Ctrl-C may arrive twice: from the terminal and from npm. */
+const SAME_SIGNAL_MS = 500;
+
+/** `balsa serve`: runs a node until it is told to stop. Returns the exit code. */
+export async function serve(args: readonly string[]): Promise<number> {
+  const { settings, positionals, help } = parseCommandLine(SERVE_FLAGS, {
+    args,
+    environment: process.env,
+    readFile: (path) => readFileSync(path, "utf8"),
+  });
+  if (help) {
+    console.log(serveHelp());
+    return 0;
+  }
+  if (positionals.length > 0) throw new UsageError(`serve takes flags only: ${positionals[0]}`);
+  return await run(serveConfig(settings));
+}
+
+/** The text of `balsa serve --help`. */
+export function serveHelp(): string {
+  return [
+    "Usage: balsa [serve] [FLAGS]",
+    "",
+    "Runs a node.",
+    "",
+    flagHelp(SERVE_FLAGS),
+    "",
+    "Each flag is also an environment name (--http-port: BALSA_HTTP_PORT) and a key of the file",
+    'given with --config (JSON: {"http-port": 8080}). A flag wins over the environment, the',
+    "environment over the file.",
+  ].join("\n");
+}
+
+async function run(config: ServeConfig): Promise<number> {
+  const [{ createLogger }, { startServer }] = await Promise.all([
+    import("../src/server/log.ts"),
+    import("../src/start.ts"),
+  ]);
+  const logger = createLogger({ level: config.logLevel, format: config.logFormat });
+  const crash = (error: unknown) => {
+    logger.error("stopped by an error nobody caught", { error: describeError(error) });
+    process.exit(1);
+  };
+  process.on("uncaughtException", crash);
+  process.on("unhandledRejection", crash);
+
+  const print = (line: string) => console.log(line);
+  let server: RunningServer;
+  try {
+    server = await startServer(config, logger);
+    const stopping = stopOnSignal(server, (signal) => logger.info("stopping", { signal }));
+    for (const line of listenerLines(config, server)) print(line);
+    await Promise.race([server.ready, stopping]);
+    print(READY_TEXT);
+    await Promise.race([server.stopped, stopping]);
+    logger.info("stopped");
+    return 0;
+  } catch (error) {
+    logger.error(error instanceof Error ? error.message : String(error), errorFields(error));
+    return 1;
+  }
+}
+
+/** Resolves when the server was told to stop by SIGTERM or SIGINT and has stopped. */
+function stopOnSignal(server: RunningServer, onSignal: (name: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let firstMs: number | undefined;
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => {
+        if (firstMs !== undefined) {
+          if (performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(1);
+          return;
+        }
+        firstMs = performance.now();
+        onSignal(signal);
+        server.stop().then(resolve, reject);
+      });
+    }
+  });
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+function errorFields(error: unknown) {
+  return error instanceof Error && "code" in error ? { code: String(error.code) } : undefined;
+}

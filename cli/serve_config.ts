@@ -1,0 +1,84 @@
+import { resolve } from "node:path";
+import { isIP } from "node:net";
+import type { ServeConfig } from "../src/server/config.ts";
+import type { Settings } from "./flags.ts";
+import { SERVE_FLAGS } from "./serve_flags.ts";
+import { UsageError } from "./usage_error.ts";
+
+const PORT_MAX = 65_535;
+const PEER_PORT_OFFSET = 10_000;
+
+/** What the server is told, from its settings. Throws UsageError where they do not go together. */
+export function serveConfig(settings: Settings<typeof SERVE_FLAGS>): ServeConfig {
+  const { port, password } = settings;
+  refuseOpenDoor(settings);
+  const config: ServeConfig = {
+    dataDirectory: resolve(settings.data),
+    host: settings.host,
+    port,
+    httpPort: httpPort(settings["http-port"]),
+    peerPort: settings["peer-port"] ?? defaultPeerPort(port),
+    password: password ?? "",
+    token: settings.token ?? password ?? "",
+    cacheBytes: settings["cache-mb"] * 1024 * 1024,
+    clientsMax: settings.maxclients,
+    clientIdleTimeoutMs: settings.timeout,
+    logLevel: settings["log-level"],
+    logFormat: settings["log-format"],
+    sqliteDriver: settings["sqlite-driver"],
+  };
+  refuseSamePort(config);
+  return config;
+}
+
+function httpPort(port: number | "auto"): number | "off" {
+  if (port === "auto") return 0;
+  return port === 0 ? "off" : port;
+}
+
+/** port + 10000 where that is a port; else, as for port 0, a free one. */
+function defaultPeerPort(port: number): number {
+  return port === 0 || port + PEER_PORT_OFFSET > PORT_MAX ? 0 : port + PEER_PORT_OFFSET;
+}
+
+function refuseOpenDoor(settings: Settings<typeof SERVE_FLAGS>): void {
+  if (isLoopback(settings.host) || settings.insecure) return;
+  if (!settings.password) {
+    throw new UsageError(
+      `--host ${settings.host} is reachable from other machines and there is no password: ` +
+        "set --password (or BALSA_PASSWORD), or pass --insecure to allow anyone in",
+    );
+  }
+  if (settings.token === "" && settings["http-port"] !== 0) {
+    throw new UsageError(
+      `--host ${settings.host} is reachable from other machines and --token is empty: ` +
+        "leave --token out (it is then the password), turn HTTP off with --http-port 0, " +
+        "or pass --insecure to allow anyone in",
+    );
+  }
+}
+
+function refuseSamePort(config: ServeConfig): void {
+  const ports = [
+    ["--port", config.port],
+    ["--http-port", config.httpPort],
+    ["--peer-port", config.peerPort],
+  ] as const;
+  for (const [name, port] of ports) {
+    for (const [other, otherPort] of ports) {
+      if (name < other && port === otherPort && port !== 0) {
+        throw new UsageError(`${name} and ${other} are both ${port}`);
+      }
+    }
+  }
+}
+
+/** Whether only this machine reaches `host`: 127.0.0.0/8, ::1, localhost. */
+export function isLoopback(host: string): boolean {
+  const name = host.toLowerCase();
+  if (name === "localhost") return true;
+  if (isIP(name) === 4) return name.startsWith("127.");
+  if (isIP(name) !== 6) return false;
+  if (name.startsWith("::ffff:127.")) return true;
+  return /^[0:]*:0*1$/.test(name);
+}

@@ -1,0 +1,67 @@
+import { MAXCLIENTS_DEFAULT } from "../src/constants.ts";
+import type { Flag, FlagTable } from "./flags.ts";
+import * as kinds from "./value_kinds.ts";
+
+/** The one table of what `balsa serve` takes: parser, help, environment and file come from it. */
+export const SERVE_FLAGS = {
+  config: {
+    kind: kinds.name("FILE"),
+    help: "read settings from a JSON file with these names",
+    notInFile: true,
+  },
+  data: { kind: kinds.name("DIR"), default: "./balsa-data", help: "data directory" },
+  host: { kind: kinds.name("ADDRESS"), default: "127.0.0.1", help: "address to listen on" },
+  port: { kind: kinds.port(), default: 6379, help: "RESP port; 0 picks a free one" },
+  "http-port": {
+    kind: kinds.portOrAuto(),
+    default: 8080,
+    help: "HTTP port; 0 = off, auto picks a free one",
+  },
+  "peer-port": {
+    kind: kinds.port(),
+    help: "port for other nodes; 0 picks a free one",
+    defaultText: "port + 10000",
+  },
+  password: {
+    kind: kinds.text("TEXT"),
+    help: "ask RESP clients for this password",
+    secret: true,
+  },
+  token: {
+    kind: kinds.text("TEXT"),
+    help: "ask HTTP clients for this token",
+    defaultText: "the password",
+    secret: true,
+  },
+  insecure: {
+    kind: kinds.toggle(),
+    default: false,
+    help: "allow a --host that others reach without a password",
+  },
+  "cache-mb": {
+    kind: kinds.integer("MB", 1, 1024 * 1024),
+    default: 64,
+    help: "memory for values in use",
+  },
+  maxclients: {
+    kind: kinds.integer("N", 1, 1_000_000),
+    default: MAXCLIENTS_DEFAULT,
+    help: "RESP connections at a time",
+  },
+  timeout: {
+    kind: kinds.duration(),
+    default: 0,
+    help: "disconnect a client that is silent this long; 0 = never",
+  },
+  "sqlite-driver": {
+    kind: kinds.choice("auto", "bun:sqlite", "better-sqlite3", "node:sqlite"),
+    default: "auto",
+    help: "how SQLite is reached",
+  },
+  "log-level": {
+    kind: kinds.choice("debug", "info", "warn", "error"),
+    default: "info",
+    help: "least level to log",
+  },
+  "log-format": { kind: kinds.choice("text", "json"), default: "text", help: "form of the log" },
+} as const satisfies FlagTable & Record<string, Flag<unknown>>;

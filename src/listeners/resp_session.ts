@@ -1,0 +1,171 @@
+import type { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+import type { Bytes } from "../base/bytes.ts";
+import {
+  INPUT_HIGH_WATER_BYTES,
+  OUTPUT_CHUNK_BYTES,
+  OUTPUT_HIGH_WATER_BYTES,
+  OUTPUT_LIMIT_BYTES,
+} from "../constants.ts";
+import { ProtocolError, RequestDecoder } from "../resp/decoder.ts";
+import { encodeReply } from "../resp/encoder.ts";
+import { PROTOCOL_ERROR_PREFIX } from "../resp/errors.ts";
+import { ErrorReply, type Reply } from "../resp/reply.ts";
+import { Session, type SessionOptions } from "../server/session.ts";
+import type { Server } from "../server/server.ts";
+
+/** A client on a socket. */
+export class RespSession extends Session {
+  readonly #server: Server;
+  readonly #socket: Socket;
+  readonly #decoder = new RequestDecoder();
+  /** Replies of this turn. */
+  #out: Bytes = "";
+  /** A request that must wait for those before it. */
+  #held: readonly Bytes[] | undefined;
+  #protocolError: string | undefined;
+  #paused = false;
+  /** No request will be taken any more; the connection closes when all replies are sent. */
+  #closing = false;
+  #ended = false;
+  /** The decoder has no complete request left. */
+  #exhausted = true;
+
+  constructor(server: Server, socket: Socket, options: SessionOptions, bulkBytesMax: number) {
+    super(options);
+    this.#server = server;
+    this.#socket = socket;
+    this.#decoder.bulkBytesMax = bulkBytesMax;
+  }
+
+  get queryBufferBytes(): number {
+    return this.#decoder.heldBytes;
+  }
+
+  get outputBufferBytes(): number {
+    return this.#out.length + this.#socket.writableLength;
+  }
+
+  get outputBlocked(): boolean {
+    return !this.closed && this.outputBufferBytes > OUTPUT_HIGH_WATER_BYTES;
+  }
+
+  /** Bytes from the socket. */
+  receive(chunk: Buffer): void {
+    if (this.#closing) return;
+    this.#server.metrics.bytesIn += chunk.length;
+    this.#decoder.push(chunk);
+    this.#exhausted = false;
+    this.#work();
+  }
+
+  /** The client sends no more; what it has sent is still answered. */
+  endReceived(): void {
+    this.#ended = true;
+    this.#work();
+  }
+
+  /** The socket has taken all that was written. */
+  drained(): void {
+    this.#server.resumeReads(this);
+    this.#work();
+  }
+
+  /** The socket is closed. */
+  gone(): void {
+    this.closed = true;
+    this.#closing = true;
+    this.#out = "";
+    this.#held = undefined;
+    this.pendingReads -= this.deferredReads.length;
+    this.deferredReads = [];
+  }
+
+  override deliver(reply: Reply): void {
+    if (this.closed) return;
+    this.#out += encodeReply(reply, this.protocol);
+    if (this.#out.length > OUTPUT_CHUNK_BYTES) this.#send();
+  }
+
+  override flush(): void {
+    this.#send();
+    this.#endIfDone();
+  }
+
+  override resume(): void {
+    this.#work();
+  }
+
+  override close(now = false): void {
+    this.#closing = true;
+    if (now) {
+      this.#socket.destroy();
+    } else {
+      this.#server.touch(this);
+    }
+  }
+
+  /** Takes requests until one must wait or none is complete. */
+  #work(): void {
+    this.#decoder.authenticated = this.authenticated;
+    while (!this.#closing && !this.outputBlocked) {
+      const argv = this.#held ?? this.#next();
+      if (argv === undefined) break;
+      this.#held = undefined;
+      if (!this.#server.execute(this, argv)) {
+        this.#held = argv;
+        break;
+      }
+      this.#decoder.authenticated = this.authenticated;
+    }
+    if (this.#protocolError !== undefined && this.#held === undefined && this.idle) {
+      this.deliver(new ErrorReply(PROTOCOL_ERROR_PREFIX + this.#protocolError));
+      this.#protocolError = undefined;
+      this.close();
+    }
+    this.#throttle();
+    if (this.#ended) this.#endIfDone();
+  }
+
+  /** Closes our side when all that was asked for is answered and no more will be. */
+  #endIfDone(): void {
+    if (this.closed || !this.idle || this.#held !== undefined) return;
+    if (this.#ended && this.#exhausted && this.#protocolError === undefined) this.#closing = true;
+    if (!this.#closing) return;
+    this.#send();
+    this.#socket.end();
+  }
+
+  #next(): readonly Bytes[] | undefined {
+    if (this.#protocolError !== undefined) return undefined;
+    try {
+      const argv = this.#decoder.next();
+      this.#exhausted = argv === undefined;
+      return argv;
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#protocolError = error.message;
+      return undefined;
+    }
+  }
+
+  /** Reads no more from a client that waits while much of its requests is held. */
+  #throttle(): void {
+    if (this.closed) return;
+    const stopped = this.#held !== undefined || this.outputBlocked;
+    const pause = stopped && this.#decoder.heldBytes > INPUT_HIGH_WATER_BYTES;
+    if (pause === this.#paused) return;
+    this.#paused = pause;
+    if (pause) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #send(): void {
+    if (this.#out === "" || this.closed) return;
+    const out = this.#out;
+    this.#out = "";
+    this.#server.metrics.bytesOut += out.length;
+    this.#socket.write(out, "latin1");
+    if (this.#socket.writableLength > OUTPUT_LIMIT_BYTES) this.close(true);
+  }
+}

@@ -1,0 +1,51 @@
+import process from "node:process";
+
+/** The programs Balsa runs on. */
+export type RuntimeName = "bun" | "deno" | "node";
+
+/** Answers one request; `peer` is the client's address ("" where it is unknown). */
+export type HttpHandler = (request: Request, peer: string) => Response | Promise<Response>;
+
+export interface HttpServeOptions {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly fetch: HttpHandler;
+  /** A body over this many bytes is refused with 413 where the runtime can tell by itself. */
+  readonly bodyBytesMax?: number;
+}
+
+export interface HttpServer {
+  /** The port in use. */
+  readonly port: number;
+  /**
+   * Accepts no more, waits for the requests in flight up to `graceMs` (default 5,000), then cuts
+   * what is left (streams have no end of their own).
+   */
+  stop(graceMs?: number): Promise<void>;
+}
+
+export const RUNTIME_NAME: RuntimeName = runtimeName();
+/** The version of that program, "1.4.5". */
+export const RUNTIME_VERSION: string = process.versions[RUNTIME_NAME] ?? "unknown";
+
+function runtimeName(): RuntimeName {
+  if (process.versions.bun !== undefined) return "bun";
+  if (process.versions.deno !== undefined) return "deno";
+  return "node";
+}
+
+/**
+ * Listens for HTTP with the runtime's own server. Responses may stream for as long as they like:
+ * idle time-outs are off, the handler sets its own. Throws ListenError.
+ */
+export async function serveHttp(options: HttpServeOptions): Promise<HttpServer> {
+  switch (RUNTIME_NAME) {
+    case "bun":
+      return (await import("./bun.ts")).serveHttpOnBun(options);
+    case "deno":
+      return (await import("./deno.ts")).serveHttpOnDeno(options);
+    case "node":
+      return (await import("./node.ts")).serveHttpOnNode(options);
+  }
+}

@@ -1,0 +1,49 @@
+import type { SqliteDriverName } from "../storage/sqlite_types.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+export type LogFormat = "text" | "json";
+
+/** Everything a node is told at its start, from flags, environment and configuration file. */
+export interface ServeConfig {
+  /** The data directory; created when missing. */
+  readonly dataDirectory: string;
+  /** The address that the RESP, HTTP and peer listeners bind to. */
+  readonly host: string;
+  /** RESP; 0 picks a free port. */
+  readonly port: number;
+  /** HTTP: "off", or a port; 0 picks a free one. */
+  readonly httpPort: number | "off";
+  /** Between nodes; 0 picks a free port. */
+  readonly peerPort: number;
+  /** Required of RESP clients; "" asks for none. UTF-8 text, not Bytes. */
+  readonly password: string;
+  /** Required of HTTP clients; "" asks for none. */
+  readonly token: string;
+  /** Memory for values in use, bytes. */
+  readonly cacheBytes: number;
+  readonly clientsMax: number;
+  /** A client that is silent this long is disconnected; 0 = never. */
+  readonly clientIdleTimeoutMs: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly sqliteDriver: SqliteDriverName | "auto";
+}
+
+/** Where a listener is reached. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A node that runs; made by startServer. */
+export interface RunningServer {
+  readonly respAddress: ListenAddress;
+  /** Absent when HTTP is off. */
+  readonly httpAddress?: ListenAddress;
+  /** Resolves once it can serve reads and writes; rejects when it cannot start. */
+  readonly ready: Promise<void>;
+  /** Finishes what is in flight and closes the databases. */
+  stop(): Promise<void>;
+  /** Resolves when it has stopped by itself (SHUTDOWN) or by stop(); rejects when it failed. */
+  readonly stopped: Promise<void>;
+}

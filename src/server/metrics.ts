@@ -1,0 +1,93 @@
+import type { RunnableCommand } from "../commands/command.ts";
+import { ErrorReply, type Reply } from "../resp/reply.ts";
+
+/** Figures of one command, as INFO commandstats has them. */
+export interface CommandFigures {
+  calls: number;
+  /** Run time, milliseconds. */
+  totalMs: number;
+  /** Refused before it ran. */
+  rejected: number;
+  /** Ran and answered an error. */
+  failed: number;
+}
+
+/** Counters of this node since its start or the last CONFIG RESETSTAT. */
+export class Metrics {
+  connectionsReceived = 0;
+  connectionsRejected = 0;
+  commandsProcessed = 0;
+  errorReplies = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  /** Over the last whole second or so. */
+  operationsPerSecond = 0;
+  #sampledAtMs = 0;
+  #sampledCommands = 0;
+  readonly #commands = new Map<RunnableCommand, CommandFigures>();
+  readonly #errors = new Map<string, number>();
+
+  get commands(): ReadonlyMap<RunnableCommand, CommandFigures> {
+    return this.#commands;
+  }
+
+  /** How often an error of each code (ERR, WRONGTYPE, …) was answered. */
+  get errors(): ReadonlyMap<string, number> {
+    return this.#errors;
+  }
+
+  /** Updates the rate; `nowMs` on a monotonic clock. */
+  sample(nowMs: number): void {
+    const passedMs = nowMs - this.#sampledAtMs;
+    if (passedMs < 1000) return;
+    const commands = this.commandsProcessed - this.#sampledCommands;
+    this.operationsPerSecond = Math.round(commands * 1000 / passedMs);
+    this.#sampledAtMs = nowMs;
+    this.#sampledCommands = this.commandsProcessed;
+  }
+
+  /** Counts a command that ran and its reply. */
+  countCall(command: RunnableCommand, durationMs: number, reply: Reply): void {
+    const figures = this.#figures(command);
+    figures.calls++;
+    figures.totalMs += durationMs;
+    this.commandsProcessed++;
+    if (!(reply instanceof ErrorReply)) return;
+    figures.failed++;
+    this.#countError(reply);
+  }
+
+  /** Counts a request that was refused before it ran. */
+  countRejected(command: RunnableCommand | undefined, reply: ErrorReply): void {
+    if (command !== undefined) this.#figures(command).rejected++;
+    this.#countError(reply);
+  }
+
+  reset(): void {
+    this.connectionsReceived = 0;
+    this.connectionsRejected = 0;
+    this.commandsProcessed = 0;
+    this.errorReplies = 0;
+    this.bytesIn = 0;
+    this.bytesOut = 0;
+    this.#sampledCommands = 0;
+    this.#commands.clear();
+    this.#errors.clear();
+  }
+
+  #countError(reply: ErrorReply): void {
+    this.errorReplies++;
+    const space = reply.text.indexOf(" ");
+    const code = space < 0 ? reply.text : reply.text.slice(0, space);
+    this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
+  }
+
+  #figures(command: RunnableCommand): CommandFigures {
+    let figures = this.#commands.get(command);
+    if (figures === undefined) {
+      figures = { calls: 0, totalMs: 0, rejected: 0, failed: 0 };
+      this.#commands.set(command, figures);
+    }
+    return figures;
+  }
+}

@@ -1,0 +1,118 @@
+import type { Entry, HardState, PersistToken, RaftCore, Ready } from "../raft/types.ts";
+import type { LogStore } from "../storage/raft_log_types.ts";
+import { SqliteError } from "../storage/sqlite_types.ts";
+
+/** What the driver hands up. */
+export interface RaftEvents {
+  /** Apply these, in order. */
+  committed(entries: readonly Entry[]): void;
+  /** Reads with these ids may run once `index` is applied, which it is. */
+  readable(id: number): void;
+  /** The round of these reads failed: leadership was lost. */
+  unreadable(id: number): void;
+  roleChanged(): void;
+}
+
+/** How long a full disk is left alone before the next attempt. */
+const DISK_FULL_RETRY_MS = 250;
+
+interface Persist {
+  readonly entries: readonly Entry[];
+  readonly hardState: HardState | undefined;
+  readonly token: PersistToken;
+}
+
+/** Carries out what the Raft core asks for: makes durable, applies, answers read points. */
+export class RaftDriver {
+  readonly raft: RaftCore;
+  readonly #log: LogStore;
+  readonly #events: RaftEvents;
+  /** What a full disk refused, in order. */
+  #stalled: Persist[] = [];
+  #retryAtMs = 0;
+  #durableTerm: number;
+  #durableVote: number;
+  #advancing = false;
+
+  constructor(raft: RaftCore, log: LogStore, events: RaftEvents) {
+    this.raft = raft;
+    this.#log = log;
+    this.#events = events;
+    this.#durableTerm = log.hardState.term;
+    this.#durableVote = log.hardState.votedFor;
+  }
+
+  /** Whether the disk of the log is full: nothing new may be proposed. */
+  get diskFull(): boolean {
+    return this.#stalled.length > 0;
+  }
+
+  /** Time passes, `nowMs` on a monotonic clock. */
+  tick(nowMs: number): void {
+    this.raft.tick(nowMs);
+    if (this.diskFull && nowMs >= this.#retryAtMs) {
+      this.#retryAtMs = nowMs + DISK_FULL_RETRY_MS;
+      this.#retryStalled();
+    }
+    this.advance();
+  }
+
+  /** Works until the core has nothing more to do. */
+  advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    try {
+      for (let ready = this.raft.ready(); ready !== undefined; ready = this.raft.ready()) {
+        this.#handle(ready);
+      }
+    } finally {
+      this.#advancing = false;
+    }
+  }
+
+  #handle(ready: Ready): void {
+    if (ready.persistToken !== undefined) {
+      this.#persist({
+        entries: ready.entries,
+        hardState: ready.hardState,
+        token: ready.persistToken,
+      });
+    }
+    if (ready.committed.length > 0) {
+      this.#events.committed(ready.committed);
+      this.raft.applied(ready.committed[ready.committed.length - 1].index);
+    }
+    for (const { id } of ready.readStates) this.#events.readable(id);
+    for (const id of ready.readsFailed) this.#events.unreadable(id);
+    if (ready.roleChange !== undefined) this.#events.roleChanged();
+  }
+
+  #persist(persist: Persist): void {
+    if (this.diskFull || !this.#tryPersist(persist)) this.#stalled.push(persist);
+  }
+
+  #retryStalled(): void {
+    while (this.#stalled.length > 0 && this.#tryPersist(this.#stalled[0])) this.#stalled.shift();
+  }
+
+  /** False when the disk is full and nothing was written; any other failure is thrown. */
+  #tryPersist({ entries, hardState, token }: Persist): boolean {
+    // The commit index in it is a hint that rides on the next append; alone it costs no fsync.
+    const voteChanged = hardState !== undefined &&
+      (hardState.term !== this.#durableTerm || hardState.votedFor !== this.#durableVote);
+    if (entries.length > 0 || voteChanged) {
+      try {
+        this.#log.append(entries, voteChanged ? hardState : undefined);
+      } catch (error) {
+        if (error instanceof SqliteError && error.code === "SQLITE_FULL") return false;
+        throw error;
+      }
+      if (voteChanged) {
+        this.#durableTerm = hardState.term;
+        this.#durableVote = hardState.votedFor;
+      }
+    }
+    this.raft.persisted(token);
+    return true;
+  }
+}

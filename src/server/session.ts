@@ -1,0 +1,106 @@
+import type { Bytes } from "../base/bytes.ts";
+import type { ClientView } from "../commands/local_context.ts";
+import type { RunnableCommand } from "../commands/command.ts";
+import type { Reply } from "../resp/reply.ts";
+
+/**
+ * One client: what it has selected, and its commands under way. Listeners extend it with the way
+ * replies take.
+ *
+ * Commands of one session are answered in order without a queue of replies, by a rule on what may
+ * be under way at once: only reads, or only commands in the log (each of which completes in order),
+ * or one local command. `Server.execute` refuses what breaks the rule until the rest is done.
+ */
+export abstract class Session implements ClientView {
+  readonly id: number;
+  readonly createdAtMs: number;
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  type: "normal" | "pubsub" = "normal";
+  lastActiveMs: number;
+  lastCommand = "NULL";
+  name: Bytes = "";
+  libName: Bytes = "";
+  libVersion: Bytes = "";
+  db = 0;
+  protocol: 2 | 3 = 2;
+  authenticated: boolean;
+  user: Bytes = "default";
+  noEvict = false;
+  noTouch = false;
+  replyMode: "on" | "off" | "skip" = "on";
+  /** Reads under way. */
+  pendingReads = 0;
+  /** Commands under way in the log. */
+  pendingLog = 0;
+  /** Those of them that wait until the client takes what it has asked for. */
+  deferredReads: Pending[] = [];
+  /** A local command is running that answers later. */
+  localRunning = false;
+  /** It was delivered something since its last flush. */
+  touched = false;
+  /** The connection is gone: replies go nowhere. */
+  closed = false;
+
+  readonly #passwordRequired: () => boolean;
+
+  constructor(options: SessionOptions) {
+    this.id = options.id;
+    this.createdAtMs = options.nowMs;
+    this.lastActiveMs = options.nowMs;
+    this.remoteAddress = options.remoteAddress;
+    this.localAddress = options.localAddress;
+    this.#passwordRequired = options.passwordRequired;
+    this.authenticated = !options.passwordRequired();
+  }
+
+  abstract readonly queryBufferBytes: number;
+  abstract readonly outputBufferBytes: number;
+  /** So much output waits for the client that it gets no more for now. */
+  abstract readonly outputBlocked: boolean;
+  /** Takes the reply of the oldest command under way. */
+  abstract deliver(reply: Reply): void;
+  /** Nothing is under way any more: a refused command may be tried again. */
+  abstract resume(): void;
+  /** The end of a loop turn: send what was delivered. */
+  abstract flush(): void;
+  abstract close(now?: boolean): void;
+
+  get idle(): boolean {
+    return this.pendingReads === 0 && this.pendingLog === 0 && !this.localRunning;
+  }
+
+  reset(): void {
+    this.name = "";
+    this.db = 0;
+    this.protocol = 2;
+    this.authenticated = !this.#passwordRequired();
+    this.user = "default";
+    this.noEvict = false;
+    this.noTouch = false;
+    this.replyMode = "on";
+  }
+}
+
+export interface SessionOptions {
+  readonly id: number;
+  /** Unix time in milliseconds. */
+  readonly nowMs: number;
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  readonly passwordRequired: () => boolean;
+}
+
+/** A data command under way: the waiter for its reply. */
+export interface Pending {
+  readonly session: Session;
+  readonly command: RunnableCommand & { readonly path: "read" | "write" };
+  readonly db: number;
+  argv: readonly Bytes[];
+  /** CLIENT REPLY OFF or SKIP was on when it was sent. */
+  readonly silent: boolean;
+  /** On the monotonic clock: it is answered with an error then. */
+  readonly deadlineMs: number;
+  /** It was answered so: whatever comes of it, nobody waits. */
+  isAbandoned: boolean;
+}

@@ -1,0 +1,90 @@
+import { DATABASE_COUNT } from "../constants.ts";
+import type { SqlDatabase } from "./sqlite_types.ts";
+
+/** Grows with each incompatible change of the tables below. */
+export const STATE_FORMAT_VERSION = 1;
+/** "BLSA": tells a state.db from some other program's file. */
+const APPLICATION_ID = 0x424c5341;
+
+/**
+ * Row ids of one slot: `slot * SLOT_STRIDE + n`, where n counts the keys created in the slot. So a
+ * slot's rows lie together in creation order, which is what SCAN walks, and every id is a safe
+ * integer.
+ */
+export const SLOT_STRIDE = 2 ** 44;
+/** Slots that can exist at a time, those being purged included. */
+export const SLOT_COUNT = 2 ** 53 / SLOT_STRIDE;
+
+/**
+ * A logical database names the slot that holds its keys, so that FLUSHDB and SWAPDB only change
+ * `database`; rows of a slot in `purge` are garbage that is deleted in the background.
+ */
+const TABLES = `
+CREATE TABLE applied(
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  log_index INTEGER NOT NULL,
+  log_term INTEGER NOT NULL,
+  log_time_ms INTEGER NOT NULL,
+  digest INTEGER NOT NULL,
+  version INTEGER NOT NULL
+);
+CREATE TABLE database(
+  db INTEGER PRIMARY KEY,
+  slot INTEGER NOT NULL,
+  keys INTEGER NOT NULL,
+  expiring INTEGER NOT NULL,
+  last_id INTEGER NOT NULL
+);
+CREATE TABLE purge(slot INTEGER PRIMARY KEY);
+CREATE TABLE keys(
+  id INTEGER PRIMARY KEY,
+  slot INTEGER NOT NULL,
+  key NOT NULL,
+  type TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  expire_at_ms INTEGER,
+  value
+);
+CREATE UNIQUE INDEX keys_by_name ON keys(slot, key);
+CREATE INDEX keys_by_expiry ON keys(slot, expire_at_ms) WHERE expire_at_ms IS NOT NULL;
+CREATE VIEW redis AS
+  SELECT d.db, k.key, k.type, k.value,
+    strftime('%Y-%m-%d %H:%M:%f', k.expire_at_ms / 1000.0, 'unixepoch') AS expires_utc
+  FROM database AS d JOIN keys AS k ON k.slot = d.slot;
+`;
+
+/**
+ * Makes the tables of a new state.db, or checks those of an old one. Throws an Error that says
+ * what is wrong when the file belongs to another program or another format.
+ */
+export function prepareSchema(sql: SqlDatabase): void {
+  const tables = pragma(sql, "SELECT count(*) FROM sqlite_schema");
+  const applicationId = pragma(sql, "PRAGMA application_id");
+  const version = pragma(sql, "PRAGMA user_version");
+  if (tables === 0 && applicationId === 0) return create(sql);
+  if (applicationId !== APPLICATION_ID) {
+    throw new Error(`Cannot open ${sql.path}: it is a database of another program`);
+  }
+  if (version !== STATE_FORMAT_VERSION) {
+    throw new Error(
+      `Cannot open ${sql.path}: its format is ${version}, this program reads ` +
+        `${STATE_FORMAT_VERSION}`,
+    );
+  }
+}
+
+function create(sql: SqlDatabase): void {
+  sql.exec("BEGIN IMMEDIATE");
+  sql.exec(TABLES);
+  sql.exec("INSERT INTO applied VALUES (1, 0, 0, 0, 0, 0)");
+  const database = sql.prepare("INSERT INTO database VALUES (?, ?, 0, 0, 0)");
+  for (let db = 0; db < DATABASE_COUNT; db++) database.run(db, db);
+  sql.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
+  sql.exec(`PRAGMA user_version = ${STATE_FORMAT_VERSION}`);
+  sql.exec("COMMIT");
+}
+
+function pragma(sql: SqlDatabase, query: string): number {
+  const row = sql.prepare(query).get();
+  return Number(row === undefined ? 0 : Object.values(row)[0]);
+}

@@ -1,0 +1,215 @@
+import type { Bytes } from "../base/bytes.ts";
+import { assert } from "../base/assert.ts";
+import { type AppliedState, type KeyType, NO_EXPIRY } from "./redis_operations.ts";
+import { prepareSchema, SLOT_COUNT, SLOT_STRIDE } from "./schema.ts";
+import { bytesFromSql, bytesToSql } from "./sql_bytes.ts";
+import type { SqlDatabase, SqlRow } from "./sqlite_types.ts";
+
+/** A row of `keys`. `id` counts within the slot: SCAN's cursor, not the row id. */
+export interface StoredKey {
+  readonly id: number;
+  readonly key: Bytes;
+  readonly type: KeyType;
+  readonly version: number;
+  readonly expireAtMs: number;
+  readonly value: Bytes;
+}
+
+/** A row of `database`. */
+export interface StoredDatabase {
+  slot: number;
+  /** Number of keys, and of those that expire. */
+  keys: number;
+  expiring: number;
+  /** The id last given to a key of this slot. */
+  lastId: number;
+}
+
+/** Where a key stands in the order of expiry. */
+export interface StoredExpiry {
+  readonly expireAtMs: number;
+  readonly id: number;
+  readonly key: Bytes;
+}
+
+const COLUMNS = "id, key, type, version, CAST(expire_at_ms AS REAL) AS expire_at_ms, value";
+
+/** The statements of state.db: all SQL on its data, none of its policy. Opens no transaction. */
+export class StateTables {
+  readonly sql: SqlDatabase;
+  readonly #find;
+  readonly #findId;
+  readonly #insert;
+  readonly #update;
+  readonly #delete;
+  readonly #page;
+  readonly #expiries;
+  readonly #setDatabase;
+  readonly #setApplied;
+  readonly #addPurge;
+  readonly #dropPurge;
+  readonly #purge;
+
+  /** Takes over an open connection, and makes or checks its tables. */
+  constructor(sql: SqlDatabase) {
+    prepareSchema(sql);
+    this.sql = sql;
+    this.#find = sql.prepare(`SELECT ${COLUMNS} FROM keys WHERE slot = ? AND key = ?`);
+    this.#findId = sql.prepare(
+      "SELECT id, CAST(expire_at_ms AS REAL) AS expire_at_ms FROM keys WHERE slot = ? AND key = ?",
+    );
+    this.#insert = sql.prepare("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)");
+    this.#update = sql.prepare(
+      "UPDATE keys SET type = ?, version = ?, expire_at_ms = ?, value = ? WHERE id = ?",
+    );
+    this.#delete = sql.prepare("DELETE FROM keys WHERE id = ?");
+    this.#page = sql.prepare(
+      "SELECT id, key FROM keys WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
+    );
+    this.#expiries = sql.prepare(
+      "SELECT id, key, CAST(expire_at_ms AS REAL) AS expire_at_ms FROM keys " +
+        "WHERE slot = ? AND expire_at_ms IS NOT NULL AND (expire_at_ms, id) > (?, ?) " +
+        "ORDER BY expire_at_ms, id LIMIT ?",
+    );
+    this.#setDatabase = sql.prepare(
+      "UPDATE database SET slot = ?, keys = ?, expiring = ?, last_id = ? WHERE db = ?",
+    );
+    this.#setApplied = sql.prepare(
+      "UPDATE applied SET log_index = ?, log_term = ?, log_time_ms = ?, digest = ?, version = ?",
+    );
+    this.#addPurge = sql.prepare("INSERT OR IGNORE INTO purge VALUES (?)");
+    this.#dropPurge = sql.prepare("DELETE FROM purge WHERE slot = ?");
+    this.#purge = sql.prepare(
+      "DELETE FROM keys WHERE id IN (SELECT id FROM keys WHERE id >= ? AND id < ? LIMIT ?)",
+    );
+  }
+
+  find(slot: number, key: Bytes): StoredKey | undefined {
+    const row = this.#find.get(slot, bytesToSql(key));
+    if (row === undefined) return undefined;
+    return {
+      id: Number(row.id) - slot * SLOT_STRIDE,
+      key,
+      type: row.type as KeyType,
+      version: Number(row.version),
+      expireAtMs: expiryOf(row),
+      value: bytesFromSql(row.value),
+    };
+  }
+
+  /** Id and expiry of a key, without its value. */
+  findId(slot: number, key: Bytes): { id: number; expireAtMs: number } | undefined {
+    const row = this.#findId.get(slot, bytesToSql(key));
+    if (row === undefined) return undefined;
+    return { id: Number(row.id) - slot * SLOT_STRIDE, expireAtMs: expiryOf(row) };
+  }
+
+  insert(slot: number, row: StoredKey): void {
+    assert(row.id > 0 && row.id < SLOT_STRIDE, "ids of a slot stay within its range");
+    this.#insert.run(
+      slot * SLOT_STRIDE + row.id,
+      slot,
+      bytesToSql(row.key),
+      row.type,
+      row.version,
+      row.expireAtMs === NO_EXPIRY ? null : row.expireAtMs,
+      bytesToSql(row.value),
+    );
+  }
+
+  /** Overwrites the row with this id; the key's name does not change. */
+  update(slot: number, row: StoredKey): void {
+    const changed = this.#update.run(
+      row.type,
+      row.version,
+      row.expireAtMs === NO_EXPIRY ? null : row.expireAtMs,
+      bytesToSql(row.value),
+      slot * SLOT_STRIDE + row.id,
+    );
+    assert(changed === 1, "the row to update exists");
+  }
+
+  delete(slot: number, id: number): void {
+    const changed = this.#delete.run(slot * SLOT_STRIDE + id);
+    assert(changed === 1, "the row to delete exists");
+  }
+
+  /** Up to `limit` keys with after < id <= `last`, ascending. */
+  page(slot: number, after: number, last: number, limit: number): { id: number; key: Bytes }[] {
+    const base = slot * SLOT_STRIDE;
+    return this.#page.all(base + after, base + last + 1, limit).map((row) => ({
+      id: Number(row.id) - base,
+      key: bytesFromSql(row.key),
+    }));
+  }
+
+  /** Up to `limit` keys that expire, earliest first, behind a position (time, id). */
+  expiries(slot: number, afterMs: number, afterId: number, limit: number): StoredExpiry[] {
+    const base = slot * SLOT_STRIDE;
+    return this.#expiries.all(slot, afterMs, base + afterId, limit).map((row) => ({
+      expireAtMs: expiryOf(row),
+      id: Number(row.id) - base,
+      key: bytesFromSql(row.key),
+    }));
+  }
+
+  /** The databases, by number. */
+  databases(): StoredDatabase[] {
+    return this.sql.prepare("SELECT * FROM database ORDER BY db").all().map((row) => ({
+      slot: Number(row.slot),
+      keys: Number(row.keys),
+      expiring: Number(row.expiring),
+      lastId: Number(row.last_id),
+    }));
+  }
+
+  setDatabase(db: number, row: Readonly<StoredDatabase>): void {
+    this.#setDatabase.run(row.slot, row.keys, row.expiring, row.lastId, db);
+  }
+
+  /** What has been applied, and the version last given to a change. */
+  applied(): { applied: AppliedState; version: number } {
+    const row = this.sql.prepare("SELECT * FROM applied").get();
+    assert(row !== undefined, "the applied state has a row");
+    const applied = {
+      index: Number(row.log_index),
+      term: Number(row.log_term),
+      logTimeMs: Number(row.log_time_ms),
+      digest: Number(row.digest),
+    };
+    return { applied, version: Number(row.version) };
+  }
+
+  setApplied(state: Readonly<AppliedState>, version: number): void {
+    this.#setApplied.run(state.index, state.term, state.logTimeMs, state.digest, version);
+  }
+
+  /** Slots whose rows are garbage. */
+  purges(): number[] {
+    return this.sql.prepare("SELECT slot FROM purge").all().map((row) => Number(row.slot));
+  }
+
+  addPurge(slot: number): void {
+    this.#addPurge.run(slot);
+  }
+
+  /** Deletes up to `limit` rows of a slot to purge; true when none is left and it is free again. */
+  purge(slot: number, limit: number): boolean {
+    const base = slot * SLOT_STRIDE;
+    if (this.#purge.run(base, base + SLOT_STRIDE, limit) === limit) return false;
+    this.#dropPurge.run(slot);
+    return true;
+  }
+}
+
+/** The lowest slot number that is not in use. Throws when there is none. */
+export function freeSlot(used: ReadonlySet<number>): number {
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    if (!used.has(slot)) return slot;
+  }
+  throw new Error("Cannot flush a database: too many flushed ones wait to be purged");
+}
+
+function expiryOf(row: SqlRow): number {
+  return row.expire_at_ms === null ? NO_EXPIRY : Number(row.expire_at_ms);
+}
