@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { utf8Encode } from "./base/bytes.ts";
 import type { Logger } from "./base/log.ts";
-import { ConfigStore } from "./commands/config_parameters.ts";
+import { ConfigStore } from "./commands/config_store.ts";
 import { HTTP_BODY_BYTES_MAX, RAFT_DEFAULTS, REQUEST_TIMEOUT_MS, TICK_MS } from "./constants.ts";
 import { BatchSession } from "./listeners/batch_session.ts";
 import { makeHttpApp } from "./listeners/http_listener.ts";
@@ -13,11 +13,12 @@ import { type HttpServer, serveHttp } from "./runtime/runtime.ts";
 import { SYSTEM_CLOCK } from "./server/clock.ts";
 import type { ListenAddress, RunningServer, ServeConfig } from "./server/config.ts";
 import { DiskGuard } from "./server/disk_guard.ts";
+import { Housekeeper } from "./server/housekeeper.ts";
+import { Limits } from "./server/limits.ts";
 import { ServerNodeView } from "./server/node_view.ts";
 import { type NodeStorage, openNodeStorage } from "./server/node_storage.ts";
 import { Server } from "./server/server.ts";
 import { SlowLog } from "./server/slow_log.ts";
-import { Housekeeper } from "./server/housekeeper.ts";
 import { loadSqlite } from "./storage/sqlite.ts";
 import type { SqliteDriver } from "./storage/sqlite_types.ts";
 
@@ -54,6 +55,7 @@ class Node implements RunningServer {
   readonly #logger: Logger;
   readonly #storage: NodeStorage;
   readonly #parameters: ConfigStore;
+  readonly #limits: Limits;
   readonly #server: Server;
   readonly #slowLog = new SlowLog();
   readonly #housekeeper: Housekeeper;
@@ -74,24 +76,24 @@ class Node implements RunningServer {
     this.#driver = driver;
     this.#storage = storage;
     this.#parameters = new ConfigStore({
-      clientsMax: config.clientsMax,
-      idleTimeoutSeconds: Math.ceil(config.clientIdleTimeoutMs / 1000),
-      password: utf8Encode(config.password),
-      port: config.port,
-      host: config.host,
-      directory: utf8Encode(config.dataDirectory),
-      logLevel: config.logLevel,
+      maxclients: String(config.clientsMax),
+      timeout: String(Math.ceil(config.clientIdleTimeoutMs / 1000)),
+      requirepass: utf8Encode(config.password),
+      port: String(config.port),
+      bind: config.host,
+      dir: utf8Encode(config.dataDirectory),
     });
+    this.#limits = new Limits(this.#parameters);
     this.ready = new Promise((resolve, reject) => this.#settleReady = { resolve, reject });
     this.stopped = new Promise((resolve, reject) => this.#settleStopped = { resolve, reject });
     this.ready.catch(() => {});
     this.stopped.catch(() => {});
     this.#server = this.#makeServer(new DiskGuard(config.dataDirectory));
-    this.#housekeeper = new Housekeeper(this.#server, storage, logger, (error) => this.#fatal(error));
+    this.#housekeeper = new Housekeeper(storage, logger, (error) => this.#fatal(error));
     this.#server.onCommand = (session, argv, durationMs) => {
-      const limitUs = this.#parameters.slowLogLimitUs;
-      if (limitUs < 0 || durationMs * 1000 < limitUs) return;
-      this.#slowLog.add(session, argv, durationMs, SYSTEM_CLOCK.wallMs(), this.#parameters.slowLogMax);
+      const { slowLogUs, slowLogMax } = this.#limits;
+      if (slowLogUs < 0 || durationMs * 1000 < slowLogUs) return;
+      this.#slowLog.add(session, argv, durationMs, SYSTEM_CLOCK.wallMs(), slowLogMax);
     };
   }
 
@@ -109,12 +111,7 @@ class Node implements RunningServer {
       host,
       port,
       logger: this.#logger,
-      limits: () => ({
-        clientsMax: this.#parameters.clientsMax,
-        idleTimeoutMs: this.#parameters.idleTimeoutSeconds * 1000,
-        bulkBytesMax: this.#parameters.bulkBytesMax,
-      }),
-      passwordRequired: () => this.#parameters.password !== "",
+      limits: this.#limits,
       nextSessionId: () => ++this.#sessionIds,
     });
     if (httpPort === "off") return;
@@ -156,6 +153,7 @@ class Node implements RunningServer {
 
   #tick(): void {
     this.#server.tick();
+    this.#housekeeper.tick(SYSTEM_CLOCK.monotonicMs());
     if (this.#server.readiness().ready) this.#settleReady.resolve();
   }
 
@@ -191,6 +189,7 @@ class Node implements RunningServer {
     server.node = new ServerNodeView({
       server,
       config: this.#parameters,
+      limits: this.#limits,
       slowLog: this.#slowLog,
       infoSources: () => this.#infoSources(),
       shutdown: () => this.#shutdownByCommand(),
@@ -206,7 +205,7 @@ class Node implements RunningServer {
       sqlite: this.#driver,
       respPort: this.respAddress.port,
       startedMs: this.#startedMs,
-      clientsMax: this.#parameters.clientsMax,
+      clientsMax: this.#limits.clientsMax,
       stateBytes: this.#storage.stateBytes,
       runId: this.#runId,
     };

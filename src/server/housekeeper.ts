@@ -1,8 +1,9 @@
+import { toBuffer } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
 import { LOG_BYTES_BEFORE_COMPACTION } from "../constants.ts";
+import { decodeConfiguration } from "../raft/membership.ts";
 import { SqliteError } from "../storage/sqlite_types.ts";
 import type { NodeStorage } from "./node_storage.ts";
-import type { Server } from "./server.ts";
 
 /** Work on state.db between two turns of the loop. */
 const FLUSH_BUDGET_MS = 2;
@@ -11,7 +12,6 @@ const COMPACTION_CHECK_MS = 1000;
 
 /** Work beside the clients': writes the state behind, and drops log that it covers. */
 export class Housekeeper {
-  readonly #server: Server;
   readonly #storage: NodeStorage;
   readonly #logger: Logger;
   readonly #fatal: (error: unknown) => void;
@@ -21,12 +21,10 @@ export class Housekeeper {
   #compactionCheckedMs = 0;
 
   constructor(
-    server: Server,
     storage: NodeStorage,
     logger: Logger,
     fatal: (error: unknown) => void,
   ) {
-    this.#server = server;
     this.#storage = storage;
     this.#logger = logger;
     this.#fatal = fatal;
@@ -62,7 +60,9 @@ export class Housekeeper {
       this.#isDiskFull = false;
       if (more) this.#plan(0);
     } catch (error) {
-      if (!(error instanceof SqliteError && error.code === "SQLITE_FULL")) return this.#fatal(error);
+      if (!(error instanceof SqliteError && error.code === "SQLITE_FULL")) {
+        return this.#fatal(error);
+      }
       if (!this.#isDiskFull) this.#logger.error("disk full: state.db cannot be written");
       this.#isDiskFull = true;
       this.#plan(DISK_FULL_RETRY_MS);
@@ -73,10 +73,16 @@ export class Housekeeper {
     const { log, ops } = this.#storage;
     if (log.bytes <= LOG_BYTES_BEFORE_COMPACTION) return;
     try {
-      const index = this.#storage.syncState();
-      const term = log.term(index);
-      if (index <= log.snapshot.index || term === undefined) return;
-      log.compact({ index, term, configuration: this.#server.configurationAt(index) });
+      this.#storage.syncState();
+      const { index, term, configuration } = ops.durable;
+      if (index <= log.snapshot.index) return;
+      log.compact({
+        index,
+        term,
+        configuration: configuration === ""
+          ? log.snapshot.configuration
+          : decodeConfiguration(toBuffer(configuration)),
+      });
       this.#logger.debug("log compacted", { index, bytes: log.bytes });
     } catch (error) {
       if (!(error instanceof SqliteError && error.code === "SQLITE_FULL")) this.#fatal(error);

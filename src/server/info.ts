@@ -133,7 +133,7 @@ function persistenceSection({ server, log, stateBytes }: InfoSources): Lines {
     ["aof_last_write_status", server.driver.diskFull ? "err" : "ok"],
     ["log_bytes", log.bytes],
     ["state_bytes", stateBytes()],
-    ["durable_applied_index", server.ops.durableIndex],
+    ["durable_applied_index", server.ops.durable.index],
     ["fsyncs", metrics.fsyncs],
     ["fsync_ms_total", metrics.fsyncMsTotal.toFixed(3)],
     ["fsync_ms_max", metrics.fsyncMsMax.toFixed(3)],

@@ -4,7 +4,7 @@ import { statSync } from "node:fs";
 import type { Configuration, NodeId } from "../raft/types.ts";
 import { CachedRedisOperations } from "../storage/cached_redis_operations.ts";
 import { type DataDirectory, openDataDirectory } from "../storage/data_directory.ts";
-import { RaftLog } from "../storage/raft_log.ts";
+import { openRaftLog, type RaftLog } from "../storage/raft_log.ts";
 import type { SqlDatabase, SqliteDriver } from "../storage/sqlite_types.ts";
 
 const FIRST_NODE_ID: NodeId = 1;
@@ -14,6 +14,8 @@ export interface NodeStorage {
   readonly directory: DataDirectory;
   readonly log: RaftLog;
   readonly ops: CachedRedisOperations;
+  /** Makes what is committed in state.db survive a power loss, not only a crash. */
+  syncState(): void;
   /** Bytes of state.db and its WAL. */
   stateBytes(): number;
   close(): void;
@@ -32,11 +34,14 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
   let log: RaftLog | undefined;
   let state: SqlDatabase | undefined;
   try {
-    log = RaftLog.open(driver, directory.logPath);
+    log = openRaftLog(driver, directory.logPath);
     if (log.identity === undefined) foundCluster(log, options.peerAddress);
     else log.setIdentity({ ...log.identity, incarnation: log.identity.incarnation + 1 });
     state = driver.open(directory.statePath, { synchronous: "normal" });
-    const ops = new CachedRedisOperations(state, { cacheBytes: options.cacheBytes, now: () => performance.now() });
+    const ops = new CachedRedisOperations(state, {
+      cacheBytes: options.cacheBytes,
+      now: () => performance.now(),
+    });
     return assemble(directory, log, state, ops);
   } catch (error) {
     state?.close();
@@ -72,10 +77,10 @@ function assemble(
     directory,
     log,
     ops,
+    syncState: () => state.exec("PRAGMA wal_checkpoint(PASSIVE)"),
     stateBytes: () => fileBytes(directory.statePath) + fileBytes(directory.statePath + "-wal"),
     close() {
-      ops.flushAll();
-      state.close();
+      ops.close();
       log.close();
       directory.close();
     },

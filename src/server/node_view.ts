@@ -1,16 +1,18 @@
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Bytes } from "../base/bytes.ts";
-import type { ConfigStore } from "../commands/config_parameters.ts";
-import type { ClientView, NodeView } from "../commands/local_context.ts";
+import type { ConfigStore } from "../commands/config_store.ts";
+import type { ClientView, NodeView, RoleView } from "../commands/local_context.ts";
 import type { ErrorReply } from "../resp/reply.ts";
 import { formatInfo, type InfoSources } from "./info.ts";
+import type { Limits } from "./limits.ts";
 import type { Server } from "./server.ts";
 import type { SlowLog } from "./slow_log.ts";
 
 export interface NodeViewOptions {
   readonly server: Server;
   readonly config: ConfigStore;
+  readonly limits: Limits;
   readonly slowLog: SlowLog;
   readonly infoSources: () => InfoSources;
   /** Stops the node; the promise settles only when that failed. */
@@ -32,11 +34,11 @@ export class ServerNodeView implements NodeView {
   }
 
   get passwordRequired(): boolean {
-    return this.#options.config.password !== "";
+    return this.#options.limits.password !== "";
   }
 
   checkPassword(user: Bytes, password: Bytes): boolean {
-    const expected = this.#options.config.password;
+    const expected = this.#options.limits.password;
     if (user !== "default") return false;
     // Without a password the default user takes any, as Redis's "nopass" does.
     return expected === "" || timingSafeEqual(hash(password), hash(expected));
@@ -72,6 +74,10 @@ export class ServerNodeView implements NodeView {
 
   sleepBlocking(milliseconds: number): void {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  }
+
+  get role(): RoleView {
+    return { role: "master", offset: this.#options.server.ops.applied.index, replicas: [] };
   }
 
   /** Peers whose log matches ours up to the end. */

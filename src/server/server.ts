@@ -7,7 +7,7 @@ import { DataContext } from "../commands/data_context.ts";
 import type { NodeView } from "../commands/local_context.ts";
 import { resolve } from "../commands/table.ts";
 import { ENTRY_BYTES_MAX, PIPELINE_DEPTH_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
-import type { Configuration, Entry, RaftCore } from "../raft/types.ts";
+import type { Entry, RaftCore } from "../raft/types.ts";
 import { err, ErrorReply, type Reply } from "../resp/reply.ts";
 import type { Identity, LogStore } from "../storage/raft_log_types.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
@@ -17,7 +17,6 @@ import { Metrics } from "./metrics.ts";
 import { RaftDriver } from "./raft_driver.ts";
 import type { Pending, Session } from "./session.ts";
 import { StateMachine } from "./state_machine.ts";
-import { ConfigurationHistory } from "./configuration_history.ts";
 import { Outbox, type OutboxBatch } from "./outbox.ts";
 
 export interface ServerOptions {
@@ -74,7 +73,6 @@ export class Server {
   readonly #prng: Prng;
   readonly #outbox = new Outbox();
   readonly #identity: Identity;
-  readonly #configurations: ConfigurationHistory;
   #isLeader = false;
   /** The monotonic clock as of the last tick. */
   #nowMs = 0;
@@ -98,7 +96,6 @@ export class Server {
     this.#readContext = new DataContext(options.ops, new Prng(options.seed));
     assert(options.log.identity !== undefined, "a node that runs has an identity");
     this.#identity = options.log.identity;
-    this.#configurations = new ConfigurationHistory(options.log.snapshot);
     this.#machine = new StateMachine(options.ops, {
       node: this.#identity.nodeId,
       incarnation: this.#identity.incarnation,
@@ -140,11 +137,6 @@ export class Server {
     this.#pauseMode = mode;
     this.#pausedUntilMs = this.#options.clock.monotonicMs() + timeoutMs;
     if (timeoutMs === 0) this.#endPause();
-  }
-
-  /** The members in force at an applied index, at or after the log's snapshot. */
-  configurationAt(index: number): Configuration {
-    return this.#configurations.at(index);
   }
 
   get expiredKeys(): number {
@@ -374,7 +366,6 @@ export class Server {
     for (const entry of entries) {
       this.#machine.apply(entry);
       if (entry.kind === "normal") this.#tickProposed = false;
-      else if (entry.kind === "configuration") this.#configurations.applied(entry);
     }
   }
 

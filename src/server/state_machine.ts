@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { assert } from "../base/assert.ts";
+import { fromUint8Array } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
 import type { DataCommand } from "../commands/command.ts";
 import { DataContext } from "../commands/data_context.ts";
@@ -43,7 +44,7 @@ export class StateMachine {
   apply(entry: Entry): void {
     const { applied } = this.#ops;
     assert(entry.index === applied.index + 1, "entries are applied in order, each once");
-    let { logTimeMs, digest, origins } = applied;
+    let { logTimeMs, digest, origins, configuration } = applied;
     if (entry.kind === "normal") {
       const batch = entry.local as Batch | undefined ?? decodeBatch(entry.data);
       logTimeMs = Math.max(logTimeMs, batch.timeMs);
@@ -51,7 +52,9 @@ export class StateMachine {
       this.#begin(batch, logTimeMs);
       for (const segment of batch.segments) origins = this.#applySegment(segment, origins);
     }
-    this.#ops.setApplied({ index: entry.index, term: entry.term, logTimeMs, digest, origins });
+    if (entry.kind === "configuration") configuration = fromUint8Array(entry.data);
+    const { index, term } = entry;
+    this.#ops.setApplied({ index, term, logTimeMs, digest, origins, configuration });
   }
 
   #begin(batch: Batch, logTimeMs: number): void {

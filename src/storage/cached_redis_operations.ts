@@ -80,7 +80,7 @@ export class CachedRedisOperations implements RedisOperations {
     this.#applied = applied;
     this.#version = version;
     this.#seenIndex = applied.index;
-    this.#flusher = new StateFlusher(this.#tables, this.#ledger, applied.index, options.now);
+    this.#flusher = new StateFlusher(this.#tables, this.#ledger, applied, options.now);
     this.#keyspaces = this.#tables.databases().map((row) =>
       new Keyspace(this.#tables, this.#ledger, row)
     );
@@ -220,8 +220,8 @@ export class CachedRedisOperations implements RedisOperations {
     this.#applied = { ...state };
   }
 
-  get durableIndex(): number {
-    return this.#flusher.durableIndex;
+  get durable(): Readonly<AppliedState> {
+    return this.#flusher.durable;
   }
 
   // --- writing behind ------------------------------------------------------------------------

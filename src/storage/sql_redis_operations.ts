@@ -27,7 +27,7 @@ export class SqlRedisOperations implements RedisOperations {
   readonly #commitChanges: number;
   #applied: AppliedState;
   #version: number;
-  #durableIndex: number;
+  #durable: Readonly<AppliedState>;
   #changes = 0;
   #open = false;
 
@@ -40,7 +40,7 @@ export class SqlRedisOperations implements RedisOperations {
     const { applied, version } = this.#tables.applied();
     this.#applied = applied;
     this.#version = version;
-    this.#durableIndex = applied.index;
+    this.#durable = applied;
   }
 
   find(db: number, key: Bytes): KeyRecord | undefined {
@@ -172,8 +172,8 @@ export class SqlRedisOperations implements RedisOperations {
     if (this.#changes >= this.#commitChanges) this.commit();
   }
 
-  get durableIndex(): number {
-    return this.#durableIndex;
+  get durable(): Readonly<AppliedState> {
+    return this.#durable;
   }
 
   /** Makes all changes durable, up to the last `setApplied`, which must be the last call. */
@@ -188,7 +188,7 @@ export class SqlRedisOperations implements RedisOperations {
     this.#tables.sql.exec("COMMIT");
     this.#open = false;
     this.#changes = 0;
-    this.#durableIndex = this.#applied.index;
+    this.#durable = this.#applied;
   }
 
   /** Commits and closes the connection. */

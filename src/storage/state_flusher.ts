@@ -28,7 +28,7 @@ export interface FrozenState {
 export class StateFlusher {
   /** Slots whose rows are garbage, by a durable state. */
   readonly purges: Set<number>;
-  durableIndex: number;
+  durable: Readonly<AppliedState>;
   readonly #tables: StateTables;
   readonly #ledger: Ledger;
   readonly #now: () => number;
@@ -39,11 +39,16 @@ export class StateFlusher {
   #at = 0;
 
   /** `now`: milliseconds of a monotonic clock. */
-  constructor(tables: StateTables, ledger: Ledger, durableIndex: number, now: () => number) {
+  constructor(
+    tables: StateTables,
+    ledger: Ledger,
+    durable: Readonly<AppliedState>,
+    now: () => number,
+  ) {
     this.#tables = tables;
     this.#ledger = ledger;
     this.#now = now;
-    this.durableIndex = durableIndex;
+    this.durable = durable;
     this.purges = new Set(tables.purges());
   }
 
@@ -152,7 +157,7 @@ export class StateFlusher {
     for (const slot of frozen.purges) this.#tables.addPurge(slot);
     this.#tables.setApplied(frozen.applied, frozen.version);
     this.#tables.sql.exec("COMMIT");
-    this.durableIndex = frozen.applied.index;
+    this.durable = frozen.applied;
     for (const slot of frozen.purges) this.purges.add(slot);
   }
 

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { NO_EXPIRY } from "../../src/storage/redis_operations.ts";
+import { NO_EXPIRY, NOTHING_APPLIED } from "../../src/storage/redis_operations.ts";
 import { SqlRedisOperations } from "../../src/storage/sql_redis_operations.ts";
 import { loadSqlite } from "../../src/storage/sqlite.ts";
 import { ModelRedisOperations } from "./model_redis_operations.ts";
@@ -31,15 +31,21 @@ test("SqlRedisOperations: what was not committed is gone after a crash", () => {
   const sql = openState(path);
   const ops = new SqlRedisOperations(sql);
   ops.set(0, "a", "1", NO_EXPIRY);
-  ops.setApplied({ index: 1, term: 1, logTimeMs: 10, digest: 1 });
+  ops.setApplied({ ...NOTHING_APPLIED, index: 1, term: 1, logTimeMs: 10, digest: 1 });
   ops.commit();
   const version = ops.find(0, "a")!.version;
   ops.flush(0);
   ops.set(0, "b", "2", NO_EXPIRY);
-  ops.setApplied({ index: 2, term: 1, logTimeMs: 11, digest: 2 });
+  ops.setApplied({ ...NOTHING_APPLIED, index: 2, term: 1, logTimeMs: 11, digest: 2 });
 
   const again = new SqlRedisOperations(openState(crashImage(path, newPath())));
-  expect(again.applied).toEqual({ index: 1, term: 1, logTimeMs: 10, digest: 1 });
+  expect(again.applied).toEqual({
+    ...NOTHING_APPLIED,
+    index: 1,
+    term: 1,
+    logTimeMs: 10,
+    digest: 1,
+  });
   expect([...again.keys(0)]).toEqual(["a"]);
   again.set(0, "b", "2", NO_EXPIRY);
   expect(again.find(0, "b")!.version).toBe(version + 1);
