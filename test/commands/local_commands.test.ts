@@ -2,9 +2,6 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Bytes } from "../../src/base/bytes.ts";
 import { BALSA_VERSION, REDIS_VERSION } from "../../src/constants.ts";
 import { err, ErrorReply, MapReply, OK, VerbatimReply } from "../../src/resp/reply.ts";
-import { encodeReply } from "../../src/resp/encoder.ts";
-import { formatInfo, selectInfoSections } from "../../src/commands/info.ts";
-import { slowLogArguments } from "../../src/commands/slowlog.ts";
 import { RealRedis } from "../compat/real_redis.ts";
 import { type FakeClient, FakeNode, NOW_US } from "./fake_views.ts";
 
@@ -215,39 +212,13 @@ test("SLOWLOG GET counts, newest first", async () => {
   expect(await node.run(client, ["SLOWLOG", "LEN"])).toBe(12);
 });
 
-test("slowLogArguments trims as Redis does", async () => {
-  const real = await locked.connect();
-  await real.send(["AUTH", "secret"]);
-  await real.send(["CONFIG", "SET", "slowlog-log-slower-than", "0"]);
-  await real.send(["SLOWLOG", "RESET"]);
-  const long = ["ECHO", ...Array.from({ length: 40 }, (_, i) => `${i}`.padEnd(127 + i % 3, "x"))];
-  const exact = ["ECHO", ...Array.from({ length: 31 }, (_, i) => `${i}`)];
-  for (const argv of [["MGET", ...long], ["MGET", ...exact.slice(1)]]) {
-    await real.send(["SLOWLOG", "RESET"]);
-    await real.send(argv);
-    const logged = await real.send(["SLOWLOG", "GET", "1"]);
-    expect(logged).toContain(encodeReply(slowLogArguments(argv), 2));
-  }
-  real.close();
-});
-
-test("INFO asks for its sections and formats them", async () => {
+test("INFO asks for each section once, in lower case", async () => {
   const node = new FakeNode();
   const client = node.connect();
   await node.run(client, ["INFO"]);
   expect(node.infoAsked).toEqual(["default"]);
   await node.run(client, ["INFO", "Server", "RAFT", "server"]);
   expect(node.infoAsked).toEqual(["server", "raft"]);
-  const available = ["server", "commandstats", "raft"];
-  expect(selectInfoSections(["default"], available)).toEqual(["server", "raft"]);
-  expect(selectInfoSections(["all"], available)).toEqual(available);
-  expect(selectInfoSections(["commandstats", "nosuch"], available)).toEqual(["commandstats"]);
-  expect(
-    formatInfo([
-      { title: "Server", lines: [["redis_version", "7.2.0"], ["tcp_port", 6379]] },
-      { title: "Keyspace", lines: [] },
-    ]),
-  ).toBe("# Server\r\nredis_version:7.2.0\r\ntcp_port:6379\r\n\r\n# Keyspace\r\n");
 });
 
 test("SHUTDOWN, DEBUG SLEEP, ROLE and WAIT ask the node", async () => {
