@@ -1,0 +1,75 @@
+import type { Argv } from "./generator.ts";
+import { type Decoded, decodeReply } from "../system/resp_client.ts";
+
+/** Clocks of the two servers meet a command this far apart at most, milliseconds. */
+const CLOCK_SKEW_MS = 5000;
+
+/**
+ * Whether two replies to `argv` are the same, byte for byte except where README.md of this folder
+ * lists a difference that is meant.
+ */
+export function sameReply(argv: Argv, balsa: string, redis: string): boolean {
+  if (balsa === redis) return true;
+  const name = (argv[0] ?? "").toLowerCase();
+  switch (name) {
+    case "ttl":
+    case "expiretime":
+      return closeIntegers(balsa, redis, CLOCK_SKEW_MS / 1000);
+    case "pttl":
+    case "pexpiretime":
+      return closeIntegers(balsa, redis, CLOCK_SKEW_MS);
+    case "keys":
+      return sameSorted(balsa, redis, []);
+    case "scan":
+      return sameScan(argv, balsa, redis);
+    case "randomkey":
+      return bothStrings(balsa, redis);
+    case "command":
+      return listsAllCommands(argv) && balsa[0] === "*" && redis[0] === "*";
+    case "hello":
+      return maskHello(balsa) === maskHello(redis);
+    default:
+      return false;
+  }
+}
+
+function closeIntegers(a: string, b: string, tolerance: number): boolean {
+  const [left, right] = [decodeReply(a), decodeReply(b)];
+  return typeof left === "number" && typeof right === "number" && left > 0 && right > 0 &&
+    Math.abs(left - right) <= tolerance;
+}
+
+function bothStrings(a: string, b: string): boolean {
+  return a[0] === "$" && b[0] === "$" && a[1] !== "-" && b[1] !== "-";
+}
+
+/** Equal but for the order of the array at `path`. */
+function sameSorted(a: string, b: string, path: readonly number[]): boolean {
+  const sorted = (raw: string): string => {
+    const reply = decodeReply(raw);
+    let at: Decoded = reply;
+    for (const step of path) at = Array.isArray(at) ? at[step] : null;
+    if (Array.isArray(at)) at.sort();
+    return JSON.stringify(reply);
+  };
+  if (a[0] !== "*" || b[0] !== "*") return false;
+  return sorted(a) === sorted(b);
+}
+
+function listsAllCommands(argv: Argv): boolean {
+  return argv.length === 1 || (argv.length === 2 && argv[1].toLowerCase() === "info");
+}
+
+/** Cursors are each server's own: pages are compared when they are the whole iteration. */
+function sameScan(argv: Argv, a: string, b: string): boolean {
+  const whole = "*2\r\n$1\r\n0\r\n";
+  if (argv[1] === "0" && a.startsWith(whole) && b.startsWith(whole)) return sameSorted(a, b, [1]);
+  return a.startsWith("*2\r\n$") && b.startsWith("*2\r\n$");
+}
+
+/** HELLO's reply without the version and the connection's number. */
+function maskHello(raw: string): string {
+  return raw
+    .replace(/(\$7\r\nversion\r\n)\$\d+\r\n[^\r]*\r\n/, "$1")
+    .replace(/(\$2\r\nid\r\n:)\d+/, "$1");
+}
