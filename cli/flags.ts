@@ -139,7 +139,8 @@ export function flagHelp(table: FlagTable): string {
     const short = flag.short === undefined ? "    " : `-${flag.short}, `;
     return [`  ${short}--${name}${placeholder ? " " + placeholder : ""}`, describe(flag)];
   });
-  rows.push(["  -h, --help", "this text"]);
+  const helpLetter = Object.values(table).some((flag) => flag.short === "h") ? "    " : "-h, ";
+  rows.push([`  ${helpLetter}--help`, "this text"]);
   const width = Math.min(32, Math.max(...rows.map(([left]) => left.length)));
   const indent = "\n" + " ".repeat(width + 2);
   return rows

@@ -25,6 +25,24 @@ export const BATCH_BYTES_MAX = 1024 * 1024;
 /** Proposed and not yet committed bytes; beyond it writes are refused. */
 export const UNCOMMITTED_BYTES_MAX = 128 * 1024 * 1024;
 
+/** A log larger than this drops what the data covers durably. */
+export const LOG_BYTES_BEFORE_COMPACTION = 64 * 1024 * 1024;
+
+// --- consensus ---------------------------------------------------------------------------------
+/** How long a command waits for a leader or its commit before it is answered with an error. */
+export const REQUEST_TIMEOUT_MS = 10_000;
+/** The loop's clockwork. */
+export const TICK_MS = 10;
+export const RAFT_DEFAULTS = {
+  electionTimeoutMs: 400,
+  heartbeatMs: 60,
+  inflightMax: 4,
+  appendBytesMax: 1024 * 1024,
+  uncommittedBytesMax: UNCOMMITTED_BYTES_MAX,
+  preVote: true,
+  checkQuorum: true,
+} as const;
+
 // --- connections -------------------------------------------------------------------------------
 export const MAXCLIENTS_DEFAULT = 10_000;
 /** A connection whose unsent replies exceed this stops being read from. */
@@ -42,6 +60,10 @@ export const PIPELINE_DEPTH_MAX = 16_384;
 /** Expired keys deleted behind one log entry. */
 export const EXPIRE_KEYS_PER_ENTRY = 256;
 
+// --- HTTP --------------------------------------------------------------------------------------
+export const HTTP_BODY_BYTES_MAX = ENTRY_BYTES_MAX;
+
+assert(RAFT_DEFAULTS.heartbeatMs * 3 < RAFT_DEFAULTS.electionTimeoutMs, "a lost beat or two");
 assert(BATCH_BYTES_MAX <= ENTRY_BYTES_MAX, "a batch fits in an entry");
 assert(ENTRY_BYTES_MAX < UNCOMMITTED_BYTES_MAX, "one entry fits in the uncommitted window");
 assert(REQUEST_BYTES_MAX <= BULK_BYTES_MAX, "a held request is no larger than a bulk may be");

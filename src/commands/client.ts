@@ -3,10 +3,10 @@ import { err, ErrorReply, MapReply, OK, type Reply, SetReply } from "../resp/rep
 import { SYNTAX_ERROR, VerbatimReply } from "../resp/reply.ts";
 import { clientKill } from "./client_kill.ts";
 import { clientInfoLine, parseClientType } from "./client_info.ts";
-import type { ContainerCommand, LocalCommand } from "./command.ts";
-import { errQuoting, helpReply, quoted } from "./help.ts";
+import { localContainer } from "./define_local.ts";
+import { errQuoting, helpReply, quoted, unknownSubcommandOrArity } from "./help.ts";
 import type { LocalContext } from "./local_context.ts";
-import { parseLong } from "./parse_long.ts";
+import { optionName, parseOffset } from "./parse.ts";
 
 export const INVALID_CLIENT_NAME = err(
   "Client names cannot contain spaces, newlines or special characters.",
@@ -33,7 +33,7 @@ function getName({ client }: LocalContext): Reply {
 
 /** CLIENT SETINFO <LIB-NAME libname | LIB-VER libver> (Redis 7.2) */
 function setInfo({ client }: LocalContext, argv: readonly Bytes[]): Reply {
-  const attribute = argv[2].toLowerCase();
+  const attribute = optionName(argv[2]);
   if (attribute !== "lib-name" && attribute !== "lib-ver") {
     return errQuoting(`Unrecognized option '${quoted(argv[2])}'`);
   }
@@ -53,7 +53,7 @@ function info({ client, node }: LocalContext): Reply {
 /** CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id …] */
 function list({ node }: LocalContext, argv: readonly Bytes[]): Reply {
   const nowMs = node.nowUs() / 1000;
-  const filter = argv.length > 2 ? argv[2].toLowerCase() : "";
+  const filter = argv.length > 2 ? optionName(argv[2]) : "";
   let text = "";
   if (argv.length === 4 && filter === "type") {
     const type = parseClientType(argv[3]);
@@ -63,7 +63,7 @@ function list({ node }: LocalContext, argv: readonly Bytes[]): Reply {
     }
   } else if (argv.length > 3 && filter === "id") {
     for (let i = 3; i < argv.length; i++) {
-      const id = parseLong(argv[i]);
+      const id = parseOffset(argv[i]);
       if (id === undefined) return err("Invalid client ID");
       const client = node.client(id);
       if (client !== undefined) text += clientInfoLine(client, nowMs) + "\n";
@@ -78,7 +78,7 @@ function list({ node }: LocalContext, argv: readonly Bytes[]): Reply {
 
 /** ON or OFF in any case, or undefined. */
 function parseSwitch(text: Bytes): boolean | undefined {
-  const word = text.toLowerCase();
+  const word = optionName(text);
   return word === "on" ? true : word === "off" ? false : undefined;
 }
 
@@ -100,7 +100,7 @@ function noTouch({ client }: LocalContext, argv: readonly Bytes[]): Reply {
 
 /** CLIENT REPLY <ON | OFF | SKIP>. The server drops what the new mode says is not sent. */
 function reply({ client }: LocalContext, argv: readonly Bytes[]): Reply {
-  const mode = argv[2].toLowerCase();
+  const mode = optionName(argv[2]);
   if (mode !== "on" && mode !== "off" && mode !== "skip") return SYNTAX_ERROR;
   if (mode !== "skip" || client.replyMode === "on") client.replyMode = mode;
   return OK;
@@ -108,21 +108,21 @@ function reply({ client }: LocalContext, argv: readonly Bytes[]): Reply {
 
 /** CLIENT UNBLOCK client-id [TIMEOUT | ERROR] */
 function unblock({ node }: LocalContext, argv: readonly Bytes[]): Reply {
-  const mode = (argv[3] ?? "timeout").toLowerCase();
-  if (argv.length > 4) return SYNTAX_ERROR;
+  const mode = optionName(argv[3] ?? "timeout");
+  if (argv.length > 4) return unknownSubcommandOrArity("client", argv[1]);
   if (mode !== "timeout" && mode !== "error") {
     return err("CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   }
-  const id = parseLong(argv[2]);
+  const id = parseOffset(argv[2]);
   if (id === undefined) return err("value is not an integer or out of range");
   return node.unblockClient?.(id, mode) ? 1 : 0;
 }
 
 /** CLIENT PAUSE timeout [WRITE | ALL] */
 function pause({ node }: LocalContext, argv: readonly Bytes[]): Reply {
-  const mode = (argv[3] ?? "all").toLowerCase();
+  const mode = optionName(argv[3] ?? "all");
   if (mode !== "write" && mode !== "all") return err("CLIENT PAUSE mode must be WRITE or ALL");
-  const timeoutMs = parseLong(argv[2]);
+  const timeoutMs = parseOffset(argv[2]);
   if (timeoutMs === undefined) return err("timeout is not an integer or out of range");
   if (timeoutMs < 0) return err("timeout is negative");
   node.pauseClients(timeoutMs, mode);
@@ -189,7 +189,8 @@ const HELP_LINES = [
   "    Will not touch LRU/LFU stats when this mode is on.",
 ];
 
-const SUBCOMMANDS: readonly (readonly [string, number, LocalCommand["run"]])[] = [
+/** The command CLIENT. */
+export const clientCommand = localContainer("client", [
   ["id", 2, ({ client }) => client.id],
   ["getname", 2, getName],
   ["setname", 3, setName],
@@ -206,16 +207,4 @@ const SUBCOMMANDS: readonly (readonly [string, number, LocalCommand["run"]])[] =
   ["getredir", 2, () => -1],
   ["trackinginfo", 2, trackingInfo],
   ["help", 2, () => helpReply("CLIENT", HELP_LINES)],
-];
-
-export const clientCommand: ContainerCommand = {
-  name: "client",
-  arity: -2,
-  path: "container",
-  subcommands: new Map(
-    SUBCOMMANDS.map(([name, arity, run]) => [
-      name,
-      { name: `client|${name}`, arity, path: "local", run },
-    ]),
-  ),
-};
+]);

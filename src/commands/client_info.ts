@@ -2,13 +2,14 @@ import type { Bytes } from "../base/bytes.ts";
 import type { ErrorReply } from "../resp/reply.ts";
 import { errQuoting, quoted } from "./help.ts";
 import type { ClientView } from "./local_context.ts";
+import { optionName } from "./parse.ts";
 
 /** The types that CLIENT LIST and CLIENT KILL name; no connection here is of the last two. */
 export type ClientType = "normal" | "pubsub" | "master" | "slave";
 
 /** The client type of this name in any case, or Redis's error. */
 export function parseClientType(name: Bytes): ClientType | ErrorReply {
-  const type = name.toLowerCase();
+  const type = optionName(name);
   if (type === "replica" || type === "slave") return "slave";
   if (type === "normal" || type === "pubsub" || type === "master") return type;
   return errQuoting(`Unknown client type '${quoted(name)}'`);

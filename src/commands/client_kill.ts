@@ -3,7 +3,7 @@ import { err, ErrorReply, OK, type Reply, SYNTAX_ERROR } from "../resp/reply.ts"
 import { type ClientType, parseClientType } from "./client_info.ts";
 import { errQuoting, quoted } from "./help.ts";
 import type { ClientView, LocalContext } from "./local_context.ts";
-import { parseLong } from "./parse_long.ts";
+import { optionName, parseOffset } from "./parse.ts";
 
 interface Filter {
   address?: Bytes;
@@ -46,7 +46,7 @@ function parseFilter(argv: readonly Bytes[]): Filter | ErrorReply {
   const filter: Filter = { skipMe: true };
   for (let i = 2; i < argv.length; i += 2) {
     if (i + 1 >= argv.length) return SYNTAX_ERROR;
-    const error = parseOption(filter, argv[i].toLowerCase(), argv[i + 1]);
+    const error = parseOption(filter, optionName(argv[i]), argv[i + 1]);
     if (error !== undefined) return error;
   }
   return filter;
@@ -54,7 +54,7 @@ function parseFilter(argv: readonly Bytes[]): Filter | ErrorReply {
 
 function parseOption(filter: Filter, option: string, value: Bytes): ErrorReply | undefined {
   if (option === "id") {
-    const id = parseLong(value);
+    const id = parseOffset(value);
     if (id === undefined || id < 1) return err("client-id should be greater than 0");
     filter.id = id;
   } else if (option === "type") {
@@ -69,7 +69,7 @@ function parseOption(filter: Filter, option: string, value: Bytes): ErrorReply |
     if (value !== "default") return errQuoting(`No such user '${quoted(value)}'`);
     filter.user = value;
   } else if (option === "skipme") {
-    const answer = value.toLowerCase();
+    const answer = optionName(value);
     if (answer !== "yes" && answer !== "no") return SYNTAX_ERROR;
     filter.skipMe = answer === "yes";
   } else {

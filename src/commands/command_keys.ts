@@ -1,5 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
-import { parseLong } from "./parse_long.ts";
+import { parseOffset } from "./parse.ts";
 import { type CommandMetadata, type KeySpec, statusesOf } from "./metadata/metadata.ts";
 
 /** A key of a request, with what the command does to it ("RO", "access" …). */
@@ -89,7 +89,7 @@ function rangeOf(
     return { first: begin, last: span, step: keystep };
   }
   const { keynumidx, firstkey, keystep } = find_keys.spec;
-  const count = begin + keynumidx < argv.length ? parseLong(argv[begin + keynumidx]) : undefined;
+  const count = begin + keynumidx < argv.length ? parseOffset(argv[begin + keynumidx]) : undefined;
   if (count === undefined || count < 0) return undefined;
   const first = begin + firstkey;
   return { first, last: first + (count - 1) * keystep, step: keystep };

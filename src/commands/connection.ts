@@ -1,5 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
-import { REDIS_VERSION } from "../constants.ts";
+import { DATABASE_COUNT, REDIS_VERSION } from "../constants.ts";
 import {
   DB_OUT_OF_RANGE,
   err,
@@ -12,12 +12,12 @@ import {
   SYNTAX_ERROR,
   wrongArity,
 } from "../resp/reply.ts";
-import { DATABASE_COUNT } from "../constants.ts";
 import { clientCommand, INVALID_CLIENT_NAME, isClientAttribute } from "./client.ts";
-import type { Command, LocalCommand } from "./command.ts";
+import type { Command } from "./command.ts";
+import { localCommand } from "./define_local.ts";
 import { errQuoting, quoted } from "./help.ts";
 import type { LocalContext } from "./local_context.ts";
-import { parseIntOrError, parseLong } from "./parse_long.ts";
+import { optionName, parseInt32, parseOffset } from "./parse.ts";
 
 const WRONG_PASSWORD = new ErrorReply(
   "WRONGPASS invalid username-password pair or user is disabled.",
@@ -66,30 +66,20 @@ function authenticate(
   return undefined;
 }
 
-interface HelloOptions {
-  user?: Bytes;
-  password?: Bytes;
-  name?: Bytes;
-}
-
 /** HELLO [protover [AUTH username password] [SETNAME clientname]] */
 function hello(context: LocalContext, argv: readonly Bytes[]): Reply {
   let version: 2 | 3 | undefined;
   if (argv.length > 1) {
-    const parsed = parseLong(argv[1]);
+    const parsed = parseOffset(argv[1]);
     if (parsed === undefined) return PROTOCOL_NOT_INTEGER;
     if (parsed !== 2 && parsed !== 3) return UNSUPPORTED_PROTOCOL;
     version = parsed;
   }
-  const options = parseHelloOptions(argv);
-  if (options instanceof ErrorReply) return options;
-  const { client } = context;
-  if (options.user !== undefined && options.password !== undefined) {
-    const error = authenticate(context, options.user, options.password);
-    if (error !== undefined) return error;
-  }
+  const name = applyHelloOptions(context, argv);
+  if (name instanceof ErrorReply) return name;
+  const { client, node } = context;
   if (!client.authenticated) return HELLO_NEEDS_AUTH;
-  if (options.name !== undefined) client.name = options.name;
+  if (name !== undefined) client.name = name;
   if (version !== undefined) client.protocol = version;
   return new MapReply([
     ["server", "redis"],
@@ -97,29 +87,32 @@ function hello(context: LocalContext, argv: readonly Bytes[]): Reply {
     ["proto", client.protocol],
     ["id", client.id],
     ["mode", "standalone"],
-    ["role", "master"],
+    ["role", node.role.role === "master" ? "master" : "replica"],
     ["modules", []],
   ]);
 }
 
-function parseHelloOptions(argv: readonly Bytes[]): HelloOptions | ErrorReply {
-  const options: HelloOptions = {};
+/** Authenticates as it goes, as Redis does; the name to set is returned. */
+function applyHelloOptions(
+  context: LocalContext,
+  argv: readonly Bytes[],
+): Bytes | ErrorReply | undefined {
+  let name: Bytes | undefined;
   for (let i = 2; i < argv.length; i++) {
-    const option = argv[i].toLowerCase();
+    const option = optionName(argv[i]);
     const more = argv.length - 1 - i;
     if (option === "auth" && more >= 2) {
-      options.user = argv[i + 1];
-      options.password = argv[i + 2];
+      const error = authenticate(context, argv[i + 1], argv[i + 2]);
+      if (error !== undefined) return error;
       i += 2;
     } else if (option === "setname" && more >= 1) {
-      if (!isClientAttribute(argv[i + 1])) return INVALID_CLIENT_NAME;
-      options.name = argv[i + 1];
-      i++;
+      name = argv[++i];
+      if (!isClientAttribute(name)) return INVALID_CLIENT_NAME;
     } else {
       return errQuoting(`Syntax error in HELLO option '${quoted(argv[i])}'`);
     }
   }
-  return options;
+  return name;
 }
 
 /** QUIT: OK, and the connection closes behind it. */
@@ -136,29 +129,20 @@ function reset({ client }: LocalContext): Reply {
 
 /** SELECT index */
 function select({ client }: LocalContext, argv: readonly Bytes[]): Reply {
-  const index = parseIntOrError(argv[1]);
+  const index = parseInt32(argv[1]);
   if (index instanceof ErrorReply) return index;
   if (index < 0 || index >= DATABASE_COUNT) return DB_OUT_OF_RANGE;
   client.db = index;
   return OK;
 }
 
-function local(
-  name: string,
-  arity: number,
-  run: LocalCommand["run"],
-  noAuth = false,
-): LocalCommand {
-  return { name, arity, path: "local", run, noAuth };
-}
-
 export const connectionCommands: readonly Command[] = [
-  local("ping", -1, ping),
-  local("echo", 2, echo),
-  local("auth", -2, auth, true),
-  local("hello", -1, hello, true),
-  local("quit", -1, quit, true),
-  local("reset", 1, reset, true),
-  local("select", 2, select),
+  localCommand("ping", -1, ping),
+  localCommand("echo", 2, echo),
+  localCommand("auth", -2, auth, true),
+  localCommand("hello", -1, hello, true),
+  localCommand("quit", -1, quit, true),
+  localCommand("reset", 1, reset, true),
+  localCommand("select", 2, select),
   clientCommand,
 ];

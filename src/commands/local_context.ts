@@ -48,6 +48,26 @@ export interface SlowLogEntry {
   readonly clientName: Bytes;
 }
 
+/** What ROLE answers. */
+export type RoleView =
+  | {
+    readonly role: "master";
+    /** How far the log has come. */
+    readonly offset: number;
+    readonly replicas: readonly {
+      readonly host: string;
+      readonly port: number;
+      readonly offset: number;
+    }[];
+  }
+  | {
+    readonly role: "slave";
+    readonly leaderHost: string;
+    readonly leaderPort: number;
+    readonly state: "connect" | "connecting" | "sync" | "connected";
+    readonly offset: number;
+  };
+
 /** What a command may see and do of this node. */
 export interface NodeView {
   /** Unix time in microseconds. */
@@ -66,11 +86,13 @@ export interface NodeView {
   /** Sets parameters, all or none; an error reply when one is unknown, immutable or invalid. */
   configSet(pairs: readonly (readonly [Bytes, Bytes])[]): ErrorReply | undefined;
   configResetStat(): void;
+  /** Entries newest first. */
   slowLog: { readonly entries: readonly SlowLogEntry[]; reset(): void };
   /** Stops the node in order; a promise that never settles when it succeeds. */
   shutdown(): Promise<ErrorReply>;
   /** Blocks this node's whole loop, as DEBUG SLEEP does. */
   sleepBlocking(milliseconds: number): void;
+  readonly role: RoleView;
   /** Number of other nodes known to hold all that this connection has written (WAIT). */
   replicasAcknowledged(): number;
   /** CLIENT PAUSE: holds back writes, or every command, of all clients for a time; 0 ends it. */

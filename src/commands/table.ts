@@ -2,12 +2,34 @@ import type { Bytes } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import { type ErrorReply, wrongArity } from "../resp/reply.ts";
 import type { Command, RunnableCommand } from "./command.ts";
+import { aclCommand } from "./acl.ts";
 import { connectionCommands } from "./connection.ts";
+import { expireCommands } from "./expire.ts";
 import { errQuoting, quoted } from "./help.ts";
+import { introspectionCommands } from "./introspection.ts";
+import { keyspaceCommands } from "./keyspace.ts";
+import { lcsCommands } from "./lcs.ts";
+import { objectCommands } from "./object.ts";
+import { scanCommands } from "./scan.ts";
+import { serverCommands } from "./server.ts";
+import { stringCommands } from "./string.ts";
+import { stringNumberCommands } from "./string_number.ts";
+import { stringRangeCommands } from "./string_range.ts";
 
 /** Each group of commands that is offered. */
 const GROUPS: readonly (readonly Command[])[] = [
   connectionCommands,
+  introspectionCommands(() => table),
+  [aclCommand(() => table)],
+  serverCommands,
+  stringCommands,
+  stringNumberCommands,
+  stringRangeCommands,
+  lcsCommands,
+  keyspaceCommands,
+  scanCommands,
+  expireCommands,
+  objectCommands,
 ];
 
 const table = new Map<string, Command>();

@@ -22,9 +22,10 @@ export function makeAuthorizer(
 }
 
 function bearerToken(header: string): string {
-  const scheme = header.slice(0, "Bearer ".length).toLowerCase();
-  return (scheme === "bearer " ? header.slice(scheme.length) : header).trim();
+  return BEARER.test(header) ? header.slice("Bearer ".length).trimStart() : header;
 }
+
+const BEARER = /^bearer /i;
 
 function matchesAny(candidate: Bytes, expected: readonly Bytes[]): boolean {
   let matched = 0;

@@ -61,7 +61,14 @@ const ENCODED_RESP2 = new HttpProblem(
   400,
   "ERR Upstash-Encoding cannot be used with Upstash-Response-Format: resp2",
 );
-const UNAVAILABLE_CODES: ReadonlySet<string> = new Set(["CLUSTERDOWN", "LOADING", "TRYAGAIN"]);
+const UNAVAILABLE_CODES: ReadonlySet<string> = new Set([
+  "BUSY",
+  "CLUSTERDOWN",
+  "LOADING",
+  "MISCONF",
+  "SHUTDOWN",
+  "TRYAGAIN",
+]);
 
 /** Answers are never to be kept by a cache: the same URL may well read another value next time. */
 const HEADERS = { "Content-Type": "application/json", "Cache-Control": "no-store" };

@@ -2,6 +2,7 @@ import type { Buffer } from "node:buffer";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { Logger } from "../base/log.ts";
 import { MAXCLIENTS_REACHED } from "../resp/errors.ts";
+import type { Limits } from "../server/limits.ts";
 import type { Server } from "../server/server.ts";
 import { RespSession } from "./resp_session.ts";
 
@@ -10,18 +11,8 @@ export interface RespListenerOptions {
   /** 0 picks a free one. */
   readonly port: number;
   readonly logger: Logger;
-  /** Read at each connection, so that CONFIG SET takes effect. */
-  readonly limits: () => RespLimits;
-  readonly passwordRequired: () => boolean;
+  readonly limits: Limits;
   readonly nextSessionId: () => number;
-}
-
-export interface RespLimits {
-  readonly clientsMax: number;
-  /** A silent connection is closed after this; 0 never. */
-  readonly idleTimeoutMs: number;
-  readonly bulkBytesMax: number;
-  readonly keepAliveMs: number;
 }
 
 const IDLE_SWEEP_MS = 1000;
@@ -48,7 +39,7 @@ export class RespListener {
     this.#sessions = all;
     this.host = o.host;
     this.port = typeof address === "object" && address !== null ? address.port : o.port;
-    this.#sweep = setInterval(() => this.#closeIdle(o.limits().idleTimeoutMs), IDLE_SWEEP_MS);
+    this.#sweep = setInterval(() => this.#closeIdle(o.limits.idleTimeoutMs), IDLE_SWEEP_MS);
     this.#sweep.unref?.();
   }
 
@@ -100,7 +91,7 @@ function accept(
   sessions: Set<RespSession>,
   socket: Socket,
 ): void {
-  const limits = options.limits();
+  const { limits } = options;
   if (sessions.size >= limits.clientsMax) {
     server.metrics.connectionsRejected++;
     socket.on("error", () => {});
@@ -113,8 +104,8 @@ function accept(
     nowMs: server.wallMs(),
     remoteAddress: `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`,
     localAddress: `${socket.localAddress ?? "?"}:${socket.localPort ?? 0}`,
-    passwordRequired: options.passwordRequired,
-  }, limits.bulkBytesMax);
+    passwordRequired: () => limits.password !== "",
+  }, limits);
   sessions.add(session);
   server.sessions.set(session.id, session);
   socket.on("data", (chunk: Buffer) => session.receive(chunk));

@@ -11,6 +11,7 @@ import { ProtocolError, RequestDecoder } from "../resp/decoder.ts";
 import { encodeReply } from "../resp/encoder.ts";
 import { PROTOCOL_ERROR_PREFIX } from "../resp/errors.ts";
 import { ErrorReply, type Reply } from "../resp/reply.ts";
+import type { Limits } from "../server/limits.ts";
 import { Session, type SessionOptions } from "../server/session.ts";
 import type { Server } from "../server/server.ts";
 
@@ -18,6 +19,7 @@ import type { Server } from "../server/server.ts";
 export class RespSession extends Session {
   readonly #server: Server;
   readonly #socket: Socket;
+  readonly #limits: Limits;
   readonly #decoder = new RequestDecoder();
   /** Replies of this turn. */
   #out: Bytes = "";
@@ -31,11 +33,11 @@ export class RespSession extends Session {
   /** The decoder has no complete request left. */
   #exhausted = true;
 
-  constructor(server: Server, socket: Socket, options: SessionOptions, bulkBytesMax: number) {
+  constructor(server: Server, socket: Socket, options: SessionOptions, limits: Limits) {
     super(options);
     this.#server = server;
     this.#socket = socket;
-    this.#decoder.bulkBytesMax = bulkBytesMax;
+    this.#limits = limits;
   }
 
   get queryBufferBytes(): number {
@@ -53,6 +55,8 @@ export class RespSession extends Session {
   /** Bytes from the socket. */
   receive(chunk: Buffer): void {
     if (this.#closing) return;
+    this.#decoder.bulkBytesMax = this.#limits.bulkBytesMax;
+    this.#decoder.requestBytesMax = this.#limits.requestBytesMax;
     this.#server.metrics.bytesIn += chunk.length;
     this.#decoder.push(chunk);
     this.#exhausted = false;

@@ -82,13 +82,15 @@ export interface Ready {
   /**
    * Set when hardState or entries must be made durable: call `persisted` with it afterwards, in
    * the order of the tokens. Completions may be late; those of an older term are recognised.
+   * With neither there is nothing to write, but messagesAfterPersist still wait for the writes
+   * that earlier tokens stand for.
    */
   readonly persistToken: PersistToken | undefined;
   /** May leave at once (a leader's appends: replication runs beside its own fsync). */
   readonly messages: readonly Message[];
   /** May leave only when this Ready's persist has completed. */
   readonly messagesAfterPersist: readonly Message[];
-  /** Committed, durable here or on a quorum, to apply in order; then call `applied`. */
+  /** Committed and durable here, to apply in order; then call `applied`. */
   readonly committed: readonly Entry[];
   /** Reads that may be served once the state machine has applied `index`. */
   readonly readStates: readonly ReadState[];
@@ -101,7 +103,12 @@ export interface Ready {
    * Nothing else is handed out until then.
    */
   readonly installSnapshot: SnapshotMeta | undefined;
-  /** Role and leader, when either changed since the last Ready. */
+  /**
+   * Entries with `local` that were truncated before they were committed: they never take effect.
+   * With `installSnapshot` the outcome is unknown instead: the snapshot may hold their effect.
+   */
+  readonly dropped: readonly Entry[];
+  /** Role, term and leader, when any changed since the last Ready. */
   readonly roleChange: RoleChange | undefined;
 }
 

@@ -5,7 +5,21 @@ import { type Bytes, fromUint8Array, sliceBytes, toBuffer } from "../base/bytes.
 export interface BatchCommand {
   /** The database its connection had selected. */
   readonly db: number;
+  /** Empty for one that was given up before it was sent: it keeps its number and does nothing. */
   readonly argv: readonly Bytes[];
+}
+
+/**
+ * Commands that came in through one node, in their order. (node, incarnation, sequence) names a
+ * command for good, so that one sent twice, to two leaders, is applied once.
+ */
+export interface Segment {
+  readonly node: number;
+  /** Which run of that node's process. */
+  readonly incarnation: number;
+  /** Number of the first command; the others follow without a gap. */
+  readonly firstSequence: number;
+  readonly commands: readonly BatchCommand[];
 }
 
 /** The content of a `normal` log entry: commands, and all they may depend on beside the data. */
@@ -14,44 +28,57 @@ export interface Batch {
   readonly timeMs: number;
   /** Unsigned 32-bit seed of all randomness in it. */
   readonly seed: number;
-  readonly commands: readonly BatchCommand[];
+  readonly segments: readonly Segment[];
 }
 
-/** An entry that is no batch: corrupt, or written by a newer version. */
+/** Bytes that are no batch: corrupt, or written by a newer version. */
 export class BatchFormatError extends Error {
   override name = "BatchFormatError";
 }
 
 const VERSION = 1;
-const HEADER_BYTES = 17;
+const BATCH_HEADER_BYTES = 14;
+const SEGMENT_HEADER_BYTES = 24;
+const SEGMENTS_MAX = 255;
 /** The words of small numbers are made once. */
 const SMALL_WORDS = Array.from({ length: 4096 }, (_, value) => makeWord(value));
 
 /**
- * The bytes of a batch: `version u8, time f64, seed u32, count u32`, then for each command
- * `db u8, argc u32`, and for each argument `length u32, bytes`; all big-endian.
+ * The bytes of a segment: `node f64, incarnation u32, firstSequence f64, count u32`, then for each
+ * command `db u8, argc u32`, and for each argument `length u32, bytes`; all big-endian.
  *
- * Built as one string and written once: a buffer write per argument costs more on every runtime.
+ * Built as one string, to be written once: a buffer write per argument costs more on each runtime.
  */
-export function encodeBatch(batch: Batch): Uint8Array {
-  let body = "";
-  for (const command of batch.commands) body += encodeCommand(command);
-  const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt8(VERSION, 0);
-  header.writeDoubleBE(batch.timeMs, 1);
-  header.writeUInt32BE(batch.seed, 9);
-  header.writeUInt32BE(batch.commands.length, 13);
-  return toBuffer(fromUint8Array(header) + body);
-}
-
-function encodeCommand(command: BatchCommand): Bytes {
-  const { argv } = command;
-  let out = String.fromCharCode(command.db) + word(argv.length);
-  for (let i = 0; i < argv.length; i++) out += word(argv[i].length) + argv[i];
+export function encodeSegment(segment: Segment): Bytes {
+  const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  header.writeDoubleBE(segment.node, 0);
+  header.writeUInt32BE(segment.incarnation, 8);
+  header.writeDoubleBE(segment.firstSequence, 12);
+  header.writeUInt32BE(segment.commands.length, 20);
+  let out = fromUint8Array(header);
+  for (const { db, argv } of segment.commands) {
+    out += String.fromCharCode(db) + word(argv.length);
+    for (let i = 0; i < argv.length; i++) out += word(argv[i].length) + argv[i];
+  }
   return out;
 }
 
-/** Bytes that a command takes in a batch. */
+/** The bytes of a batch: `version u8, time f64, seed u32, segments u8`, then encoded segments. */
+export function encodeBatch(timeMs: number, seed: number, segments: readonly Bytes[]): Uint8Array {
+  if (segments.length > SEGMENTS_MAX) {
+    throw new BatchFormatError(`Cannot put ${segments.length} segments into one entry`);
+  }
+  const header = Buffer.alloc(BATCH_HEADER_BYTES);
+  header.writeUInt8(VERSION, 0);
+  header.writeDoubleBE(timeMs, 1);
+  header.writeUInt32BE(seed, 9);
+  header.writeUInt8(segments.length, 13);
+  let out = fromUint8Array(header);
+  for (const segment of segments) out += segment;
+  return toBuffer(out);
+}
+
+/** Bytes that a command takes in a segment. */
 export function commandBytes(argv: readonly Bytes[]): number {
   let bytes = 5;
   for (let i = 0; i < argv.length; i++) bytes += 4 + argv[i].length;
@@ -67,6 +94,24 @@ export function decodeBatch(data: Uint8Array): Batch {
   }
   const timeMs = reader.double();
   const seed = reader.uint32();
+  const segments: Segment[] = [];
+  for (let left = reader.uint8(); left > 0; left--) segments.push(readSegment(reader));
+  reader.end();
+  return { timeMs, seed, segments };
+}
+
+/** One encoded segment alone, as a peer sends it; throws BatchFormatError. */
+export function decodeSegment(data: Uint8Array): Segment {
+  const reader = new Reader(data);
+  const segment = readSegment(reader);
+  reader.end();
+  return segment;
+}
+
+function readSegment(reader: Reader): Segment {
+  const node = reader.double();
+  const incarnation = reader.uint32();
+  const firstSequence = reader.double();
   const commands: BatchCommand[] = [];
   for (let left = reader.uint32(); left > 0; left--) {
     const db = reader.uint8();
@@ -74,8 +119,7 @@ export function decodeBatch(data: Uint8Array): Batch {
     for (let args = reader.uint32(); args > 0; args--) argv.push(reader.bytes(reader.uint32()));
     commands.push({ db, argv });
   }
-  reader.end();
-  return { timeMs, seed, commands };
+  return { node, incarnation, firstSequence, commands };
 }
 
 function word(value: number): Bytes {

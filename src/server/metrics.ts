@@ -20,9 +20,10 @@ export class Metrics {
   errorReplies = 0;
   bytesIn = 0;
   bytesOut = 0;
-  keyspaceHits = 0;
-  keyspaceMisses = 0;
-  expiredKeys = 0;
+  /** Over the last whole second or so. */
+  operationsPerSecond = 0;
+  #sampledAtMs = 0;
+  #sampledCommands = 0;
   readonly #commands = new Map<RunnableCommand, CommandFigures>();
   readonly #errors = new Map<string, number>();
 
@@ -33,6 +34,16 @@ export class Metrics {
   /** How often an error of each code (ERR, WRONGTYPE, …) was answered. */
   get errors(): ReadonlyMap<string, number> {
     return this.#errors;
+  }
+
+  /** Updates the rate; `nowMs` on a monotonic clock. */
+  sample(nowMs: number): void {
+    const passedMs = nowMs - this.#sampledAtMs;
+    if (passedMs < 1000) return;
+    const commands = this.commandsProcessed - this.#sampledCommands;
+    this.operationsPerSecond = Math.round(commands * 1000 / passedMs);
+    this.#sampledAtMs = nowMs;
+    this.#sampledCommands = this.commandsProcessed;
   }
 
   /** Counts a command that ran and its reply. */
@@ -59,9 +70,7 @@ export class Metrics {
     this.errorReplies = 0;
     this.bytesIn = 0;
     this.bytesOut = 0;
-    this.keyspaceHits = 0;
-    this.keyspaceMisses = 0;
-    this.expiredKeys = 0;
+    this.#sampledCommands = 0;
     this.#commands.clear();
     this.#errors.clear();
   }

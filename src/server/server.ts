@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
 import { Prng } from "../base/prng.ts";
@@ -8,15 +9,15 @@ import { resolve } from "../commands/table.ts";
 import { ENTRY_BYTES_MAX, PIPELINE_DEPTH_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
 import type { Entry, RaftCore } from "../raft/types.ts";
 import { err, ErrorReply, type Reply } from "../resp/reply.ts";
-import type { LogStore } from "../storage/raft_log_types.ts";
+import type { Identity, LogStore } from "../storage/raft_log_types.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
-import { commandBytes, encodeBatch } from "./batch.ts";
+import { type Batch, commandBytes, encodeBatch, encodeSegment, type Segment } from "./batch.ts";
 import type { Clock } from "./clock.ts";
 import { Metrics } from "./metrics.ts";
 import { RaftDriver } from "./raft_driver.ts";
 import type { Pending, Session } from "./session.ts";
-import { type LocalBatch, StateMachine } from "./state_machine.ts";
-import { WriteQueue } from "./write_queue.ts";
+import { StateMachine } from "./state_machine.ts";
+import { Outbox, type OutboxBatch } from "./outbox.ts";
 
 export interface ServerOptions {
   readonly raft: RaftCore;
@@ -30,6 +31,8 @@ export interface ServerOptions {
   schedule(turn: () => void): void;
   /** A defect or an I/O failure: the node must stop. */
   fatal(error: unknown): void;
+  /** How long a command may wait for a leader or for its commit. */
+  readonly requestTimeoutMs: number;
   /** Whether the data directory's file system is too full to take more writes. */
   lowOnDisk(): boolean;
 }
@@ -40,6 +43,13 @@ const DISK_FULL = new ErrorReply(
 );
 const TOO_LARGE = err(`command exceeds the limit of ${ENTRY_BYTES_MAX} bytes for one log entry`);
 const OVERLOADED = new ErrorReply("BUSY Too many writes are waiting to be made durable, try again");
+const OUTCOME_UNKNOWN = new ErrorReply(
+  "UNKNOWN The outcome is unknown: the command was sent but not confirmed in time, " +
+    "it may or may not be carried out",
+);
+const NOT_DONE = new ErrorReply(
+  "CLUSTERDOWN No leader could be reached in time: the command was not carried out",
+);
 const STOPPING = new ErrorReply("SHUTDOWN The server is stopping, the command was not carried out");
 
 /**
@@ -61,8 +71,11 @@ export class Server {
   readonly #machine: StateMachine;
   readonly #readContext: DataContext;
   readonly #prng: Prng;
-  readonly #writes = new WriteQueue();
-  #queuedBytes = 0;
+  readonly #outbox = new Outbox();
+  readonly #identity: Identity;
+  #isLeader = false;
+  /** The monotonic clock as of the last tick. */
+  #nowMs = 0;
   /** Reads of this turn, and those whose read point was asked for, by its id. */
   #reads: Pending[] = [];
   readonly #readRounds = new Map<number, Pending[]>();
@@ -72,17 +85,23 @@ export class Server {
   #scheduled = false;
   #tickProposed = false;
   #stopping = false;
+  /** On the monotonic clock; 0 when no pause is on. */
+  #pausedUntilMs = 0;
+  #pauseMode: "write" | "all" = "all";
 
   constructor(options: ServerOptions) {
     this.#options = options;
     this.ops = options.ops;
     this.#prng = new Prng(options.seed);
     this.#readContext = new DataContext(options.ops, new Prng(options.seed));
-    this.#machine = new StateMachine(
-      options.ops,
-      (pending, reply, durationMs) => this.#completeLogged(pending, reply, durationMs),
-      () => options.clock.monotonicMs(),
-    );
+    assert(options.log.identity !== undefined, "a node that runs has an identity");
+    this.#identity = options.log.identity;
+    this.#machine = new StateMachine(options.ops, {
+      node: this.#identity.nodeId,
+      incarnation: this.#identity.incarnation,
+      settle: (sequence) => this.#outbox.settle(sequence),
+      reply: (pending, reply, durationMs) => this.#completeLogged(pending, reply, durationMs),
+    }, () => options.clock.monotonicMs());
     this.driver = new RaftDriver(options.raft, options.log, {
       committed: (entries) => this.#apply(entries),
       readable: (id) => this.#runReads(id),
@@ -106,6 +125,18 @@ export class Server {
   /** Unix time in milliseconds. */
   wallMs(): number {
     return this.#options.clock.wallMs();
+  }
+
+  /** Unix time in microseconds. */
+  wallUs(): number {
+    return this.#options.clock.wallUs();
+  }
+
+  /** Holds back the writes, or all commands, of every client for a time; 0 lets them go. */
+  pause(timeoutMs: number, mode: "write" | "all"): void {
+    this.#pauseMode = mode;
+    this.#pausedUntilMs = this.#options.clock.monotonicMs() + timeoutMs;
+    if (timeoutMs === 0) this.#endPause();
   }
 
   get expiredKeys(): number {
@@ -133,6 +164,7 @@ export class Server {
     if (!session.authenticated && !(command.path === "local" && command.noAuth === true)) {
       return this.#reject(session, command, NOT_AUTHENTICATED);
     }
+    if (this.#pausedUntilMs > 0 && this.#isPaused(command)) return false;
     if (command.path === "local") return this.#runLocal(session, command, argv);
     if (session.localRunning) return false;
     if (command.path === "read" && session.pendingLog === 0) {
@@ -156,9 +188,25 @@ export class Server {
     this.#guard(() => {
       const { clock } = this.#options;
       if (this.ops.nextExpiryMs() <= clock.wallMs()) this.#proposeTick();
-      this.driver.tick(clock.monotonicMs());
+      const nowMs = clock.monotonicMs();
+      this.#nowMs = nowMs;
+      this.#abandonOverdue();
+      if (this.#pausedUntilMs > 0 && nowMs >= this.#pausedUntilMs) this.#endPause();
+      this.metrics.sample(nowMs);
+      this.driver.tick(nowMs);
       this.#flushSessions();
     });
+  }
+
+  /** CLIENT stays possible, so that a pause can be ended. */
+  #isPaused(command: RunnableCommand): boolean {
+    if (this.#pauseMode === "write") return command.path === "write";
+    return !command.name.startsWith("client|");
+  }
+
+  #endPause(): void {
+    this.#pausedUntilMs = 0;
+    for (const session of this.sessions.values()) if (session.idle) session.resume();
   }
 
   /** A loop turn's end: everything gathered goes on its way. */
@@ -194,7 +242,15 @@ export class Server {
   #pending(session: Session, command: RunnableCommand, argv: readonly Bytes[]): Pending {
     const silent = session.replyMode !== "on";
     if (session.replyMode === "skip") session.replyMode = "on";
-    return { session, command: command as Pending["command"], db: session.db, argv, silent };
+    return {
+      session,
+      command: command as Pending["command"],
+      db: session.db,
+      argv,
+      silent,
+      deadlineMs: this.#nowMs + this.#options.requestTimeoutMs,
+      isAbandoned: false,
+    };
   }
 
   // --- answers at once -------------------------------------------------------------------------
@@ -265,41 +321,45 @@ export class Server {
     if (this.driver.diskFull || this.#options.lowOnDisk()) return DISK_FULL;
     const bytes = commandBytes(argv);
     if (bytes > ENTRY_BYTES_MAX) return TOO_LARGE;
-    if (this.#queuedBytes + bytes > UNCOMMITTED_BYTES_MAX) return OVERLOADED;
+    if (this.#outbox.length > 0 && this.#outbox.bytes + bytes > UNCOMMITTED_BYTES_MAX) {
+      return OVERLOADED;
+    }
     return undefined;
   }
 
   #enqueue(pending: Pending): void {
     pending.session.pendingLog++;
-    this.#queuedBytes += this.#writes.push(pending);
+    this.#outbox.push(pending);
     this.#schedule();
   }
 
   #proposeWrites(): void {
-    while (this.#writes.length > 0) {
-      if (this.driver.raft.status().role !== "leader") return;
-      this.#proposeBatch(this.#writes.takeBatch());
+    if (!this.#isLeader) return;
+    while (this.#outbox.hasUnsent) {
+      const own = this.#outbox.takeUnsent();
+      if (!this.#propose(own)) return this.#outbox.untake(own);
       this.driver.advance();
     }
   }
 
-  #proposeBatch(commands: readonly Pending[]): void {
-    const batch: LocalBatch = {
+  /** False when the core does not take it: nothing was appended. */
+  #propose(own: OutboxBatch | undefined): boolean {
+    const segments: Segment[] = own === undefined
+      ? []
+      : [{ node: this.#identity.nodeId, incarnation: this.#identity.incarnation, ...own }];
+    const batch: Batch = {
       timeMs: Math.max(this.ops.applied.logTimeMs, this.#options.clock.wallMs()),
       seed: this.#prng.nextUint32(),
-      commands,
+      segments,
     };
-    const proposed = this.driver.raft.propose(encodeBatch(batch), batch);
-    if (proposed.ok) return;
-    for (const pending of commands) this.#completeLogged(pending, OVERLOADED, 0);
+    const data = encodeBatch(batch.timeMs, batch.seed, segments.map(encodeSegment));
+    return this.driver.raft.propose(data, batch).ok;
   }
 
   /** An entry without commands moves log time, so that keys expire on an idle node too. */
   #proposeTick(): void {
-    if (this.#tickProposed || this.#stopping || this.driver.diskFull) return;
-    if (this.driver.raft.status().role !== "leader") return;
-    this.#tickProposed = true;
-    this.#proposeBatch([]);
+    if (this.#tickProposed || this.#stopping || this.driver.diskFull || !this.#isLeader) return;
+    this.#tickProposed = this.#propose(undefined);
   }
 
   #apply(entries: readonly Entry[]): void {
@@ -310,9 +370,8 @@ export class Server {
   }
 
   #completeLogged(pending: Pending, reply: Reply, durationMs: number): void {
-    const { session } = pending;
-    session.pendingLog--;
-    this.#queuedBytes -= commandBytes(pending.argv);
+    if (pending.isAbandoned) return;
+    pending.session.pendingLog--;
     this.#complete(pending, reply, durationMs);
   }
 
@@ -324,10 +383,29 @@ export class Server {
     if (!pending.silent) session.deliver(reply);
   }
 
+  /** Answers those that have waited too long; the error tells whether it may still happen. */
+  #abandonOverdue(): void {
+    for (const { pending, sent } of this.#outbox.held()) {
+      if (pending.deadlineMs > this.#nowMs) break;
+      if (pending.isAbandoned) continue;
+      this.#completeLogged(pending, sent ? OUTCOME_UNKNOWN : NOT_DONE, 0);
+      pending.isAbandoned = true;
+      if (!sent) pending.argv = [];
+    }
+    const overdue = (pending: Pending) => pending.deadlineMs <= this.#nowMs;
+    if (this.#reads.length === 0 || !overdue(this.#reads[0])) return;
+    const late = this.#reads.filter(overdue);
+    this.#reads = this.#reads.filter((pending) => !overdue(pending));
+    for (const pending of late) {
+      pending.session.pendingReads--;
+      this.#complete(pending, NOT_DONE, 0);
+    }
+  }
+
   // --- reads -----------------------------------------------------------------------------------
 
   #startReads(): void {
-    if (this.#reads.length === 0 || this.driver.raft.status().role !== "leader") return;
+    if (this.#reads.length === 0 || !this.#isLeader) return;
     const id = this.#nextRound++;
     this.#readRounds.set(id, this.#reads);
     this.#reads = [];
@@ -382,7 +460,9 @@ export class Server {
 
   #roleChanged(): void {
     const { role, term, leader } = this.driver.raft.status();
+    this.#isLeader = role === "leader";
+    this.#outbox.resend();
     this.#options.logger.info("role changed", { role, term, leader });
-    if (this.#writes.length > 0 || this.#reads.length > 0) this.#schedule();
+    if (this.#outbox.hasUnsent || this.#reads.length > 0) this.#schedule();
   }
 }

@@ -96,7 +96,11 @@ export interface Pending {
   readonly session: Session;
   readonly command: RunnableCommand & { readonly path: "read" | "write" };
   readonly db: number;
-  readonly argv: readonly Bytes[];
+  argv: readonly Bytes[];
   /** CLIENT REPLY OFF or SKIP was on when it was sent. */
   readonly silent: boolean;
+  /** On the monotonic clock: it is answered with an error then. */
+  readonly deadlineMs: number;
+  /** It was answered so: whatever comes of it, nobody waits. */
+  isAbandoned: boolean;
 }

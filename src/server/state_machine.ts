@@ -1,22 +1,25 @@
 import { crc32 } from "node:zlib";
+import { assert } from "../base/assert.ts";
+import { fromUint8Array } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
 import type { DataCommand } from "../commands/command.ts";
 import { DataContext } from "../commands/data_context.ts";
 import { resolve } from "../commands/table.ts";
 import { EXPIRE_KEYS_PER_ENTRY } from "../constants.ts";
 import type { Entry } from "../raft/types.ts";
-import { ErrorReply, type Reply } from "../resp/reply.ts";
-import type { RedisOperations } from "../storage/redis_operations.ts";
-import { type Batch, decodeBatch } from "./batch.ts";
+import { err, ErrorReply, type Reply } from "../resp/reply.ts";
+import type { OriginState, RedisOperations } from "../storage/redis_operations.ts";
+import { type Batch, type BatchCommand, decodeBatch, type Segment } from "./batch.ts";
 import type { Pending } from "./session.ts";
 
-/** What the proposing node keeps of a batch: its commands are the waiters. */
-export interface LocalBatch extends Batch {
-  readonly commands: readonly Pending[];
+/** Where the replies of commands go that came in through this node. */
+export interface LocalReplies {
+  readonly node: number;
+  readonly incarnation: number;
+  /** The command of this number is being applied: who waits for it, if anyone still does. */
+  settle(sequence: number): Pending | undefined;
+  reply(pending: Pending, reply: Reply, durationMs: number): void;
 }
-
-/** Takes the reply of a command that waits on this node. */
-export type ReplySink = (pending: Pending, reply: Reply, durationMs: number) => void;
 
 /**
  * Applies committed entries to the data. The same entries give the same data, replies and digest
@@ -25,58 +28,94 @@ export type ReplySink = (pending: Pending, reply: Reply, durationMs: number) => 
 export class StateMachine {
   readonly #ops: RedisOperations;
   readonly #context: DataContext;
-  readonly #sink: ReplySink;
+  readonly #local: LocalReplies;
   readonly #monotonicMs: () => number;
   /** Keys that expiry has deleted since the start. */
   expiredKeys = 0;
 
-  constructor(ops: RedisOperations, sink: ReplySink, monotonicMs: () => number) {
+  constructor(ops: RedisOperations, local: LocalReplies, monotonicMs: () => number) {
     this.#ops = ops;
     this.#context = new DataContext(ops, new Prng(0));
-    this.#sink = sink;
+    this.#local = local;
     this.#monotonicMs = monotonicMs;
   }
 
-  /** Applies one entry; the replies of commands that wait here go to the sink, in order. */
+  /** Applies one entry; replies of commands that wait on this node are given on the way. */
   apply(entry: Entry): void {
     const { applied } = this.#ops;
-    let logTimeMs = applied.logTimeMs;
-    let digest = applied.digest;
+    assert(entry.index === applied.index + 1, "entries are applied in order, each once");
+    let { logTimeMs, digest, origins, configuration } = applied;
     if (entry.kind === "normal") {
-      const local = entry.local as LocalBatch | undefined;
-      const batch = local ?? decodeBatch(entry.data);
+      const batch = entry.local as Batch | undefined ?? decodeBatch(entry.data);
       logTimeMs = Math.max(logTimeMs, batch.timeMs);
       digest = crc32(entry.data, digest);
-      this.#applyBatch(batch, logTimeMs, local);
+      this.#begin(batch, logTimeMs);
+      for (const segment of batch.segments) origins = this.#applySegment(segment, origins);
     }
-    this.#ops.setApplied({ index: entry.index, term: entry.term, logTimeMs, digest });
+    if (entry.kind === "configuration") configuration = fromUint8Array(entry.data);
+    const { index, term } = entry;
+    this.#ops.setApplied({ index, term, logTimeMs, digest, origins, configuration });
   }
 
-  #applyBatch(batch: Batch, logTimeMs: number, local: LocalBatch | undefined): void {
+  #begin(batch: Batch, logTimeMs: number): void {
     const context = this.#context;
     context.logTimeMs = logTimeMs;
     context.nowMs = logTimeMs;
     context.prng = new Prng(batch.seed);
-    this.#deleteExpired(logTimeMs);
-    const { commands } = batch;
+    if (this.#ops.nextExpiryMs() <= logTimeMs) this.#deleteExpired(logTimeMs);
+  }
+
+  /** Applies what of a segment was not applied before; returns the origins as they are then. */
+  #applySegment(
+    segment: Segment,
+    origins: readonly OriginState[],
+  ): readonly OriginState[] {
+    const { node, incarnation, firstSequence, commands } = segment;
+    const known = origins.find((origin) => origin.node === node);
+    if (known !== undefined && known.incarnation > incarnation) return origins;
+    const seen = known !== undefined && known.incarnation === incarnation ? known.sequence : 0;
+    const lastSequence = firstSequence + commands.length - 1;
+    if (lastSequence <= seen) return origins;
+    const skip = Math.max(0, seen + 1 - firstSequence);
+    if (node === this.#local.node && incarnation === this.#local.incarnation) {
+      this.#applyLocal(commands, firstSequence, skip);
+    } else {
+      for (let i = skip; i < commands.length; i++) this.#applyForeign(commands[i]);
+    }
+    const others = origins.filter((origin) => origin !== known);
+    return [...others, { node, incarnation, sequence: lastSequence }];
+  }
+
+  /** Commands of this node's clients: each has somebody waiting, unless given up. */
+  #applyLocal(commands: readonly BatchCommand[], firstSequence: number, skip: number): void {
+    const context = this.#context;
     let startMs = this.#monotonicMs();
-    for (let i = 0; i < commands.length; i++) {
-      const pending = local?.commands[i];
-      const command = pending === undefined ? resolveData(commands[i].argv) : pending.command;
-      if (command instanceof ErrorReply) continue;
-      if (pending === undefined && command.path === "read") continue;
+    for (let i = skip; i < commands.length; i++) {
+      const pending = this.#local.settle(firstSequence + i);
+      if (pending === undefined) {
+        this.#applyForeign(commands[i]);
+        continue;
+      }
+      if (commands[i].argv.length === 0) continue;
       context.db = commands[i].db;
-      const reply = (command as DataCommand).run(context, commands[i].argv);
-      if (pending === undefined) continue;
+      const reply = (pending.command as DataCommand).run(context, commands[i].argv);
       const endMs = this.#monotonicMs();
-      this.#sink(pending, reply, endMs - startMs);
+      this.#local.reply(pending, reply, endMs - startMs);
       startMs = endMs;
     }
   }
 
+  /** A command nobody waits for here; reads were logged only for the sake of their order. */
+  #applyForeign({ db, argv }: BatchCommand): void {
+    if (argv.length === 0) return;
+    const command = resolveData(argv);
+    if (command instanceof ErrorReply || command.path === "read") return;
+    this.#context.db = db;
+    command.run(this.#context, argv);
+  }
+
   /** A bounded share of the keys whose time has come; the rest follows behind later entries. */
   #deleteExpired(logTimeMs: number): void {
-    if (this.#ops.nextExpiryMs() > logTimeMs) return;
     for (const { db, key } of this.#ops.expired(logTimeMs, EXPIRE_KEYS_PER_ENTRY)) {
       this.#ops.del(db, key);
       this.expiredKeys++;
@@ -84,9 +123,10 @@ export class StateMachine {
   }
 }
 
+const NOT_A_DATA_COMMAND = err("not a data command");
+
 function resolveData(argv: readonly string[]): DataCommand | ErrorReply {
   const command = resolve(argv);
   if (command instanceof ErrorReply) return command;
-  if (command.path === "local") return new ErrorReply("ERR not a data command");
-  return command;
+  return command.path === "local" ? NOT_A_DATA_COMMAND : command;
 }

@@ -20,6 +20,15 @@ export interface KeyRecord {
   readonly version: number;
 }
 
+/** How far the commands that came in through one node have been applied. */
+export interface OriginState {
+  readonly node: number;
+  /** Which run of that node's process. */
+  readonly incarnation: number;
+  /** Number of its last applied command. */
+  readonly sequence: number;
+}
+
 /** Where the state machine stands; durable in the same transaction as the data. */
 export interface AppliedState {
   /** Index of the last applied log entry, 0 for none. */
@@ -30,7 +39,21 @@ export interface AppliedState {
   logTimeMs: number;
   /** The rolling digest of applied entries, an unsigned 32-bit integer. */
   digest: number;
+  /** One for each node that commands came through; never changed in place. */
+  origins: readonly OriginState[];
+  /** The members in force, as the configuration entry has them; "" before the first such entry. */
+  configuration: Bytes;
 }
+
+/** The state machine before its first entry. */
+export const NOTHING_APPLIED: Readonly<AppliedState> = Object.freeze({
+  index: 0,
+  term: 0,
+  logTimeMs: 0,
+  digest: 0,
+  origins: [],
+  configuration: "",
+});
 
 /** One page of SCAN. */
 export interface ScanPage {
@@ -101,6 +124,6 @@ export interface RedisOperations {
   readonly applied: Readonly<AppliedState>;
   /** Records what has been applied; durable together with the data changed before it. */
   setApplied(state: Readonly<AppliedState>): void;
-  /** Index of the last entry whose effect is durable: the log may be purged up to it. */
-  readonly durableIndex: number;
+  /** What is stored in state.db: a restart of the program applies the log from there. */
+  readonly durable: Readonly<AppliedState>;
 }

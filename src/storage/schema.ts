@@ -26,7 +26,9 @@ CREATE TABLE applied(
   log_term INTEGER NOT NULL,
   log_time_ms INTEGER NOT NULL,
   digest INTEGER NOT NULL,
-  version INTEGER NOT NULL
+  version INTEGER NOT NULL,
+  origins TEXT NOT NULL,
+  configuration BLOB NOT NULL
 );
 CREATE TABLE database(
   db INTEGER PRIMARY KEY,
@@ -76,7 +78,7 @@ export function prepareSchema(sql: SqlDatabase): void {
 function create(sql: SqlDatabase): void {
   sql.exec("BEGIN IMMEDIATE");
   sql.exec(TABLES);
-  sql.exec("INSERT INTO applied VALUES (1, 0, 0, 0, 0, 0)");
+  sql.exec("INSERT INTO applied VALUES (1, 0, 0, 0, 0, 0, '[]', x'')");
   const database = sql.prepare("INSERT INTO database VALUES (?, ?, 0, 0, 0)");
   for (let db = 0; db < DATABASE_COUNT; db++) database.run(db, db);
   sql.exec(`PRAGMA application_id = ${APPLICATION_ID}`);

@@ -7,6 +7,7 @@ import {
   type RedisOperations,
   type ScanPage,
 } from "./redis_operations.ts";
+import { randomKeyByScan } from "./random_key.ts";
 import { freeSlot, StateTables, type StoredDatabase, type StoredKey } from "./state_tables.ts";
 import type { SqlDatabase } from "./sqlite_types.ts";
 
@@ -26,7 +27,7 @@ export class SqlRedisOperations implements RedisOperations {
   readonly #commitChanges: number;
   #applied: AppliedState;
   #version: number;
-  #durableIndex: number;
+  #durable: Readonly<AppliedState>;
   #changes = 0;
   #open = false;
 
@@ -39,7 +40,7 @@ export class SqlRedisOperations implements RedisOperations {
     const { applied, version } = this.#tables.applied();
     this.#applied = applied;
     this.#version = version;
-    this.#durableIndex = applied.index;
+    this.#durable = applied;
   }
 
   find(db: number, key: Bytes): KeyRecord | undefined {
@@ -171,8 +172,8 @@ export class SqlRedisOperations implements RedisOperations {
     if (this.#changes >= this.#commitChanges) this.commit();
   }
 
-  get durableIndex(): number {
-    return this.#durableIndex;
+  get durable(): Readonly<AppliedState> {
+    return this.#durable;
   }
 
   /** Makes all changes durable, up to the last `setApplied`, which must be the last call. */
@@ -187,7 +188,7 @@ export class SqlRedisOperations implements RedisOperations {
     this.#tables.sql.exec("COMMIT");
     this.#open = false;
     this.#changes = 0;
-    this.#durableIndex = this.#applied.index;
+    this.#durable = this.#applied;
   }
 
   /** Commits and closes the connection. */
@@ -223,29 +224,4 @@ export class SqlRedisOperations implements RedisOperations {
     }
     if (expireAtMs !== NO_EXPIRY) database.expiring += 1;
   }
-}
-
-const RANDOM_PAGE = 64;
-
-/**
- * A key of a database picked by `random`: uniform in one that fits a page, else from a page that
- * starts at a random id, so in O(log n); keys behind a gap of deleted ones are then likelier.
- */
-export function randomKeyByScan(
-  ops: RedisOperations,
-  db: number,
-  random: number,
-  lastId: number,
-): Bytes | undefined {
-  if (ops.size(db) === 0) return undefined;
-  const scaled = random * lastId;
-  let cursor = ops.size(db) <= RANDOM_PAGE ? 0 : Math.floor(scaled);
-  const within = cursor === 0 ? random : scaled - cursor;
-  const found: Bytes[] = [];
-  do {
-    const page = ops.scan(db, cursor, RANDOM_PAGE);
-    found.push(...page.keys);
-    cursor = page.cursor;
-  } while (found.length === 0 || (ops.size(db) <= RANDOM_PAGE && cursor !== 0));
-  return found[Math.floor(within * found.length)];
 }

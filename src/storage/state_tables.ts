@@ -1,6 +1,11 @@
-import type { Bytes } from "../base/bytes.ts";
+import { type Bytes, fromUint8Array, toBuffer } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
-import { type AppliedState, type KeyType, NO_EXPIRY } from "./redis_operations.ts";
+import {
+  type AppliedState,
+  type KeyType,
+  NO_EXPIRY,
+  type OriginState,
+} from "./redis_operations.ts";
 import { prepareSchema, SLOT_COUNT, SLOT_STRIDE } from "./schema.ts";
 import { bytesFromSql, bytesToSql } from "./sql_bytes.ts";
 import type { SqlDatabase, SqlRow } from "./sqlite_types.ts";
@@ -75,7 +80,8 @@ export class StateTables {
       "UPDATE database SET slot = ?, keys = ?, expiring = ?, last_id = ? WHERE db = ?",
     );
     this.#setApplied = sql.prepare(
-      "UPDATE applied SET log_index = ?, log_term = ?, log_time_ms = ?, digest = ?, version = ?",
+      "UPDATE applied SET log_index = ?, log_term = ?, log_time_ms = ?, digest = ?, version = ?, " +
+        "origins = ?, configuration = ?",
     );
     this.#addPurge = sql.prepare("INSERT OR IGNORE INTO purge VALUES (?)");
     this.#dropPurge = sql.prepare("DELETE FROM purge WHERE slot = ?");
@@ -176,12 +182,16 @@ export class StateTables {
       term: Number(row.log_term),
       logTimeMs: Number(row.log_time_ms),
       digest: Number(row.digest),
+      origins: JSON.parse(String(row.origins)) as OriginState[],
+      configuration: fromUint8Array(row.configuration as Uint8Array),
     };
     return { applied, version: Number(row.version) };
   }
 
   setApplied(state: Readonly<AppliedState>, version: number): void {
-    this.#setApplied.run(state.index, state.term, state.logTimeMs, state.digest, version);
+    const { index, term, logTimeMs, digest, origins, configuration } = state;
+    const members = toBuffer(configuration);
+    this.#setApplied.run(index, term, logTimeMs, digest, version, JSON.stringify(origins), members);
   }
 
   /** Slots whose rows are garbage. */

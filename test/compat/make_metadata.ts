@@ -4,13 +4,14 @@
  * replies in JSON: a map is an object, a set is {"~": […]}, one of statuses {"~+": […]}, a bulk string a string.
  */
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { RealRedis } from "./real_redis.ts";
 import { type Decoded, decodeReply } from "./decode_reply.ts";
 import { utf8Decode } from "../../src/base/bytes.ts";
 
 type Json = string | number | readonly Json[] | { readonly [key: string]: Json };
 
-const TARGET = new URL("../../src/commands/metadata/redis_7_0.json", import.meta.url);
+const TARGET = join(import.meta.dirname ?? ".", "../../src/commands/metadata/redis_7_0.json");
 
 /** A decoded reply in the file's form; throws on a shape that the form has no place for. */
 function toJson(reply: Decoded): Json {
@@ -25,7 +26,7 @@ function toJson(reply: Decoded): Json {
       const statuses = reply.items.filter((item) => item.kind === "status");
       if (statuses.length === 0) return { "~": reply.items.map(toJson) };
       if (statuses.length < reply.items.length) throw new Error("a set of mixed kinds");
-      return { "~+": statuses.map((item) => item.text) };
+      return { "~+": statuses.map((item) => item.kind === "status" ? item.text : "") };
     }
     case "map": {
       const object: Record<string, Json> = {};

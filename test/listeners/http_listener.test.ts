@@ -1,22 +1,32 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Bytes } from "../../src/base/bytes.ts";
 import { OK } from "../../src/resp/reply.ts";
 import { BODY_BYTES_MAX, fakeExecutor, serveFake, TOKEN } from "./http_fake_app.ts";
-import { exchange, parseResponse, type RawResponse, sendRaw } from "./http_raw_client.ts";
+import {
+  exchange,
+  firstResponse,
+  parseResponse,
+  type RawResponse,
+  sendRaw,
+} from "./http_raw_client.ts";
 import { type RequestRow, REQUESTS } from "./http_requests.ts";
 
 const SCRIPT = `${import.meta.dirname}/http_fake_app.ts`;
 const BIN = `${import.meta.dirname}/../../node_modules/.bin/`;
-const RUNTIMES = { bun: ["run", SCRIPT], deno: ["run", "-A", "--quiet", SCRIPT] };
+const RUNTIMES = [
+  { name: "bun", argv: [`${BIN}bun`, "run", SCRIPT], skipped: false },
+  { name: "deno", argv: [`${BIN}deno`, "run", "-A", "--quiet", SCRIPT], skipped: false },
+  { name: "node", argv: ["node", SCRIPT], skipped: nodeMajor() < 22 },
+];
 
-for (const [runtime, argv] of Object.entries(RUNTIMES)) {
-  describe(`makeHttpApp on ${runtime}`, () => {
+for (const { name, argv: [program, ...argv], skipped } of RUNTIMES) {
+  describe.skipIf(skipped)(`makeHttpApp on ${name}`, () => {
     let child: ChildProcess;
     let port = 0;
     beforeAll(async () => {
-      child = spawn(`${BIN}${runtime}`, argv, { stdio: ["pipe", "pipe", "inherit"] });
+      child = spawn(program, argv, { stdio: ["pipe", "pipe", "inherit"] });
       for await (const line of createInterface({ input: child.stdout! })) {
         port = Number(line);
         break;
@@ -26,6 +36,7 @@ for (const [runtime, argv] of Object.entries(RUNTIMES)) {
     afterAll(() => child.stdin!.end());
 
     REQUESTS.forEach((row, index) => {
+      if (name === "node" && row.notOnNode) return;
       test(`${index}: ${title(row)}`, async () => check(row, await sendRaw(port, complete(row))));
     });
 
@@ -40,6 +51,13 @@ for (const [runtime, argv] of Object.entries(RUNTIMES)) {
         if (answer.length > 0) expect(parseResponse(answer).status).toBe(400);
       }
       expect((await sendRaw(port, { target: "/health" })).status).toBe(200);
+    });
+
+    test("a declared length over the limit is refused before the body comes", async () => {
+      const head = `POST /set/a HTTP/1.1\r\nHost: x\r\nAuthorization: ${TOKEN}\r\n`;
+      const answer = await firstResponse(port, `${head}Content-Length: ${1e12}\r\n\r\n`);
+      expect(answer.status).toBe(413);
+      expect(JSON.parse(answer.body.toString()).error).toInclude("Actual: 1000000000000 bytes");
     });
 
     test("a head that is not HTTP or far too large is refused, and the server lives on", async () => {
@@ -68,6 +86,12 @@ for (const [runtime, argv] of Object.entries(RUNTIMES)) {
       expect([...bodies].map((body) => body[1])).toEqual(["1", "2", "3"]);
     });
   });
+}
+
+/** 0 where there is no Node.js. */
+function nodeMajor(): number {
+  const { stdout } = spawnSync("node", ["--version"], { encoding: "utf8" });
+  return Number(/^v(\d+)/.exec(stdout ?? "")?.[1] ?? 0);
 }
 
 function title({ method = "GET", target, headers, body, chunked }: RequestRow): string {

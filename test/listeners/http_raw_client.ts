@@ -36,6 +36,25 @@ export function exchange(port: number, bytes: string, halfClose = false): Promis
   });
 }
 
+/** Sends bytes and resolves with the response, then cuts the connection. */
+export function firstResponse(port: number, bytes: string): Promise<RawResponse> {
+  return new Promise((resolve, reject) => {
+    let received = Buffer.alloc(0);
+    const socket = connect(port, "127.0.0.1", () => socket.write(bytes, "latin1"));
+    socket.on("data", (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      const head = received.indexOf("\r\n\r\n");
+      const length = /content-length: (\d+)/i.exec(received.toString("latin1", 0, head));
+      if (head < 0 || length === null) return;
+      if (received.length < head + 4 + Number(length[1])) return;
+      socket.destroy();
+      resolve(parseResponse(received));
+    });
+    socket.on("error", reject);
+    socket.on("close", () => reject(new Error("Cannot read a response: connection closed")));
+  });
+}
+
 function requestBytes({ method = "GET", target, headers, body, chunked }: RawRequest): string {
   let head = `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n`;
   for (const [name, value] of Object.entries(headers ?? {})) head += `${name}: ${value}\r\n`;

@@ -1,6 +1,6 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import { DATABASE_COUNT } from "../../src/constants.ts";
-import { NO_EXPIRY } from "../../src/storage/redis_operations.ts";
+import { NO_EXPIRY, NOTHING_APPLIED } from "../../src/storage/redis_operations.ts";
 import type {
   AppliedState,
   KeyName,
@@ -28,7 +28,7 @@ class ModelDatabase {
 export class ModelRedisOperations implements RedisOperations {
   #databases = Array.from({ length: DATABASE_COUNT }, () => new ModelDatabase());
   #version = 0;
-  #applied: AppliedState = { index: 0, term: 0, logTimeMs: 0, digest: 0 };
+  #applied: AppliedState = NOTHING_APPLIED;
 
   find(db: number, key: Bytes): KeyRecord | undefined {
     return this.#databases[db].keys.get(key)?.record;
@@ -149,7 +149,7 @@ export class ModelRedisOperations implements RedisOperations {
     this.#applied = { ...state };
   }
 
-  get durableIndex(): number {
-    return this.#applied.index;
+  get durable(): Readonly<AppliedState> {
+    return this.#applied;
   }
 }

@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { NO_EXPIRY, type RedisOperations } from "../../src/storage/redis_operations.ts";
+import {
+  NO_EXPIRY,
+  NOTHING_APPLIED,
+  type RedisOperations,
+} from "../../src/storage/redis_operations.ts";
 
 /** An implementation under test. */
 export interface Subject {
@@ -28,12 +32,24 @@ export function redisOperationsSuite(name: string, make: () => Subject): void {
     expiry(check, () => subject);
 
     test("applied: what setApplied recorded", () => {
-      expect(ops.applied).toEqual({ index: 0, term: 0, logTimeMs: 0, digest: 0 });
-      const state = { index: 7, term: 2, logTimeMs: 1_700_000_000_000, digest: 0xffffffff };
+      expect(ops.applied).toEqual({
+        ...NOTHING_APPLIED,
+        index: 0,
+        term: 0,
+        logTimeMs: 0,
+        digest: 0,
+      });
+      const state = {
+        ...NOTHING_APPLIED,
+        index: 7,
+        term: 2,
+        logTimeMs: 1_700_000_000_000,
+        digest: 0xffffffff,
+      };
       ops.setApplied(state);
       subject.settle();
       expect(ops.applied).toEqual(state);
-      expect(ops.durableIndex).toBe(7);
+      expect(ops.durable.index).toBe(7);
     });
   });
 }

@@ -1,0 +1,133 @@
+import type { Bytes } from "../base/bytes.ts";
+
+/** A parameter's type: turns what CONFIG SET gives into the value as CONFIG GET shows it. */
+export interface ConfigType {
+  /** The value in its canonical form; or in `error` why it is none, in Redis's words. */
+  parse(text: Bytes): { readonly value: Bytes } | { readonly error: string };
+}
+
+/** A configuration parameter. */
+export interface ConfigParameter {
+  readonly name: string;
+  /** An older name that works as well. */
+  readonly alias?: string;
+  /** Before anything is set. */
+  readonly value: string;
+  readonly type: ConfigType;
+  /** Fixed while the node runs. */
+  readonly immutable?: boolean;
+}
+
+const INTEGER = /^(?:0|-?[1-9][0-9]*)$/;
+/** Redis takes a missing number for 0. */
+const MEMORY = /^([0-9]*)([a-z]*)$/;
+const UNIT_BYTES: Readonly<Record<string, bigint>> = {
+  "": 1n,
+  b: 1n,
+  k: 1000n,
+  kb: 1024n,
+  m: 1000n * 1000n,
+  mb: 1024n * 1024n,
+  g: 1000n * 1000n * 1000n,
+  gb: 1024n * 1024n * 1024n,
+};
+const INT64_MAX = 9223372036854775807n;
+const INT64_MIN = -9223372036854775808n;
+
+function inRange(value: bigint, min: bigint, max: bigint): ReturnType<ConfigType["parse"]> {
+  return value >= min && value <= max
+    ? { value: String(value) }
+    : { error: `argument must be between ${min} and ${max} inclusive` };
+}
+
+/** An integer of a range, both ends included. */
+export function integer(min: bigint, max: bigint): ConfigType {
+  return {
+    parse: (text) => {
+      const value = INTEGER.test(text) ? BigInt(text) : undefined;
+      if (value === undefined || value < INT64_MIN || value > INT64_MAX) {
+        return { error: "argument couldn't be parsed into an integer" };
+      }
+      return inRange(value, min, max);
+    },
+  };
+}
+
+/** A number of bytes, with or without a unit ("1gb"). */
+export function memory(min: bigint, max: bigint): ConfigType {
+  return {
+    parse: (text) => {
+      const match = MEMORY.exec(text.toLowerCase());
+      const unit = match === null ? undefined : UNIT_BYTES[match[2]];
+      if (match === null || unit === undefined) {
+        return { error: "argument must be a memory value" };
+      }
+      return inRange(BigInt(match[1]) * unit, min, max);
+    },
+  };
+}
+
+/** "yes" or "no". */
+export function yesNo(): ConfigType {
+  return {
+    parse: (text) => {
+      const value = text.toLowerCase();
+      return value === "yes" || value === "no"
+        ? { value }
+        : { error: "argument must be 'yes' or 'no'" };
+    },
+  };
+}
+
+/** One of some words. */
+export function choice(...words: readonly string[]): ConfigType {
+  return {
+    parse: (text) => {
+      const value = text.toLowerCase();
+      return words.includes(value)
+        ? { value }
+        : { error: `argument(s) must be one of the following: ${words.join(", ")}` };
+    },
+  };
+}
+
+/** Any bytes. */
+export function text(): ConfigType {
+  return { parse: (value) => ({ value }) };
+}
+
+/** The one value of a type that is true of this server. */
+export function fixed(only: string, type: ConfigType): ConfigType {
+  return {
+    parse: (text) => {
+      const parsed = type.parse(text);
+      if ("error" in parsed || parsed.value === only) return parsed;
+      return { error: `only '${only}' is supported` };
+    },
+  };
+}
+
+/** The event classes of keyspace notifications that "A" stands for, in the order told. */
+const ALL_CLASSES = "g$lshzxetd";
+const OTHER_CLASSES = "KEm";
+/** New keys: not part of "A", and not told beside it. */
+const NEW_KEYS = "n";
+
+/** The classes of keyspace notifications, each a letter. */
+export function eventClasses(): ConfigType {
+  return {
+    parse: (text) => {
+      const letters = new Set<string>();
+      for (const letter of text) {
+        if (letter === "A") { for (const each of ALL_CLASSES) letters.add(each); }
+        else if ((ALL_CLASSES + OTHER_CLASSES + NEW_KEYS).includes(letter)) letters.add(letter);
+        else {
+          return { error: "Invalid event class character. Use 'Ag$lshzxeKEtmdn'." };
+        }
+      }
+      const kept = (of: string) => [...of].filter((letter) => letters.has(letter)).join("");
+      const classes = kept(ALL_CLASSES) === ALL_CLASSES ? "A" : kept(ALL_CLASSES + NEW_KEYS);
+      return { value: classes + kept(OTHER_CLASSES) };
+    },
+  };
+}

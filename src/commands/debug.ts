@@ -1,0 +1,78 @@
+import type { Bytes } from "../base/bytes.ts";
+import { BigNumberReply, BooleanReply, DoubleReply, ErrorReply, MapReply } from "../resp/reply.ts";
+import { err, OK, PushReply, type Reply, SetReply, VerbatimReply } from "../resp/reply.ts";
+import { localCommand } from "./define_local.ts";
+import { helpReply, unknownSubcommandOrArity } from "./help.ts";
+import type { LocalContext } from "./local_context.ts";
+import { optionName } from "./parse.ts";
+
+/** DEBUG PROTOCOL: one reply of each kind, for the tests of clients. */
+const PROTOCOL_SAMPLES: Readonly<Record<string, Reply>> = {
+  string: "Hello World",
+  integer: 12345,
+  double: new DoubleReply("3.141"),
+  null: null,
+  array: [0, 1, 2],
+  set: new SetReply([0, 1, 2]),
+  map: new MapReply([
+    [0, new BooleanReply(false)],
+    [1, new BooleanReply(true)],
+    [2, new BooleanReply(false)],
+  ]),
+  push: new PushReply(["server-cpu-usage", 42]),
+  bignum: new BigNumberReply("1234567999999999999999999999999999999"),
+  true: new BooleanReply(true),
+  false: new BooleanReply(false),
+  verbatim: new VerbatimReply("txt", "This is a verbatim\nstring"),
+};
+
+const HELP_LINES = [
+  "ERROR <string>",
+  "    Return a Redis protocol error with <string> as message. Useful for clients",
+  "    unit tests to simulate Redis errors.",
+  "PROTOCOL <type>",
+  "    Reply with a test value of the specified type. <type> can be: string,",
+  "    integer, double, null, array, set, map, push, verbatim, true,",
+  "    false, bignum.",
+  "SET-ACTIVE-EXPIRE <0|1>",
+  "    Accepted; expired keys are always deleted in the background.",
+  "SLEEP <seconds>",
+  "    Stop the server for <seconds>. Decimals allowed.",
+];
+
+/** DEBUG subcommand [argument …] */
+function debug({ node, client }: LocalContext, argv: readonly Bytes[]): Reply {
+  const subcommand = optionName(argv[1]);
+  if (subcommand === "help" && argv.length === 2) return helpReply("DEBUG", HELP_LINES);
+  if (argv.length === 3) {
+    switch (subcommand) {
+      case "sleep": {
+        const seconds = Number.parseFloat(argv[2]);
+        node.sleepBlocking(seconds > 0 ? seconds * 1000 : 0);
+        return OK;
+      }
+      case "set-active-expire":
+        return OK;
+      case "error":
+        return new ErrorReply(argv[2].replace(/[\r\n]/g, " "));
+      case "protocol":
+        return protocolSample(optionName(argv[2]), client.protocol);
+    }
+  }
+  return unknownSubcommandOrArity("debug", argv[1]);
+}
+
+function protocolSample(type: string, protocol: 2 | 3): Reply {
+  const sample = Object.hasOwn(PROTOCOL_SAMPLES, type) ? PROTOCOL_SAMPLES[type] : undefined;
+  if (type === "push" && protocol === 2) {
+    return err("RESP2 is not supported by this command");
+  }
+  if (sample !== undefined) return sample;
+  return err(
+    "Wrong protocol type name. Please use one of the following: " +
+      "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
+  );
+}
+
+/** The command DEBUG. */
+export const debugCommand = localCommand("debug", -2, debug);

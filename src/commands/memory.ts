@@ -1,0 +1,36 @@
+import { err, OK, type Reply, VerbatimReply } from "../resp/reply.ts";
+import { localContainer } from "./define_local.ts";
+import { helpReply } from "./help.ts";
+import { memoryUsage } from "./object.ts";
+
+const DOCTOR = "Balsa keeps its data in SQLite on disk and has no memory detectors. What the " +
+  "process takes is in INFO memory.\n";
+
+const NO_STATS = err("MEMORY STATS is not kept by Balsa: see INFO memory");
+
+function mallocStats(): Reply {
+  return "Stats not supported for the current allocator";
+}
+
+const HELP_LINES = [
+  "DOCTOR",
+  "    Return memory problems reports.",
+  "MALLOC-STATS",
+  "    Return internal statistics report from the memory allocator.",
+  "PURGE",
+  "    Attempt to purge dirty pages for reclamation by the allocator.",
+  "STATS",
+  "    Return information about the memory usage of the server.",
+  "USAGE <key> [SAMPLES <count>]",
+  "    Return memory in bytes used by <key> and its value. Nested values are",
+  "    sampled up to <count> times (default: 5, 0 means sample all).",
+];
+
+/** The command MEMORY. The allocator is the runtime's: PURGE has nothing to ask of it. */
+export const memoryCommand = localContainer("memory", [
+  ["doctor", 2, () => new VerbatimReply("txt", DOCTOR)],
+  ["malloc-stats", 2, mallocStats],
+  ["purge", 2, () => OK],
+  ["stats", 2, () => NO_STATS],
+  ["help", 2, () => helpReply("MEMORY", HELP_LINES)],
+], [["usage", memoryUsage]]);

@@ -1,0 +1,114 @@
+import type { Bytes } from "../base/bytes.ts";
+import { REDIS_VERSION } from "../constants.ts";
+import { err, NOT_INTEGER, OK, type Reply, Status } from "../resp/reply.ts";
+import { SYNTAX_ERROR, VerbatimReply } from "../resp/reply.ts";
+import type { Command } from "./command.ts";
+import { configCommand } from "./config.ts";
+import { debugCommand } from "./debug.ts";
+import { localCommand } from "./define_local.ts";
+import { info } from "./info.ts";
+import { latencyCommand } from "./latency.ts";
+import type { LocalContext } from "./local_context.ts";
+import { memoryCommand } from "./memory.ts";
+import { optionName, parseInt64, parseOffset } from "./parse.ts";
+import { slowLogCommand } from "./slowlog.ts";
+
+const NO_REPLICAOF = err(
+  "a Balsa node replicates within its Raft cluster and cannot follow another server",
+);
+const NO_FAILOVER = err("FAILOVER requires connected replicas.");
+
+/** TIME: seconds and microseconds. */
+function time({ node }: LocalContext): Reply {
+  const nowUs = Math.floor(node.nowUs());
+  return [String(Math.floor(nowUs / 1_000_000)), String(nowUs % 1_000_000)];
+}
+
+/** LOLWUT [VERSION version] [arguments]: every version has the one picture. */
+function lolwut(_context: LocalContext, argv: readonly Bytes[]): Reply {
+  if (argv.length >= 3 && optionName(argv[1]) === "version" && parseInt64(argv[2]) === undefined) {
+    return NOT_INTEGER;
+  }
+  return new VerbatimReply("txt", `Redis ver. ${REDIS_VERSION}\n`);
+}
+
+const SHUTDOWN_FLAGS = ["nosave", "save", "now", "force", "abort"];
+
+/** SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]: data is durable with or without SAVE. */
+function shutdown({ node }: LocalContext, argv: readonly Bytes[]): Reply | Promise<Reply> {
+  const flags = new Set(argv.slice(1).map(optionName));
+  for (const flag of flags) if (!SHUTDOWN_FLAGS.includes(flag)) return SYNTAX_ERROR;
+  if (flags.has("nosave") && flags.has("save")) return SYNTAX_ERROR;
+  if (!flags.has("abort")) return node.shutdown();
+  return flags.size > 1 ? SYNTAX_ERROR : err("No shutdown in progress.");
+}
+
+/**
+ * WAIT numreplicas timeout. A write is answered when a majority has it, so the count is known at
+ * once and there is nothing to wait for.
+ */
+function wait({ node }: LocalContext, argv: readonly Bytes[]): Reply {
+  if (parseOffset(argv[1]) === undefined) return NOT_INTEGER;
+  const timeoutMs = parseOffset(argv[2]);
+  if (timeoutMs === undefined) return err("timeout is not an integer or out of range");
+  if (timeoutMs < 0) return err("timeout is negative");
+  return node.replicasAcknowledged();
+}
+
+/** ROLE */
+function role({ node }: LocalContext): Reply {
+  const view = node.role;
+  if (view.role === "slave") {
+    return ["slave", view.leaderHost, view.leaderPort, view.state, view.offset];
+  }
+  const replicas = view.replicas.map(({ host, port, offset }) => [
+    host,
+    String(port),
+    String(offset),
+  ]);
+  return ["master", view.offset, replicas];
+}
+
+/** LASTSAVE: what has been acknowledged is on disk, so the last save is now. */
+function lastSave({ node }: LocalContext): Reply {
+  return Math.floor(node.nowUs() / 1_000_000);
+}
+
+/** BGSAVE [SCHEDULE]: nothing is left to save. */
+function bgsave(_context: LocalContext, argv: readonly Bytes[]): Reply {
+  if (argv.length > 2 || (argv.length === 2 && optionName(argv[1]) !== "schedule")) {
+    return SYNTAX_ERROR;
+  }
+  return new Status("Background saving started");
+}
+
+/** REPLICAOF host port; REPLICAOF NO ONE, which is always so. */
+function replicaof(_context: LocalContext, argv: readonly Bytes[]): Reply {
+  return optionName(argv[1]) === "no" && optionName(argv[2]) === "one" ? OK : NO_REPLICAOF;
+}
+
+/** The commands on the node. */
+export const serverCommands: readonly Command[] = [
+  localCommand("info", -1, info),
+  localCommand("time", 1, time),
+  localCommand("lolwut", -1, lolwut),
+  localCommand("shutdown", -1, shutdown),
+  localCommand("wait", 3, wait),
+  localCommand("role", 1, role),
+  localCommand("lastsave", 1, lastSave),
+  localCommand("save", 1, () => OK),
+  localCommand("bgsave", -1, bgsave),
+  localCommand(
+    "bgrewriteaof",
+    1,
+    () => new Status("Background append only file rewriting started"),
+  ),
+  localCommand("replicaof", 3, replicaof),
+  localCommand("slaveof", 3, replicaof),
+  localCommand("failover", -1, () => NO_FAILOVER),
+  configCommand,
+  slowLogCommand,
+  latencyCommand,
+  memoryCommand,
+  debugCommand,
+];

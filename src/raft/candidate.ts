@@ -1,0 +1,90 @@
+import { becomeFollower } from "./follower.ts";
+import { becomeLeader } from "./leader.ts";
+import { isSoleVoter, isVoter, voteResult } from "./quorum.ts";
+import type { RaftState } from "./state.ts";
+import type { NodeId, VoteResponse } from "./types.ts";
+
+/** Whether this node may start an election: a voter that is not amid an installation. */
+export function isPromotable(state: RaftState): boolean {
+  return isVoter(state.configuration, state.id) && state.install === undefined;
+}
+
+/** Whether nobody else can win, so that waiting for a timeout is no use. */
+export function decidesAlone(state: RaftState): boolean {
+  return isSoleVoter(state.configuration, state.id) && state.install === undefined;
+}
+
+function eachOtherVoter(state: RaftState, visit: (id: NodeId) => void): void {
+  const { voters, votersOutgoing } = state.configuration;
+  for (const id of voters) if (id !== state.id) visit(id);
+  for (const id of votersOutgoing) {
+    if (id !== state.id && !voters.includes(id)) visit(id);
+  }
+}
+
+/** Starts with a pre-vote when the options say so (thesis, 9.6): the term stays as it is. */
+export function startElection(state: RaftState): void {
+  if (!state.options.preVote) return startVote(state, false);
+  state.role = "pre_candidate";
+  state.leader = 0;
+  state.votes.clear();
+  state.votes.set(state.id, true);
+  state.resetTimer();
+  if (electionDecided(state)) return;
+  requestVotes(state, true, false);
+}
+
+/** The election proper. The own vote counts when it is durable, like any other. */
+export function startVote(state: RaftState, transfer: boolean): void {
+  state.role = "candidate";
+  state.term++;
+  state.votedFor = state.id;
+  state.leader = 0;
+  state.votes.clear();
+  state.resetTimer();
+  requestVotes(state, false, transfer);
+}
+
+function requestVotes(state: RaftState, preVote: boolean, transfer: boolean): void {
+  const term = preVote ? state.term + 1 : state.term;
+  const { lastIndex, lastTerm } = state.log;
+  eachOtherVoter(state, (to) => {
+    const from = state.id;
+    state.sendAfterPersist({
+      type: "vote",
+      from,
+      to,
+      term,
+      preVote,
+      lastIndex,
+      lastTerm,
+      transfer,
+    });
+  });
+}
+
+/** Acts on the votes so far; whether that ended this stage. */
+function electionDecided(state: RaftState): boolean {
+  const result = voteResult(state.configuration, state.votes);
+  if (result === "pending") return false;
+  if (result === "lost") becomeFollower(state, state.term, 0);
+  else if (state.role === "pre_candidate") startVote(state, false);
+  else becomeLeader(state);
+  return true;
+}
+
+export function stepVoteResponse(state: RaftState, message: VoteResponse): void {
+  if (message.preVote !== (state.role === "pre_candidate")) return;
+  if (state.votes.has(message.from)) return;
+  state.votes.set(message.from, message.granted);
+  electionDecided(state);
+}
+
+/** A persist completed: it may have been the one that holds the vote for itself. */
+export function ownVotePersisted(state: RaftState): void {
+  const { log } = state;
+  if (state.role !== "candidate" || state.votes.has(state.id)) return;
+  if (log.durableTerm !== state.term || log.durableVote !== state.id) return;
+  state.votes.set(state.id, true);
+  electionDecided(state);
+}

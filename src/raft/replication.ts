@@ -1,0 +1,64 @@
+import type { Leadership } from "./leadership.ts";
+import type { Progress } from "./progress.ts";
+import type { RaftState } from "./state.ts";
+import type { Entry } from "./types.ts";
+
+const NO_ENTRIES: readonly Entry[] = Object.freeze([]);
+
+/** Sends one append; false when the peer needs what was compacted. */
+function sendAppend(state: RaftState, leading: Leadership, peer: Progress): boolean {
+  const { log, options } = state;
+  const prevIndex = peer.next - 1;
+  const prevTerm = log.term(prevIndex);
+  const entries = prevTerm === undefined || prevIndex === log.lastIndex
+    ? NO_ENTRIES
+    : log.slice(peer.next, log.lastIndex + 1, options.appendBytesMax);
+  if (prevTerm === undefined || entries === undefined) {
+    if (leading.isActive(peer, state.nowMs)) {
+      peer.becomeSnapshot();
+      state.snapshotsNeeded.push(peer.id);
+    }
+    return false;
+  }
+  state.sendNow({
+    type: "append",
+    from: state.id,
+    to: peer.id,
+    term: state.term,
+    prevIndex,
+    prevTerm,
+    entries,
+    commit: log.commit,
+    round: leading.rounds.last,
+  });
+  peer.commitSent = log.commit;
+  peer.sent(prevIndex + entries.length);
+  return true;
+}
+
+/** Sends a peer all it lacks and its window admits, else the commit index if that moved. */
+function replicateTo(state: RaftState, leading: Leadership, peer: Progress): void {
+  const { log } = state;
+  while (!peer.isPaused) {
+    const hasEntries = peer.next <= log.lastIndex;
+    if (!hasEntries && !peer.nudged && peer.commitSent >= log.commit) return;
+    if (!sendAppend(state, leading, peer) || !hasEntries) return;
+  }
+}
+
+/** A heartbeat never tells a commit index beyond what is known to match there. */
+export function sendHeartbeat(state: RaftState, leading: Leadership, peer: Progress): void {
+  state.sendNow({
+    type: "heartbeat",
+    from: state.id,
+    to: peer.id,
+    term: state.term,
+    commit: Math.min(peer.match, state.log.commit),
+    round: leading.rounds.last,
+  });
+}
+
+export function replicate(state: RaftState, leading: Leadership): void {
+  const { peers } = leading;
+  for (let at = 0; at < peers.length; at++) replicateTo(state, leading, peers[at]);
+}

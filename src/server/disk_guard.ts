@@ -1,0 +1,28 @@
+import { freeDiskBytes, totalDiskBytes } from "../runtime/disk_space.ts";
+
+/** Room kept free, so that what is already accepted can always be written. */
+const RESERVE_BYTES_MAX = 32 * 1024 * 1024;
+const RESERVE_SHARE = 0.05;
+const CHECK_INTERVAL_MS = 100;
+
+/** Tells when the file system of the data directory is nearly full. */
+export class DiskGuard {
+  readonly #path: string;
+  readonly #reserveBytes: number;
+  #checkedAtMs = -Infinity;
+  #low = false;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#reserveBytes = Math.min(RESERVE_BYTES_MAX, totalDiskBytes(path) * RESERVE_SHARE);
+  }
+
+  /** As of at most 100 ms ago; `nowMs` on a monotonic clock. */
+  low(nowMs: number): boolean {
+    if (nowMs - this.#checkedAtMs >= CHECK_INTERVAL_MS) {
+      this.#checkedAtMs = nowMs;
+      this.#low = freeDiskBytes(this.#path) < this.#reserveBytes;
+    }
+    return this.#low;
+  }
+}

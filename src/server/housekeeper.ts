@@ -1,0 +1,91 @@
+import { toBuffer } from "../base/bytes.ts";
+import type { Logger } from "../base/log.ts";
+import { LOG_BYTES_BEFORE_COMPACTION } from "../constants.ts";
+import { decodeConfiguration } from "../raft/membership.ts";
+import { SqliteError } from "../storage/sqlite_types.ts";
+import type { NodeStorage } from "./node_storage.ts";
+
+/** Work on state.db between two turns of the loop. */
+const FLUSH_BUDGET_MS = 2;
+const DISK_FULL_RETRY_MS = 500;
+const COMPACTION_CHECK_MS = 1000;
+
+/** Work beside the clients': writes the state behind, and drops log that it covers. */
+export class Housekeeper {
+  readonly #storage: NodeStorage;
+  readonly #logger: Logger;
+  readonly #fatal: (error: unknown) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+  #isDiskFull = false;
+  #compactionCheckedMs = 0;
+
+  constructor(
+    storage: NodeStorage,
+    logger: Logger,
+    fatal: (error: unknown) => void,
+  ) {
+    this.#storage = storage;
+    this.#logger = logger;
+    this.#fatal = fatal;
+  }
+
+  /** Looks whether something is due; call it at each tick of the loop. */
+  tick(nowMs: number): void {
+    if (nowMs - this.#compactionCheckedMs >= COMPACTION_CHECK_MS) {
+      this.#compactionCheckedMs = nowMs;
+      this.#compact();
+    }
+    if (this.#timer === undefined && this.#storage.ops.flushWaitMs() === 0) this.#plan(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #plan(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#step();
+    }, delayMs);
+  }
+
+  #step(): void {
+    if (this.#stopped) return;
+    try {
+      const more = this.#storage.ops.flushStep(FLUSH_BUDGET_MS);
+      if (this.#isDiskFull) this.#logger.info("state.db can be written again");
+      this.#isDiskFull = false;
+      if (more) this.#plan(0);
+    } catch (error) {
+      if (!(error instanceof SqliteError && error.code === "SQLITE_FULL")) {
+        return this.#fatal(error);
+      }
+      if (!this.#isDiskFull) this.#logger.error("disk full: state.db cannot be written");
+      this.#isDiskFull = true;
+      this.#plan(DISK_FULL_RETRY_MS);
+    }
+  }
+
+  #compact(): void {
+    const { log, ops } = this.#storage;
+    if (log.bytes <= LOG_BYTES_BEFORE_COMPACTION) return;
+    try {
+      this.#storage.syncState();
+      const { index, term, configuration } = ops.durable;
+      if (index <= log.snapshot.index) return;
+      log.compact({
+        index,
+        term,
+        configuration: configuration === ""
+          ? log.snapshot.configuration
+          : decodeConfiguration(toBuffer(configuration)),
+      });
+      this.#logger.debug("log compacted", { index, bytes: log.bytes });
+    } catch (error) {
+      if (!(error instanceof SqliteError && error.code === "SQLITE_FULL")) this.#fatal(error);
+    }
+  }
+}

@@ -1,0 +1,249 @@
+import process from "node:process";
+import type { Bytes } from "../base/bytes.ts";
+import { BALSA_VERSION, DATABASE_COUNT, REDIS_VERSION } from "../constants.ts";
+import { RUNTIME_NAME, RUNTIME_VERSION } from "../runtime/runtime.ts";
+import type { LogStore } from "../storage/raft_log_types.ts";
+import type { SqliteDriver } from "../storage/sqlite_types.ts";
+import type { ServeConfig } from "./config.ts";
+import type { Server } from "./server.ts";
+
+/** What INFO reports on. */
+export interface InfoSources {
+  readonly server: Server;
+  readonly config: ServeConfig;
+  readonly log: LogStore;
+  readonly sqlite: SqliteDriver;
+  readonly respPort: number;
+  readonly startedMs: number;
+  readonly clientsMax: number;
+  readonly stateBytes: () => number;
+  /** Random hex that names this run of the process. */
+  readonly runId: string;
+}
+
+type Lines = readonly (readonly [string, string | number])[];
+type Section = (sources: InfoSources) => Lines;
+
+const SECTIONS: Record<string, Section> = {
+  server: serverSection,
+  clients: clientsSection,
+  memory: memorySection,
+  persistence: persistenceSection,
+  stats: statsSection,
+  replication: replicationSection,
+  cpu: cpuSection,
+  modules: () => [],
+  commandstats: commandStatsSection,
+  errorstats: errorStatsSection,
+  cluster: () => [["cluster_enabled", 0]],
+  raft: raftSection,
+  keyspace: keyspaceSection,
+};
+const NOT_IN_DEFAULT = new Set(["commandstats"]);
+
+/** The text of INFO for these section names in lower case. */
+export function formatInfo(names: readonly string[], sources: InfoSources): Bytes {
+  const all = names.includes("all") || names.includes("everything");
+  const byDefault = names.length === 0 || names.includes("default");
+  const parts: string[] = [];
+  for (const [name, section] of Object.entries(SECTIONS)) {
+    const wanted = all || names.includes(name) || (byDefault && !NOT_IN_DEFAULT.has(name));
+    if (!wanted) continue;
+    let text = `# ${name[0].toUpperCase()}${name.slice(1)}\r\n`;
+    for (const [key, value] of section(sources)) text += `${key}:${value}\r\n`;
+    parts.push(text);
+  }
+  return parts.join("\r\n");
+}
+
+function serverSection({ server, config, sqlite, respPort, startedMs, runId }: InfoSources): Lines {
+  const uptimeSeconds = Math.floor((server.wallMs() - startedMs) / 1000);
+  return [
+    ["redis_version", REDIS_VERSION],
+    ["balsa_version", BALSA_VERSION],
+    ["redis_git_sha1", "00000000"],
+    ["redis_git_dirty", 0],
+    ["redis_build_id", 0],
+    ["redis_mode", "standalone"],
+    ["os", `${process.platform} ${process.arch}`],
+    ["arch_bits", 64],
+    ["runtime", `${RUNTIME_NAME} ${RUNTIME_VERSION}`],
+    ["sqlite_driver", sqlite.name],
+    ["sqlite_version", sqlite.version],
+    ["process_id", process.pid],
+    ["process_supervised", "no"],
+    ["run_id", runId],
+    ["tcp_port", respPort],
+    ["server_time_usec", server.wallMs() * 1000],
+    ["uptime_in_seconds", uptimeSeconds],
+    ["uptime_in_days", Math.floor(uptimeSeconds / 86400)],
+    ["data_directory", config.dataDirectory],
+    ["config_file", ""],
+  ];
+}
+
+function clientsSection({ server, clientsMax }: InfoSources): Lines {
+  let blocked = 0;
+  let inputMax = 0;
+  let outputMax = 0;
+  for (const session of server.sessions.values()) {
+    if (session.localRunning) blocked++;
+    inputMax = Math.max(inputMax, session.queryBufferBytes);
+    outputMax = Math.max(outputMax, session.outputBufferBytes);
+  }
+  return [
+    ["connected_clients", server.sessions.size],
+    ["cluster_connections", 0],
+    ["maxclients", clientsMax],
+    ["client_recent_max_input_buffer", inputMax],
+    ["client_recent_max_output_buffer", outputMax],
+    ["blocked_clients", blocked],
+    ["tracking_clients", 0],
+    ["clients_in_timeout_table", 0],
+  ];
+}
+
+function memorySection({ config }: InfoSources): Lines {
+  const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
+  return [
+    ["used_memory", heapUsed + external],
+    ["used_memory_human", human(heapUsed + external)],
+    ["used_memory_rss", rss],
+    ["used_memory_rss_human", human(rss)],
+    ["used_memory_heap", heapTotal],
+    ["cache_bytes_max", config.cacheBytes],
+    ["maxmemory", 0],
+    ["maxmemory_human", "0B"],
+    ["maxmemory_policy", "noeviction"],
+    ["mem_fragmentation_ratio", (rss / Math.max(1, heapUsed + external)).toFixed(2)],
+    ["mem_allocator", RUNTIME_NAME],
+  ];
+}
+
+function persistenceSection({ server, log, stateBytes }: InfoSources): Lines {
+  const { metrics } = log;
+  return [
+    ["loading", 0],
+    ["async_loading", 0],
+    ["rdb_changes_since_last_save", 0],
+    ["rdb_bgsave_in_progress", 0],
+    ["rdb_last_bgsave_status", "ok"],
+    ["aof_enabled", 1],
+    ["aof_rewrite_in_progress", 0],
+    ["aof_last_write_status", server.driver.diskFull ? "err" : "ok"],
+    ["log_bytes", log.bytes],
+    ["state_bytes", stateBytes()],
+    ["durable_applied_index", server.ops.durable.index],
+    ["fsyncs", metrics.fsyncs],
+    ["fsync_ms_total", metrics.fsyncMsTotal.toFixed(3)],
+    ["fsync_ms_max", metrics.fsyncMsMax.toFixed(3)],
+  ];
+}
+
+function statsSection({ server }: InfoSources): Lines {
+  const { metrics } = server;
+  return [
+    ["total_connections_received", metrics.connectionsReceived],
+    ["total_commands_processed", metrics.commandsProcessed],
+    ["instantaneous_ops_per_sec", metrics.operationsPerSecond],
+    ["total_net_input_bytes", metrics.bytesIn],
+    ["total_net_output_bytes", metrics.bytesOut],
+    ["rejected_connections", metrics.connectionsRejected],
+    ["expired_keys", server.expiredKeys],
+    ["evicted_keys", 0],
+    ["total_error_replies", metrics.errorReplies],
+    ["pubsub_channels", 0],
+    ["pubsub_patterns", 0],
+  ];
+}
+
+function replicationSection({ log }: InfoSources): Lines {
+  return [
+    ["role", "master"],
+    ["connected_slaves", 0],
+    ["master_failover_state", "no-failover"],
+    ["master_replid", (log.identity?.clusterId ?? "").padEnd(40, "0")],
+    ["master_replid2", "0".repeat(40)],
+    ["master_repl_offset", log.lastIndex],
+    ["second_repl_offset", -1],
+    ["repl_backlog_active", 0],
+  ];
+}
+
+function cpuSection(): Lines {
+  const { user, system } = process.cpuUsage();
+  return [
+    ["used_cpu_sys", (system / 1e6).toFixed(6)],
+    ["used_cpu_user", (user / 1e6).toFixed(6)],
+  ];
+}
+
+function commandStatsSection({ server }: InfoSources): Lines {
+  const lines: [string, string][] = [];
+  for (const [command, { calls, totalMs, rejected, failed }] of server.metrics.commands) {
+    const usec = Math.round(totalMs * 1000);
+    const perCall = calls === 0 ? "0.00" : (totalMs * 1000 / calls).toFixed(2);
+    lines.push([
+      `cmdstat_${command.name}`,
+      `calls=${calls},usec=${usec},usec_per_call=${perCall},` +
+      `rejected_calls=${rejected},failed_calls=${failed}`,
+    ]);
+  }
+  return lines;
+}
+
+function errorStatsSection({ server }: InfoSources): Lines {
+  return [...server.metrics.errors].map(([code, count]) => [`errorstat_${code}`, `count=${count}`]);
+}
+
+function raftSection({ server, log }: InfoSources): Lines {
+  const status = server.driver.raft.status();
+  const lines: [string, string | number][] = [
+    ["raft_role", status.role],
+    ["raft_node_id", status.id],
+    ["raft_cluster_id", log.identity?.clusterId ?? ""],
+    ["raft_term", status.term],
+    ["raft_voted_for", status.votedFor],
+    ["raft_leader", status.leader],
+    ["raft_commit", status.commit],
+    ["raft_applied", status.applied],
+    ["raft_last_index", status.lastIndex],
+    ["raft_last_term", status.lastTerm],
+    ["raft_persisted_index", status.persistedIndex],
+    ["raft_snapshot_index", log.snapshot.index],
+    ["raft_snapshot_term", log.snapshot.term],
+    ["raft_log_bytes", log.bytes],
+    ["raft_digest", server.ops.applied.digest.toString(16).padStart(8, "0")],
+    ["raft_fsyncs", log.metrics.fsyncs],
+    ["raft_fsync_ms_total", log.metrics.fsyncMsTotal.toFixed(3)],
+    ["raft_fsync_ms_max", log.metrics.fsyncMsMax.toFixed(3)],
+    ["raft_voters", status.configuration.voters.length],
+    ["raft_learners", status.configuration.learners.length],
+  ];
+  for (const peer of status.peers) {
+    lines.push([
+      `raft_peer_${peer.id}`,
+      `state=${peer.state},match=${peer.match},lag=${status.lastIndex - peer.match},` +
+      `next=${peer.next},inflight=${peer.inflight},active=${peer.active ? 1 : 0}`,
+    ]);
+  }
+  return lines;
+}
+
+function keyspaceSection({ server }: InfoSources): Lines {
+  const lines: [string, string][] = [];
+  for (let db = 0; db < DATABASE_COUNT; db++) {
+    const keys = server.ops.size(db);
+    const expires = server.ops.sizeWithExpiry(db);
+    if (keys > 0) lines.push([`db${db}`, `keys=${keys},expires=${expires},avg_ttl=0`]);
+  }
+  return lines;
+}
+
+function human(bytes: number): string {
+  const units = ["B", "K", "M", "G", "T"];
+  let unit = 0;
+  let value = bytes;
+  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
+  return unit === 0 ? `${value}B` : `${value.toFixed(2)}${units[unit]}`;
+}

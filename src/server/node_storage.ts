@@ -1,0 +1,92 @@
+import { join } from "node:path";
+import { randomBytes } from "node:crypto";
+import { statSync } from "node:fs";
+import type { Configuration, NodeId } from "../raft/types.ts";
+import { CachedRedisOperations } from "../storage/cached_redis_operations.ts";
+import { type DataDirectory, openDataDirectory } from "../storage/data_directory.ts";
+import { openRaftLog, type RaftLog } from "../storage/raft_log.ts";
+import type { SqlDatabase, SqliteDriver } from "../storage/sqlite_types.ts";
+
+const FIRST_NODE_ID: NodeId = 1;
+
+/** What one node keeps on disk, open. */
+export interface NodeStorage {
+  readonly directory: DataDirectory;
+  readonly log: RaftLog;
+  readonly ops: CachedRedisOperations;
+  /** Makes what is committed in state.db survive a power loss, not only a crash. */
+  syncState(): void;
+  /** Bytes of state.db and its WAL. */
+  stateBytes(): number;
+  close(): void;
+}
+
+export interface NodeStorageOptions {
+  readonly path: string;
+  readonly cacheBytes: number;
+  /** Where peers reach this node, kept in the first configuration. */
+  readonly peerAddress: string;
+}
+
+/** Opens or creates the data directory; a new one becomes a cluster of this node alone. */
+export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOptions): NodeStorage {
+  const directory = openDataDirectory(driver, options.path);
+  let log: RaftLog | undefined;
+  let state: SqlDatabase | undefined;
+  try {
+    log = openRaftLog(driver, directory.logPath);
+    if (log.identity === undefined) foundCluster(log, options.peerAddress);
+    else log.setIdentity({ ...log.identity, incarnation: log.identity.incarnation + 1 });
+    state = driver.open(directory.statePath, { synchronous: "normal" });
+    const ops = new CachedRedisOperations(state, {
+      cacheBytes: options.cacheBytes,
+      now: () => performance.now(),
+    });
+    return assemble(directory, log, state, ops);
+  } catch (error) {
+    state?.close();
+    log?.close();
+    directory.close();
+    throw error;
+  }
+}
+
+function foundCluster(log: RaftLog, peerAddress: string): void {
+  const configuration: Configuration = {
+    voters: [FIRST_NODE_ID],
+    votersOutgoing: [],
+    learners: [],
+    learnersNext: [],
+    addresses: { [FIRST_NODE_ID]: peerAddress },
+  };
+  log.reset({ index: 0, term: 0, configuration });
+  log.setIdentity({
+    clusterId: randomBytes(16).toString("hex"),
+    nodeId: FIRST_NODE_ID,
+    incarnation: 1,
+  });
+}
+
+function assemble(
+  directory: DataDirectory,
+  log: RaftLog,
+  state: SqlDatabase,
+  ops: CachedRedisOperations,
+): NodeStorage {
+  return {
+    directory,
+    log,
+    ops,
+    syncState: () => state.exec("PRAGMA wal_checkpoint(PASSIVE)"),
+    stateBytes: () => fileBytes(directory.statePath) + fileBytes(directory.statePath + "-wal"),
+    close() {
+      ops.close();
+      log.close();
+      directory.close();
+    },
+  };
+}
+
+function fileBytes(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}

@@ -1,0 +1,97 @@
+import { Buffer } from "node:buffer";
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { Bytes } from "../base/bytes.ts";
+import type { ConfigStore } from "../commands/config_store.ts";
+import type { ClientView, NodeView, RoleView } from "../commands/local_context.ts";
+import type { ErrorReply } from "../resp/reply.ts";
+import { formatInfo, type InfoSources } from "./info.ts";
+import type { Limits } from "./limits.ts";
+import type { Server } from "./server.ts";
+import type { SlowLog } from "./slow_log.ts";
+
+export interface NodeViewOptions {
+  readonly server: Server;
+  readonly config: ConfigStore;
+  readonly limits: Limits;
+  readonly slowLog: SlowLog;
+  readonly infoSources: () => InfoSources;
+  /** Stops the node; the promise settles only when that failed. */
+  readonly shutdown: () => Promise<ErrorReply>;
+}
+
+/** What local commands see and do of this node. */
+export class ServerNodeView implements NodeView {
+  readonly slowLog: SlowLog;
+  readonly #options: NodeViewOptions;
+
+  constructor(options: NodeViewOptions) {
+    this.#options = options;
+    this.slowLog = options.slowLog;
+  }
+
+  nowUs(): number {
+    return this.#options.server.wallUs();
+  }
+
+  get passwordRequired(): boolean {
+    return this.#options.limits.password !== "";
+  }
+
+  checkPassword(user: Bytes, password: Bytes): boolean {
+    const expected = this.#options.limits.password;
+    if (user !== "default") return false;
+    // Without a password the default user takes any, as Redis's "nopass" does.
+    return expected === "" || timingSafeEqual(hash(password), hash(expected));
+  }
+
+  clients(): Iterable<ClientView> {
+    return this.#options.server.sessions.values();
+  }
+
+  client(id: number): ClientView | undefined {
+    return this.#options.server.sessions.get(id);
+  }
+
+  info(sections: readonly string[]): Bytes {
+    return formatInfo(sections, this.#options.infoSources());
+  }
+
+  configGet(pattern: Bytes): readonly (readonly [Bytes, Bytes])[] {
+    return this.#options.config.get(pattern);
+  }
+
+  configSet(pairs: readonly (readonly [Bytes, Bytes])[]): ErrorReply | undefined {
+    return this.#options.config.set(pairs);
+  }
+
+  configResetStat(): void {
+    this.#options.server.metrics.reset();
+  }
+
+  shutdown(): Promise<ErrorReply> {
+    return this.#options.shutdown();
+  }
+
+  sleepBlocking(milliseconds: number): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  }
+
+  get role(): RoleView {
+    return { role: "master", offset: this.#options.server.ops.applied.index, replicas: [] };
+  }
+
+  /** Peers whose log matches ours up to the end. */
+  replicasAcknowledged(): number {
+    const { peers, id, lastIndex } = this.#options.server.driver.raft.status();
+    return peers.filter((peer) => peer.id !== id && peer.match >= lastIndex).length;
+  }
+
+  pauseClients(timeoutMs: number, mode: "write" | "all"): void {
+    this.#options.server.pause(timeoutMs, mode);
+  }
+}
+
+/** Hashes have one length, so that comparing them tells nothing of it. */
+function hash(text: Bytes): Buffer {
+  return createHash("sha256").update(Buffer.from(text, "latin1")).digest();
+}

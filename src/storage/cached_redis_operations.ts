@@ -1,0 +1,361 @@
+import { assert } from "../base/assert.ts";
+import type { Bytes } from "../base/bytes.ts";
+import type { CachedKey } from "./cached_key.ts";
+import { Keyspace, Ledger } from "./keyspace.ts";
+import {
+  type AppliedState,
+  type KeyName,
+  type KeyRecord,
+  NO_EXPIRY,
+  type RedisOperations,
+  type ScanPage,
+} from "./redis_operations.ts";
+import { randomKeyByScan } from "./random_key.ts";
+import { StateFlusher } from "./state_flusher.ts";
+import { freeSlot, StateTables } from "./state_tables.ts";
+import { type SqlDatabase, SqliteError } from "./sqlite_types.ts";
+
+export interface CachedRedisOperationsOptions {
+  /** Memory for keys and values; changes not yet flushed may exceed it for a while. */
+  readonly cacheBytes: number;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+  /** A flush starts when no entry was applied for this long … */
+  readonly flushIdleMs?: number;
+  /** … or when the first unflushed change is this old … */
+  readonly flushAgeMs?: number;
+  /** … or at this many changed keys, or a quarter of the cache in bytes. */
+  readonly flushKeys?: number;
+}
+
+const FLUSH_IDLE_MS = 50;
+const FLUSH_AGE_MS = 2000;
+const FLUSH_KEYS = 100_000;
+const FULL_RETRY_MS = 1000;
+/** Records the clock hand passes for one call that needs room. */
+const EVICTION_STEPS = 32;
+const KEYS_PER_PAGE = 256;
+
+/**
+ * RedisOperations that answers from memory and writes state.db behind: what the server runs on.
+ *
+ * The log is durable already, so changes may wait in memory. `flushStep`, called between turns of
+ * the loop, writes them in large transactions together with the applied index; after a crash the
+ * log is applied again from there. See README.md.
+ */
+export class CachedRedisOperations implements RedisOperations {
+  readonly #tables: StateTables;
+  readonly #ledger = new Ledger();
+  readonly #flusher: StateFlusher;
+  readonly #keyspaces: Keyspace[];
+  readonly #options: Required<CachedRedisOperationsOptions>;
+  /** Slots flushed since the last freeze that have rows. */
+  #pendingPurges: number[] = [];
+  #applied: AppliedState;
+  #version: number;
+  /** Changed since the last `setApplied`. */
+  #isBetween = false;
+  /** Changed, or applied further, since the last freeze. */
+  #isChanged = false;
+  /** The applied index at the last look, and when looks found it changed, last and first. */
+  #seenIndex: number;
+  #lastChangeMs = 0;
+  #firstChangeMs: number | undefined;
+  /** When to try again after a full disk. */
+  #retryMs: number | undefined;
+  #handDb = 0;
+  #handKeyspace: Keyspace | undefined;
+  #hand: Iterator<CachedKey> | undefined;
+
+  /** Takes over an open connection to state.db; it must be the only one that writes. */
+  constructor(sql: SqlDatabase, options: CachedRedisOperationsOptions) {
+    this.#tables = new StateTables(sql);
+    this.#options = {
+      flushIdleMs: FLUSH_IDLE_MS,
+      flushAgeMs: FLUSH_AGE_MS,
+      flushKeys: FLUSH_KEYS,
+      ...options,
+    };
+    const { applied, version } = this.#tables.applied();
+    this.#applied = applied;
+    this.#version = version;
+    this.#seenIndex = applied.index;
+    this.#flusher = new StateFlusher(this.#tables, this.#ledger, applied, options.now);
+    this.#keyspaces = this.#tables.databases().map((row) =>
+      new Keyspace(this.#tables, this.#ledger, row)
+    );
+  }
+
+  // --- one key -------------------------------------------------------------------------------
+
+  find(db: number, key: Bytes): KeyRecord | undefined {
+    const record = this.#keyspaces[db].find(key);
+    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict();
+    return record;
+  }
+
+  getBinary(db: number, key: Bytes): Bytes | undefined {
+    const record = this.find(db, key);
+    return record?.type === "string" ? record.value : undefined;
+  }
+
+  set(db: number, key: Bytes, value: Bytes, expireAtMs: number): void {
+    this.#change();
+    this.#keyspaces[db].put(key, "string", value, expireAtMs, ++this.#version);
+    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict();
+  }
+
+  mset(db: number, pairs: readonly (readonly [Bytes, Bytes])[]): void {
+    for (const [key, value] of pairs) this.set(db, key, value, NO_EXPIRY);
+  }
+
+  del(db: number, key: Bytes): boolean {
+    this.#change();
+    return this.#keyspaces[db].remove(key);
+  }
+
+  setExpiry(db: number, key: Bytes, expireAtMs: number): boolean {
+    const record = this.find(db, key);
+    if (record === undefined) return false;
+    this.#put(db, key, record, expireAtMs);
+    return true;
+  }
+
+  rename(db: number, key: Bytes, toDb: number, toKey: Bytes): boolean {
+    const record = this.find(db, key);
+    if (record === undefined || (db === toDb && key === toKey)) return record !== undefined;
+    this.del(db, key);
+    this.del(toDb, toKey);
+    this.#put(toDb, toKey, record, record.expireAtMs);
+    return true;
+  }
+
+  copy(db: number, key: Bytes, toDb: number, toKey: Bytes): boolean {
+    const record = this.find(db, key);
+    if (record === undefined || (db === toDb && key === toKey)) return record !== undefined;
+    this.del(toDb, toKey);
+    this.#put(toDb, toKey, record, record.expireAtMs);
+    return true;
+  }
+
+  // --- a database ----------------------------------------------------------------------------
+
+  size(db: number): number {
+    return this.#keyspaces[db].keys;
+  }
+
+  sizeWithExpiry(db: number): number {
+    return this.#keyspaces[db].expiring;
+  }
+
+  *keys(db: number): Iterable<Bytes> {
+    const keyspace = this.#keyspaces[db];
+    let cursor = 0;
+    do {
+      const page = keyspace.page(cursor, KEYS_PER_PAGE);
+      yield* page.keys;
+      cursor = page.cursor;
+    } while (cursor !== 0);
+  }
+
+  scan(db: number, cursor: number, count: number): ScanPage {
+    return this.#keyspaces[db].page(cursor, count);
+  }
+
+  randomKey(db: number, random: number): Bytes | undefined {
+    return randomKeyByScan(this, db, random, this.#keyspaces[db].lastId);
+  }
+
+  flush(db: number): void {
+    this.#change();
+    const old = this.#keyspaces[db];
+    this.#ledger.heldBytes -= old.heldBytes;
+    this.#ledger.dirtyBytes -= old.dirtyBytes;
+    this.#ledger.dirtyCount -= old.dirty.length;
+    old.isDead = true;
+    if (old.hasRows) this.#pendingPurges.push(old.slot);
+    const used = new Set([...this.#flusher.purges, ...this.#pendingPurges]);
+    for (const [other, { slot }] of this.#keyspaces.entries()) if (other !== db) used.add(slot);
+    const row = { slot: freeSlot(used), keys: 0, expiring: 0, lastId: 0 };
+    this.#keyspaces[db] = new Keyspace(this.#tables, this.#ledger, row);
+  }
+
+  swap(dbA: number, dbB: number): void {
+    this.#change();
+    const a = this.#keyspaces[dbA];
+    this.#keyspaces[dbA] = this.#keyspaces[dbB];
+    this.#keyspaces[dbB] = a;
+  }
+
+  // --- expiry --------------------------------------------------------------------------------
+
+  nextExpiryMs(): number {
+    let next = NO_EXPIRY;
+    for (const keyspace of this.#keyspaces) {
+      if (keyspace.expiring > 0) next = Math.min(next, keyspace.nextExpiryMs());
+    }
+    return next;
+  }
+
+  expired(timeMs: number, limit: number): readonly KeyName[] {
+    const due: { db: number; key: Bytes; id: number; expireAtMs: number }[] = [];
+    for (let db = 0; db < this.#keyspaces.length; db++) {
+      for (const { key, id, expireAtMs } of this.#keyspaces[db].expired(timeMs, limit)) {
+        due.push({ db, key, id, expireAtMs });
+      }
+    }
+    due.sort((a, b) => a.expireAtMs - b.expireAtMs || a.db - b.db || a.id - b.id);
+    return due.slice(0, limit).map(({ db, key }) => ({ db, key }));
+  }
+
+  // --- the state machine ---------------------------------------------------------------------
+
+  get applied(): Readonly<AppliedState> {
+    return this.#applied;
+  }
+
+  setApplied(state: Readonly<AppliedState>): void {
+    this.#isBetween = false;
+    this.#isChanged = true;
+    this.#applied = { ...state };
+  }
+
+  get durable(): Readonly<AppliedState> {
+    return this.#flusher.durable;
+  }
+
+  // --- writing behind ------------------------------------------------------------------------
+
+  /**
+   * Milliseconds until `flushStep` has something to do: 0 now, Infinity when all is durable.
+   * Cheap; to be asked at the end of each turn of the loop.
+   */
+  flushWaitMs(): number {
+    if (this.#retryMs !== undefined) return Math.max(0, this.#retryMs - this.#options.now());
+    if (this.#flusher.isActive || this.#flusher.purges.size > 0) return 0;
+    return this.#dueWaitMs();
+  }
+
+  /**
+   * Does a part of what is due, for about `budgetMs`; true when more is due at once. To be called
+   * between applied entries only. Any error is final. A full disk throws none: all changes are
+   * kept, `diskFull` says so, and the write is tried again after a while.
+   */
+  flushStep(budgetMs: number): boolean {
+    const deadlineMs = this.#options.now() + budgetMs;
+    if (this.flushWaitMs() > 0) return false;
+    try {
+      if (!this.#flusher.isActive) {
+        if (this.#dueWaitMs() === 0) this.#freeze();
+        else this.#flusher.purge(deadlineMs);
+      }
+      this.#flusher.step(deadlineMs);
+      this.#retryMs = undefined;
+    } catch (error) {
+      if (!(error instanceof SqliteError) || error.code !== "SQLITE_FULL") throw error;
+      this.#retryMs = this.#options.now() + FULL_RETRY_MS;
+    }
+    return this.flushWaitMs() === 0;
+  }
+
+  /** Makes everything applied durable before it returns: for shutdown and snapshots. */
+  flushAll(): void {
+    this.#flusher.step(Infinity);
+    if (!this.#isChanged) return;
+    this.#freeze();
+    this.#flusher.step(Infinity);
+  }
+
+  /** Whether the last write found no room on the disk. */
+  get diskFull(): boolean {
+    return this.#retryMs !== undefined;
+  }
+
+  /** Whether changes come faster than they are flushed: the caller should take fewer. */
+  get backlogged(): boolean {
+    const { dirtyBytes, frozenBytes } = this.#ledger;
+    return dirtyBytes + frozenBytes > this.#options.cacheBytes * 0.75;
+  }
+
+  /** Bytes of keys and values in memory, and of those not yet durable. */
+  get memory(): { readonly heldBytes: number; readonly dirtyBytes: number } {
+    const { heldBytes, dirtyBytes, frozenBytes } = this.#ledger;
+    return { heldBytes, dirtyBytes: dirtyBytes + frozenBytes };
+  }
+
+  /** Flushes and closes the connection. */
+  close(): void {
+    this.flushAll();
+    this.#tables.sql.close();
+  }
+
+  /** Milliseconds until a flush is to start. */
+  #dueWaitMs(): number {
+    if (!this.#isChanged || this.#isBetween) return Infinity;
+    const { dirtyBytes, dirtyCount } = this.#ledger;
+    const { cacheBytes, flushKeys, flushIdleMs, flushAgeMs } = this.#options;
+    if (dirtyBytes >= cacheBytes / 4 || dirtyCount >= flushKeys) return 0;
+    const nowMs = this.#options.now();
+    this.#firstChangeMs ??= nowMs;
+    if (this.#applied.index !== this.#seenIndex) {
+      this.#seenIndex = this.#applied.index;
+      this.#lastChangeMs = nowMs;
+    }
+    const dueMs = Math.min(this.#lastChangeMs + flushIdleMs, this.#firstChangeMs + flushAgeMs);
+    return Math.max(0, dueMs - nowMs);
+  }
+
+  #change(): void {
+    this.#isBetween = true;
+    this.#isChanged = true;
+  }
+
+  #put(db: number, key: Bytes, record: KeyRecord, expireAtMs: number): void {
+    this.#change();
+    this.#keyspaces[db].put(key, record.type, record.value, expireAtMs, ++this.#version);
+    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict();
+  }
+
+  #freeze(): void {
+    assert(!this.#isBetween, "a state is flushed as of an applied entry");
+    const ledger = this.#ledger;
+    this.#flusher.start({
+      applied: this.#applied,
+      version: this.#version,
+      databases: this.#keyspaces.map((keyspace) => keyspace.row),
+      parts: this.#keyspaces.map((keyspace) => ({ keyspace, records: keyspace.freeze() })),
+      purges: this.#pendingPurges,
+    });
+    this.#pendingPurges = [];
+    this.#isChanged = false;
+    this.#firstChangeMs = undefined;
+    ledger.frozenBytes = ledger.dirtyBytes;
+    ledger.dirtyBytes = 0;
+    ledger.dirtyCount = 0;
+    ledger.generation += 1;
+  }
+
+  /**
+   * Drops clean records that were not used since the hand last passed. A bounded effort: when
+   * most are dirty, memory exceeds its limit until the next flush.
+   */
+  #evict(): void {
+    const { cacheBytes } = this.#options;
+    let keyspacesLeft = this.#keyspaces.length + 1;
+    for (let steps = 0; steps < EVICTION_STEPS && this.#ledger.heldBytes > cacheBytes; steps++) {
+      const keyspace = this.#handKeyspace;
+      const next = keyspace === undefined || keyspace.isDead ? undefined : this.#hand?.next();
+      if (next === undefined || next.done || keyspace === undefined) {
+        if (keyspacesLeft-- === 0) return;
+        this.#handDb = (this.#handDb + 1) % this.#keyspaces.length;
+        this.#handKeyspace = this.#keyspaces[this.#handDb];
+        this.#hand = this.#handKeyspace.records.values();
+        continue;
+      }
+      const record = next.value;
+      if (record.generation >= this.#ledger.cleanBelow) continue;
+      if (record.used) record.used = false;
+      else keyspace.drop(record);
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import { assert } from "../base/assert.ts";
+import type { CachedKey } from "./cached_key.ts";
+import type { Keyspace, Ledger } from "./keyspace.ts";
+import type { AppliedState } from "./redis_operations.ts";
+import type { StateTables, StoredDatabase } from "./state_tables.ts";
+import { SqliteError } from "./sqlite_types.ts";
+
+/** Rows written, or bytes of them, between two looks at the clock. */
+const ROWS_PER_LOOK = 16;
+const BYTES_PER_LOOK = 64 * 1024;
+const PURGED_PER_LOOK = 64;
+
+/** The state as of one applied index, to be written in one transaction. */
+export interface FrozenState {
+  readonly applied: Readonly<AppliedState>;
+  readonly version: number;
+  /** The rows of `database`, by number. */
+  readonly databases: readonly StoredDatabase[];
+  readonly parts: readonly { readonly keyspace: Keyspace; readonly records: CachedKey[] }[];
+  /** Slots that were flushed: garbage from this state on. */
+  readonly purges: readonly number[];
+}
+
+/**
+ * Writes frozen states to state.db: one transaction each, in steps between which other work goes
+ * on. Nothing of it is durable before its commit, everything after.
+ */
+export class StateFlusher {
+  /** Slots whose rows are garbage, by a durable state. */
+  readonly purges: Set<number>;
+  durable: Readonly<AppliedState>;
+  readonly #tables: StateTables;
+  readonly #ledger: Ledger;
+  readonly #now: () => number;
+  #frozen: FrozenState | undefined;
+  #phase: "begin" | "write" | "settle" = "begin";
+  /** Next record: of which part, and where in it. */
+  #part = 0;
+  #at = 0;
+
+  /** `now`: milliseconds of a monotonic clock. */
+  constructor(
+    tables: StateTables,
+    ledger: Ledger,
+    durable: Readonly<AppliedState>,
+    now: () => number,
+  ) {
+    this.#tables = tables;
+    this.#ledger = ledger;
+    this.#now = now;
+    this.durable = durable;
+    this.purges = new Set(tables.purges());
+  }
+
+  get isActive(): boolean {
+    return this.#frozen !== undefined;
+  }
+
+  /** Takes on a state to write; the one before must be done. */
+  start(frozen: FrozenState): void {
+    assert(this.#frozen === undefined, "one flush at a time");
+    this.#frozen = frozen;
+    this.#phase = "begin";
+  }
+
+  /**
+   * Goes on writing until `deadlineMs`, at least a few rows; true when the flush is complete.
+   * After an error nothing is lost: the same state is written again from its start.
+   */
+  step(deadlineMs: number): boolean {
+    const frozen = this.#frozen;
+    if (frozen === undefined) return true;
+    try {
+      return this.#step(frozen, deadlineMs);
+    } catch (error) {
+      if (this.#phase === "write") this.#rollback();
+      throw error;
+    }
+  }
+
+  /** Deletes rows of flushed databases until `deadlineMs`; true when none is left. */
+  purge(deadlineMs: number): boolean {
+    assert(this.#frozen === undefined, "purging has transactions of its own");
+    this.#tables.sql.exec("BEGIN IMMEDIATE");
+    const done: number[] = [];
+    try {
+      for (const slot of this.purges) {
+        let empty = false;
+        do empty = this.#tables.purge(slot, PURGED_PER_LOOK); while (
+          !empty && this.#now() < deadlineMs
+        );
+        if (!empty) break;
+        done.push(slot);
+      }
+      this.#tables.sql.exec("COMMIT");
+    } catch (error) {
+      this.#rollback();
+      throw error;
+    }
+    for (const slot of done) this.purges.delete(slot);
+    return this.purges.size === 0;
+  }
+
+  #step(frozen: FrozenState, deadlineMs: number): boolean {
+    if (this.#phase === "begin") {
+      this.#tables.sql.exec("BEGIN IMMEDIATE");
+      this.#phase = "write";
+      this.#part = this.#at = 0;
+    }
+    if (this.#phase === "write") {
+      if (!this.#eachRecord(frozen, deadlineMs, this.#write)) return false;
+      this.#commit(frozen);
+      this.#phase = "settle";
+      this.#part = this.#at = 0;
+      if (this.#now() >= deadlineMs) return false;
+    }
+    if (!this.#eachRecord(frozen, deadlineMs, this.#settle)) return false;
+    this.#finish(frozen);
+    return true;
+  }
+
+  /** Calls `visit` for records from where it stopped; false when time is up before the last. */
+  #eachRecord(
+    frozen: FrozenState,
+    deadlineMs: number,
+    visit: (keyspace: Keyspace, record: CachedKey) => void,
+  ): boolean {
+    let rows = 0;
+    let bytes = 0;
+    for (; this.#part < frozen.parts.length; this.#part++, this.#at = 0) {
+      const { keyspace, records } = frozen.parts[this.#part];
+      while (this.#at < records.length) {
+        const record = records[this.#at++];
+        visit(keyspace, record);
+        bytes += record.value.length;
+        if (++rows < ROWS_PER_LOOK && bytes < BYTES_PER_LOOK) continue;
+        rows = bytes = 0;
+        if (this.#now() >= deadlineMs) return false;
+      }
+    }
+    return true;
+  }
+
+  readonly #write = (keyspace: Keyspace, record: CachedKey): void => {
+    const { id, rowId } = record;
+    if (id !== 0 && id === rowId) return this.#tables.update(keyspace.slot, record);
+    if (rowId !== 0) this.#tables.delete(keyspace.slot, rowId);
+    if (id !== 0) this.#tables.insert(keyspace.slot, record);
+  };
+
+  readonly #settle = (keyspace: Keyspace, record: CachedKey): void => {
+    keyspace.settle(record);
+  };
+
+  #commit(frozen: FrozenState): void {
+    for (const [db, row] of frozen.databases.entries()) this.#tables.setDatabase(db, row);
+    for (const slot of frozen.purges) this.#tables.addPurge(slot);
+    this.#tables.setApplied(frozen.applied, frozen.version);
+    this.#tables.sql.exec("COMMIT");
+    this.durable = frozen.applied;
+    for (const slot of frozen.purges) this.purges.add(slot);
+  }
+
+  #finish(frozen: FrozenState): void {
+    for (const { keyspace } of frozen.parts) {
+      const row = frozen.databases.find(({ slot }) => slot === keyspace.slot);
+      keyspace.settled(row === undefined ? 0 : row.expiring);
+    }
+    this.#ledger.frozenBytes = 0;
+    this.#ledger.cleanBelow = this.#ledger.generation;
+    this.#frozen = undefined;
+  }
+
+  #rollback(): void {
+    this.#phase = "begin";
+    try {
+      this.#tables.sql.exec("ROLLBACK");
+    } catch (error) {
+      // SQLite has rolled back by itself on some errors (a full disk): then there is nothing open.
+      if (!(error instanceof SqliteError)) throw error;
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import type { Bytes } from "../../src/base/bytes.ts";
+import { ConfigStore } from "../../src/commands/config_store.ts";
+import { resolve } from "../../src/commands/table.ts";
+import type {
+  ClientView,
+  NodeView,
+  RoleView,
+  SlowLogEntry,
+} from "../../src/commands/local_context.ts";
+import { encodeReply } from "../../src/resp/encoder.ts";
+import { err, ErrorReply, type Reply } from "../../src/resp/reply.ts";
+
+export const NOW_US = 1_700_000_000_123_456;
+
+/** A connection that exists in memory only. */
+export class FakeClient implements ClientView {
+  readonly id: number;
+  readonly remoteAddress: string;
+  readonly localAddress = "127.0.0.1:6379";
+  type: "normal" | "pubsub" = "normal";
+  readonly createdAtMs = NOW_US / 1000 - 5000;
+  readonly lastActiveMs = NOW_US / 1000 - 1000;
+  lastCommand = "NULL";
+  queryBufferBytes = 0;
+  outputBufferBytes = 0;
+  name = "";
+  libName = "";
+  libVersion = "";
+  db = 0;
+  protocol: 2 | 3 = 2;
+  authenticated = true;
+  user = "default";
+  noEvict = false;
+  noTouch = false;
+  replyMode: "on" | "off" | "skip" = "on";
+  /** How it was closed: after its replies, or at once. */
+  closed: "later" | "now" | undefined;
+
+  constructor(id: number) {
+    this.id = id;
+    this.remoteAddress = `127.0.0.1:${50000 + id}`;
+  }
+
+  close(now?: boolean): void {
+    this.closed = now ? "now" : "later";
+  }
+
+  reset(): void {
+    this.name = "";
+    this.db = 0;
+    this.protocol = 2;
+    this.replyMode = "on";
+  }
+}
+
+/** A node with connections in memory. */
+export class FakeNode implements NodeView {
+  readonly config = new ConfigStore();
+  readonly all: FakeClient[] = [];
+  slowLog = { entries: [] as SlowLogEntry[], reset: () => {} };
+  role: RoleView = { role: "master", offset: 0, replicas: [] };
+  sleptMs = 0;
+  paused: readonly [number, string] | undefined;
+  infoAsked: readonly string[] = [];
+
+  nowUs(): number {
+    return NOW_US;
+  }
+  get passwordRequired(): boolean {
+    return this.config.text("requirepass") !== "";
+  }
+  checkPassword(user: Bytes, password: Bytes): boolean {
+    if (user !== "default") return false;
+    return !this.passwordRequired || password === this.config.text("requirepass");
+  }
+  clients(): Iterable<ClientView> {
+    return this.all;
+  }
+  client(id: number): ClientView | undefined {
+    return this.all.find((client) => client.id === id);
+  }
+  info(sections: readonly string[]): Bytes {
+    this.infoAsked = sections;
+    return "";
+  }
+  configGet(pattern: Bytes): readonly (readonly [Bytes, Bytes])[] {
+    return this.config.get(pattern);
+  }
+  configSet(pairs: readonly (readonly [Bytes, Bytes])[]): ErrorReply | undefined {
+    return this.config.set(pairs);
+  }
+  configResetStat(): void {}
+  shutdown(): Promise<ErrorReply> {
+    return Promise.resolve(err("shutdown was asked for"));
+  }
+  sleepBlocking(milliseconds: number): void {
+    this.sleptMs = milliseconds;
+  }
+  replicasAcknowledged(): number {
+    return 0;
+  }
+  pauseClients(timeoutMs: number, mode: "write" | "all"): void {
+    this.paused = [timeoutMs, mode];
+  }
+
+  connect(): FakeClient {
+    const client = new FakeClient(this.all.length + 1);
+    this.all.push(client);
+    return client;
+  }
+
+  /** The reply of a local command. */
+  async run(client: FakeClient, argv: readonly Bytes[]): Promise<Reply> {
+    const command = resolve(argv);
+    if (command instanceof ErrorReply) return command;
+    if (command.path !== "local") throw new Error(`${command.name} is not local`);
+    client.lastCommand = command.name;
+    return await command.run({ client, node: this }, argv);
+  }
+
+  /** The reply in the client's protocol. */
+  async runRaw(client: FakeClient, argv: readonly Bytes[]): Promise<Bytes> {
+    return encodeReply(await this.run(client, argv), client.protocol);
+  }
+}
