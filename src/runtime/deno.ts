@@ -10,9 +10,11 @@ export function serveHttpOnDeno(options: HttpServeOptions): HttpServer {
   return {
     port: server.addr.port,
     async stop(graceMs = STOP_GRACE_MS) {
-      await within(graceMs, server.shutdown());
-      cut.abort();
-      await server.finished;
+      let finished = false;
+      await within(graceMs, server.shutdown().then(() => finished = true));
+      // To abort what has ended already is an error.
+      if (!finished) cut.abort();
+      await within(graceMs, server.finished);
     },
   };
 
@@ -20,7 +22,7 @@ export function serveHttpOnDeno(options: HttpServeOptions): HttpServer {
     try {
       return Deno.serve(
         { hostname: host, port, signal: cut.signal, onListen: () => {} },
-        (request, info) => fetch(request, info.remoteAddr.hostname),
+        (request, info) => fetch(request, () => info.remoteAddr.hostname),
       );
     } catch (error) {
       throw new ListenError(host, port, error);

@@ -40,7 +40,7 @@ const PATTERNS: readonly Bytes[] = ["*", "?", "a*", "[a-b]", "[^a]", "", "**", "
 
 /** What stands for one or more arguments in a template. */
 const POOLS: Record<string, (random: Prng) => Bytes> = {
-  K: (random) => pick(random, KEYS),
+  K: randomKey,
   I: (random) => pick(random, INTEGERS),
   V: (random) => pick(random, random.below(3) === 0 ? INTEGERS : VALUES),
   F: randomFloat,
@@ -50,13 +50,11 @@ const POOLS: Record<string, (random: Prng) => Bytes> = {
   O: (random) => String(random.below(40) - 15),
   N: (random) => String(random.below(3)),
   B: (random) => String(random.below(2)),
-  G: (random) =>
-    pick(random, ["0", "1", "7", "8", "9", "31", "64", "100", "-1", "x", "4294967296"]),
+  G: (random) => pick(random, "0 1 7 8 9 31 64 100 -1 x 4294967296".split(" ")),
   W: (random) => pick(random, ["BIT", "BYTE", "bit", "FOO"]),
   Y: (random) =>
     pick(random, "u1 u8 i8 u3 i5 i16 u16 u32 i32 i64 u63 u64 i0 i65 x8 u i08 i63".split(" ")),
-  H: (random) =>
-    pick(random, ["0", "#1", "#0", "3", "8", "#3", "17", "100", "-1", "#", "x", "#-1"]),
+  H: (random) => pick(random, "0 #1 #0 3 8 #3 17 100 -1 # x #-1 0 3 5".split(" ")),
 };
 
 /** Upper-case words are literal; `K` and the like one of a pool; `[…]` may be left out. */
@@ -73,7 +71,13 @@ const TEMPLATES: readonly string[] = [
   "COPY K K|COPY K K [DB N] [REPLACE]|KEYS P|SCAN 0 COUNT 1000 [MATCH P] [TYPE string]",
   "EXPIRE K D|PEXPIRE K D [NX]|EXPIREAT K T [GT] [LT]|PEXPIREAT K T [XX] [NX]|PERSIST K",
   "EXPIRE K D [XX] [NX]|EXPIREAT K T [LT] [XX]|TTL K|PTTL K|EXPIRETIME K|PEXPIRETIME K|SELECT N|SWAPDB N N",
-  "SADD K x",
+  "SADD K x|SETBIT K G B|SETBIT K G B|GETBIT K G|BITCOUNT K|BITCOUNT K O O|BITCOUNT K O O W",
+  "BITPOS K B|BITPOS K B O|BITPOS K B O O|BITPOS K B O O W|BITCOUNT K I I|BITPOS K B I I",
+  "BITOP NOT K K|BITOP AND K K K|BITOP OR K K K K|BITOP XOR K K K|BITOP NOT K K [K]",
+  "BITFIELD K GET Y H|BITFIELD K SET Y H I|BITFIELD K INCRBY Y H I|BITFIELD_RO K GET Y H",
+  "BITFIELD K [OVERFLOW WRAP] [OVERFLOW FAIL] SET Y H I INCRBY Y H I [GET Y H] [GET Y H]",
+  "BITFIELD K OVERFLOW SAT INCRBY Y H I INCRBY Y H I|BITFIELD K OVERFLOW SAT SET Y H I",
+  "BITFIELD K OVERFLOW FAIL INCRBY Y H O|BITFIELD_RO K GET Y H [SET Y H I]",
 ];
 
 const CHOICES: readonly string[] = TEMPLATES.flatMap((line) => line.split("|"));
@@ -89,6 +93,11 @@ export function randomCommand(random: Prng, choices: readonly string[] = CHOICES
     for (const word of words) argv.push(POOLS[word]?.(random) ?? word);
   }
   return argv;
+}
+
+/** One of the few keys that random commands are about. */
+export function randomKey(random: Prng): Bytes {
+  return pick(random, KEYS);
 }
 
 function randomFloat(random: Prng): Bytes {
