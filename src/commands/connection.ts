@@ -30,8 +30,8 @@ const PROTOCOL_NOT_INTEGER = err("Protocol version is not an integer or out of r
 const UNSUPPORTED_PROTOCOL = new ErrorReply("NOPROTO unsupported protocol version");
 const HELLO_NEEDS_AUTH = new ErrorReply(
   "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO " +
-    "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the " +
-    "RESP protocol version at the same time",
+    "AUTH <user> <pass> option can be used to authenticate the client and select the RESP " +
+    "protocol version at the same time",
 );
 const RESET_DONE = new Status("RESET");
 

@@ -21,8 +21,8 @@ const TEXT_BYTES_MAX = 5 * 1024;
 const DECIMAL_EXPONENT_MAX = 4933;
 const DECIMAL_EXPONENT_MIN = -4966;
 
-const DECIMAL = /^([+-]?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i;
-const HEXADECIMAL = /^([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)(?:p([+-]?\d+))?$/i;
+const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d+))?$/i;
+const HEXADECIMAL = /^([+-]?)0x([0-9a-f]*)(?:\.([0-9a-f]*))?(?:p([+-]?\d+))?$/i;
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 
 export const ZERO: LongDouble = { negative: false, mantissa: 0n, exponent: 0 };
@@ -35,9 +35,11 @@ export const ZERO: LongDouble = { negative: false, mantissa: 0n, exponent: 0 };
 export function parseLongDouble(text: Bytes): LongDouble | undefined {
   if (text.length === 0 || text.length >= TEXT_BYTES_MAX) return undefined;
   const decimal = DECIMAL.exec(text);
-  if (decimal !== null) return parseDecimal(decimal[1] === "-", decimal[2], decimal[3], decimal[4]);
+  if (decimal !== null) {
+    return parseDecimal(decimal[1] === "-", decimal[2], decimal[3] ?? "", decimal[4]);
+  }
   const hex = HEXADECIMAL.exec(text);
-  if (hex !== null) return parseHex(hex[1] === "-", hex[2], hex[3], hex[4]);
+  if (hex !== null) return parseHex(hex[1] === "-", hex[2], hex[3] ?? "", hex[4]);
   const infinite = INFINITE.exec(text);
   return infinite === null ? undefined : infinity(infinite[1] === "-");
 }

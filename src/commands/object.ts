@@ -43,7 +43,7 @@ function encoding(context: DataContext, argv: readonly Bytes[]): Reply {
 
 /**
  * The encoding that Redis would have for a value just written by SET. Nothing keeps how a value
- * came about: what APPEND, SETRANGE or SETBIT made is "raw" in Redis even when it is short.
+ * came about: what APPEND, SETRANGE, SETBIT or INCRBYFLOAT made is "raw" in Redis even when it is short.
  */
 function encodingOf(record: KeyRecord): Bytes {
   switch (record.type) {

@@ -6,30 +6,6 @@ import type { LocalContext, SlowLogEntry } from "./local_context.ts";
 import { parseOffset } from "./parse.ts";
 
 const ENTRIES_DEFAULT = 10;
-/** Arguments of an entry, and bytes of each, as Redis keeps them. */
-const ARGUMENTS_MAX = 32;
-const ARGUMENT_BYTES_MAX = 128;
-
-/**
- * The arguments as SLOWLOG keeps them: of many or long ones a part, and in its place how much is
- * left out.
- */
-export function slowLogArguments(argv: readonly Bytes[]): readonly Bytes[] {
-  const count = Math.min(argv.length, ARGUMENTS_MAX);
-  const kept: Bytes[] = [];
-  for (let i = 0; i < count; i++) {
-    const more = argv[i].length - ARGUMENT_BYTES_MAX;
-    if (count < argv.length && i === count - 1) {
-      kept.push(`... (${argv.length - count + 1} more arguments)`);
-    } else if (more > 0) {
-      kept.push(`${argv[i].slice(0, ARGUMENT_BYTES_MAX)}... (${more} more bytes)`);
-    } else {
-      kept.push(argv[i]);
-    }
-  }
-  return kept;
-}
-
 /** SLOWLOG GET [count]; -1 for all. */
 function get({ node }: LocalContext, argv: readonly Bytes[]): Reply {
   if (argv.length > 3) return unknownSubcommandOrArity("slowlog", argv[1]);

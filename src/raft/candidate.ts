@@ -4,14 +4,29 @@ import { isSoleVoter, isVoter, voteResult } from "./quorum.ts";
 import type { RaftState } from "./state.ts";
 import type { NodeId, VoteResponse } from "./types.ts";
 
-/** Whether this node may start an election: a voter that is not amid an installation. */
+/**
+ * Whether this node may start an election: a voter that is not amid an installation. As long as
+ * the configuration that removes it is not committed it may be the only one with a log complete
+ * enough, so it must stand then, though its own vote does not count (thesis, 4.2.2).
+ */
 export function isPromotable(state: RaftState): boolean {
-  return isVoter(state.configuration, state.id) && state.install === undefined;
+  if (state.install !== undefined) return false;
+  for (const { configuration } of state.configurations) {
+    if (isVoter(configuration, state.id)) return true;
+  }
+  return false;
 }
 
-/** Whether nobody else can win, so that waiting for a timeout is no use. */
+/**
+ * Whether nobody else can win, so that waiting for a timeout is no use. An uncommitted
+ * configuration is not enough: the leader that it removes may still lead, and hold its lease.
+ */
 export function decidesAlone(state: RaftState): boolean {
-  return isSoleVoter(state.configuration, state.id) && state.install === undefined;
+  if (state.install !== undefined) return false;
+  for (const { configuration } of state.configurations) {
+    if (!isSoleVoter(configuration, state.id)) return false;
+  }
+  return true;
 }
 
 function eachOtherVoter(state: RaftState, visit: (id: NodeId) => void): void {

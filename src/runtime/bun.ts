@@ -25,7 +25,7 @@ export function serveHttpOnBun(options: HttpServeOptions): HttpServer {
         reusePort: false,
         // Bun's own refusal, from 128 MiB on by default, has no body: leave it to the handler.
         maxRequestBodySize: bodyBytesMax ?? Number.MAX_SAFE_INTEGER,
-        fetch: (request, self) => fetch(request, self.requestIP(request)?.address ?? ""),
+        fetch: (request, self) => fetch(request, () => self.requestIP(request)?.address ?? ""),
       });
     } catch (error) {
       throw new ListenError(host, port, error);

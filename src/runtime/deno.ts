@@ -18,7 +18,7 @@ export function serveHttpOnDeno(options: HttpServeOptions): HttpServer {
     try {
       return Deno.serve(
         { hostname: host, port, onListen: () => {} },
-        (request, info) => fetch(request, info.remoteAddr.hostname),
+        (request, info) => fetch(request, () => info.remoteAddr.hostname),
       );
     } catch (error) {
       throw new ListenError(host, port, error);

@@ -8,7 +8,7 @@ import { STOP_GRACE_MS, within } from "./stop.ts";
 /** serveHttp on node:http, with Hono's adapter between its requests and the web's. */
 export async function serveHttpOnNode(options: HttpServeOptions): Promise<HttpServer> {
   const listener = getRequestListener(
-    (request, env) => options.fetch(request, env.incoming.socket.remoteAddress ?? ""),
+    (request, env) => options.fetch(request, () => env.incoming.socket.remoteAddress ?? ""),
     { overrideGlobalObjects: false },
   );
   // A body may arrive as slowly as the handler allows; streams have no end.

@@ -3,8 +3,8 @@ import process from "node:process";
 /** The programs Balsa runs on. */
 export type RuntimeName = "bun" | "deno" | "node";
 
-/** Answers one request; `peer` is the client's address ("" where it is unknown). */
-export type HttpHandler = (request: Request, peer: string) => Response | Promise<Response>;
+/** Answers one request; `peer` gives the client's address ("" where it is unknown). */
+export type HttpHandler = (request: Request, peer: () => string) => Response | Promise<Response>;
 
 export interface HttpServeOptions {
   readonly host: string;

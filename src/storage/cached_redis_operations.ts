@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { CachedKey } from "./cached_key.ts";
+import { type Checkpointer, InlineCheckpointer } from "./checkpointer.ts";
 import { Keyspace, Ledger } from "./keyspace.ts";
 import {
   type AppliedState,
@@ -26,12 +27,16 @@ export interface CachedRedisOperationsOptions {
   readonly flushAgeMs?: number;
   /** … or at this many changed keys, or a quarter of the cache in bytes. */
   readonly flushKeys?: number;
+  /** Bounds the -wal file; an InlineCheckpointer by default. */
+  readonly checkpointer?: Checkpointer;
 }
 
 const FLUSH_IDLE_MS = 50;
 const FLUSH_AGE_MS = 2000;
 const FLUSH_KEYS = 100_000;
 const FULL_RETRY_MS = 1000;
+/** Between looks whether a checkpoint has ended. */
+const CHECKPOINT_WAIT_MS = 5;
 /** Records the clock hand passes for one call that needs room. */
 const EVICTION_STEPS = 32;
 const KEYS_PER_PAGE = 256;
@@ -74,6 +79,7 @@ export class CachedRedisOperations implements RedisOperations {
       flushIdleMs: FLUSH_IDLE_MS,
       flushAgeMs: FLUSH_AGE_MS,
       flushKeys: FLUSH_KEYS,
+      checkpointer: options.checkpointer ?? new InlineCheckpointer(sql),
       ...options,
     };
     const { applied, version } = this.#tables.applied();
@@ -174,7 +180,7 @@ export class CachedRedisOperations implements RedisOperations {
     this.#ledger.dirtyCount -= old.dirty.length;
     old.isDead = true;
     if (old.hasRows) this.#pendingPurges.push(old.slot);
-    const used = new Set([...this.#flusher.purges, ...this.#pendingPurges]);
+    const used = new Set([...this.#flusher.garbageSlots, ...this.#pendingPurges]);
     for (const [other, { slot }] of this.#keyspaces.entries()) if (other !== db) used.add(slot);
     const row = { slot: freeSlot(used), keys: 0, expiring: 0, lastId: 0 };
     this.#keyspaces[db] = new Keyspace(this.#tables, this.#ledger, row);
@@ -232,8 +238,10 @@ export class CachedRedisOperations implements RedisOperations {
    */
   flushWaitMs(): number {
     if (this.#retryMs !== undefined) return Math.max(0, this.#retryMs - this.#options.now());
-    if (this.#flusher.isActive || this.#flusher.purges.size > 0) return 0;
-    return this.#dueWaitMs();
+    if (this.#flusher.isActive) return 0;
+    // A transaction now would keep the -wal file growing; only too many changes cannot wait.
+    if (this.#options.checkpointer.isBusy && !this.backlogged) return CHECKPOINT_WAIT_MS;
+    return this.#flusher.purges.size > 0 ? 0 : this.#dueWaitMs();
   }
 
   /**
@@ -249,7 +257,7 @@ export class CachedRedisOperations implements RedisOperations {
         if (this.#dueWaitMs() === 0) this.#freeze();
         else this.#flusher.purge(deadlineMs);
       }
-      this.#flusher.step(deadlineMs);
+      if (this.#flusher.step(deadlineMs)) this.#options.checkpointer.afterCommit();
       this.#retryMs = undefined;
     } catch (error) {
       if (!(error instanceof SqliteError) || error.code !== "SQLITE_FULL") throw error;
@@ -286,6 +294,7 @@ export class CachedRedisOperations implements RedisOperations {
   /** Flushes and closes the connection. */
   close(): void {
     this.flushAll();
+    this.#options.checkpointer.close();
     this.#tables.sql.close();
   }
 

@@ -212,12 +212,16 @@ export class Keyspace {
     }
   }
 
-  /** Ends a flush, after all its records were settled; `storedExpiring`: rows that expire. */
-  settled(storedExpiring: number): void {
+  /** Notes that `stored` rows that expire are in SQL, and not those it had before. */
+  resetExpiries(stored: number): void {
+    this.#window.reset(stored === 0);
+  }
+
+  /** Ends a flush, after all its records were settled. */
+  settled(): void {
     this.#created = this.#created.slice(this.#frozenLastId - this.#storedLastId);
     this.#storedLastId = this.#frozenLastId;
     this.#frozenExpiries = new ExpiryHeap();
-    this.#window.reset(storedExpiring === 0);
   }
 
   /** Takes a clean record out of memory. */

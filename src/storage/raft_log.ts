@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { assert } from "../base/assert.ts";
 import type { Entry, HardState, SnapshotMeta } from "../raft/types.ts";
 import { EntryCache } from "./entry_cache.ts";
+import { fsyncDirectory } from "./files.ts";
 import { LogMeta } from "./raft_log_meta.ts";
 import { type LogRow, LogRows } from "./raft_log_rows.ts";
 import type { Identity, LogStore } from "./raft_log_types.ts";
@@ -45,7 +48,10 @@ export function openRaftLog(
   path: string,
   options: RaftLogOptions = {},
 ): RaftLog {
-  return new RaftLog(openLogDatabase(driver, path), options);
+  const isNew = !existsSync(path);
+  const log = new RaftLog(openLogDatabase(driver, path), options);
+  if (isNew) fsyncDirectory(dirname(path));
+  return log;
 }
 
 /** The durable Raft log of one node in SQLite: see README.md beside this file. */
@@ -158,6 +164,7 @@ export class RaftLog implements LogStore {
   }
 
   append(entries: readonly Entry[], hardState: HardState | undefined): void {
+    this.#check();
     const state = hardState ?? this.#hardState;
     const { term, votedFor } = this.#hardState;
     assert(state.term >= term, "the term of a node never goes back");
@@ -165,11 +172,11 @@ export class RaftLog implements LogStore {
     if (entries.length > 0) this.#appendEntries(entries, state, stateChanged);
     else if (stateChanged) this.#commit(() => this.#meta.hardState = this.#storable(state));
     // A change of the commit index alone is a hint: it is written with the next entries.
-    else this.#check();
     this.#hardState = state;
   }
 
   compact(meta: SnapshotMeta): void {
+    this.#check();
     if (meta.index <= this.#snapshot.index) return;
     assert(meta.index <= this.#lastIndex, "the log is compacted within its bounds");
     assert(meta.term === this.term(meta.index), "a snapshot has the term of its entry");
@@ -179,6 +186,8 @@ export class RaftLog implements LogStore {
       this.#rows.deleteBefore(live?.first ?? meta.index + 1, PURGE_ROWS, PURGE_BYTES);
     });
     this.#snapshot = meta;
+    const commit = Math.max(this.#hardState.commit, meta.index);
+    this.#hardState = { ...this.#hardState, commit };
     this.#purgeBefore = live?.first ?? meta.index + 1;
     this.#startBytes = live === undefined ? this.#endBytes : live.endBytes - live.dataBytes;
     this.#cache.compact(meta.index);
@@ -186,15 +195,15 @@ export class RaftLog implements LogStore {
   }
 
   reset(meta: SnapshotMeta): void {
+    this.#check();
     const row = this.#snapshot.index < meta.index && meta.index <= this.#lastIndex
       ? this.#read(meta.index)
       : undefined;
     // A row is dead when it ends at or before the snapshot: those are deleted bit by bit.
     const keepBefore = row !== undefined && row.last > meta.index ? row.first : meta.index + 1;
-    const commit = Math.max(this.#hardState.commit, meta.index);
     const term = Math.max(this.#hardState.term, meta.term);
     const votedFor = term === this.#hardState.term ? this.#hardState.votedFor : 0;
-    const state = { term, votedFor, commit: Math.min(commit, meta.index) };
+    const state = { term, votedFor, commit: meta.index };
     this.#transaction(() => {
       this.#rows.deleteFrom(meta.index <= this.#snapshot.index ? 0 : keepBefore);
       this.#meta.snapshot = meta;

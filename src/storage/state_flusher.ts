@@ -16,6 +16,7 @@ export interface FrozenState {
   readonly version: number;
   /** The rows of `database`, by number. */
   readonly databases: readonly StoredDatabase[];
+  /** Its dirty records, by database. */
   readonly parts: readonly { readonly keyspace: Keyspace; readonly records: CachedKey[] }[];
   /** Slots that were flushed: garbage from this state on. */
   readonly purges: readonly number[];
@@ -54,6 +55,11 @@ export class StateFlusher {
 
   get isActive(): boolean {
     return this.#frozen !== undefined;
+  }
+
+  /** Slots that wait to be purged, or will when the running flush commits. */
+  get garbageSlots(): number[] {
+    return [...this.purges, ...(this.#frozen?.purges ?? [])];
   }
 
   /** Takes on a state to write; the one before must be done. */
@@ -159,16 +165,21 @@ export class StateFlusher {
     this.#tables.sql.exec("COMMIT");
     this.durable = frozen.applied;
     for (const slot of frozen.purges) this.purges.add(slot);
+    this.#resetWindows(frozen);
   }
 
   #finish(frozen: FrozenState): void {
-    for (const { keyspace } of frozen.parts) {
-      const row = frozen.databases.find(({ slot }) => slot === keyspace.slot);
-      keyspace.settled(row === undefined ? 0 : row.expiring);
-    }
+    for (const { keyspace } of frozen.parts) keyspace.settled();
+    this.#resetWindows(frozen);
     this.#ledger.frozenBytes = 0;
     this.#ledger.cleanBelow = this.#ledger.generation;
     this.#frozen = undefined;
+  }
+
+  #resetWindows(frozen: FrozenState): void {
+    for (const [db, { keyspace }] of frozen.parts.entries()) {
+      keyspace.resetExpiries(frozen.databases[db].expiring);
+    }
   }
 
   #rollback(): void {

@@ -185,13 +185,17 @@ export class Generator {
     return words;
   }
 
-  /** Seconds until an expiry that no run outlives, or one that is past or refused. */
+  /**
+   * Seconds until an expiry that no run outlives, or one that is past or refused. Never near an
+   * absolute one and seldom equal to another, so GT and LT do not depend on the milliseconds
+   * between two servers.
+   */
   relativeSeconds(): Bytes {
     const dice = this.prng.below(12);
     if (dice === 0) return this.oddNumber();
     if (dice === 1) return "-5";
     if (dice === 2) return "0";
-    return String(10_000 + this.prng.below(10) * 1000);
+    return String(10_000 + this.prng.below(10_000));
   }
 
   relativeMilliseconds(): Bytes {
@@ -203,7 +207,7 @@ export class Generator {
     const dice = this.prng.below(12);
     if (dice === 0) return this.oddNumber();
     if (dice === 1) return String(Math.floor(this.nowMs / 1000) - 100);
-    return String(Math.floor(this.nowMs / 1000) + 10_000 + this.prng.below(5) * 1000);
+    return String(Math.floor(this.nowMs / 1000) + 30_000 + this.prng.below(10_000));
   }
 
   absoluteMilliseconds(): Bytes {

@@ -87,7 +87,11 @@ const JSON_FORMS: readonly RequestRow[] = [
   { method: "POST", target: "/", status: 400, error: "the body is empty" },
   { ...post("/", '["GET","k"'), status: 400, error: "ERR failed to parse command" },
   { ...post("/", '["GET","\xff"]'), status: 400, error: "ERR failed to parse command" },
-  { ...post("/", "[".repeat(50_000)), status: 400, error: "ERR failed to parse command" },
+  { ...post("/", "[".repeat(50_000)), status: 400, error: "nested deeper than 16 levels" },
+  {
+    ...post("/", '["a","[[[[[[[[[[[[[[[[[[[[\\"[[","\\\\"]'),
+    argv: ["a", "[".repeat(20) + '"[[', "\\"],
+  },
   { ...post("/", '{"a":1}'), status: 400, error: "expected JSON array, got an object" },
   { ...post("/", '"GET"'), status: 400, error: "expected JSON array, got a string" },
   { ...post("/", "7"), status: 400, error: "expected JSON array, got a number" },

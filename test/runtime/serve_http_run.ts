@@ -13,7 +13,7 @@ async function main(): Promise<Record<string, unknown>> {
     port: 0,
     fetch: async (request, peer) => {
       const { pathname } = new URL(request.url);
-      if (pathname === "/peer") return new Response(peer);
+      if (pathname === "/peer") return new Response(peer());
       if (pathname === "/held") await held;
       if (pathname === "/stream") return new Response(endless());
       const body = new Uint8Array(await request.arrayBuffer());

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fromUint8Array } from "../../src/base/bytes.ts";
 import type { Configuration, Entry, EntryKind, SnapshotMeta } from "../../src/raft/types.ts";
 
 export const CONFIGURATION: Configuration = {
@@ -35,5 +36,5 @@ export function snapshotAt(index: number, term: number): SnapshotMeta {
 
 /** An entry as a plain value that two of can be compared. */
 export function plain(e: Entry): unknown {
-  return [e.index, e.term, e.kind, [...e.data]];
+  return [e.index, e.term, e.kind, fromUint8Array(e.data)];
 }

@@ -1,0 +1,118 @@
+import { URL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { type SqlDatabase, type SqliteDriverName, SqliteError } from "./sqlite_types.ts";
+
+/** Moves what was committed from the -wal file into the database file, which bounds the former. */
+export interface Checkpointer {
+  /** While true, a new transaction would keep the -wal file from starting over. */
+  readonly isBusy: boolean;
+  /**
+   * To be called after commits: starts a checkpoint when the -wal file is long enough. Throws what
+   * an earlier one failed with.
+   */
+  afterCommit(): void;
+  close(): void;
+}
+
+/** Frames (pages of 4 KiB) in the -wal file at which it is moved. */
+const FRAMES_MIN = 256;
+/** Frames that are moved on the loop, rather than start a worker: some 10 ms. */
+const FRAMES_INLINE_MAX = 512;
+
+/** The answer of a checkpoint worker. */
+export interface CheckpointResult {
+  readonly code?: string;
+  readonly message?: string;
+}
+
+/** What a checkpoint worker is started with. */
+export interface CheckpointWorkerData {
+  readonly path: string;
+  readonly driver: SqliteDriverName;
+}
+
+/** Checkpoints on the thread that writes: for tests and tools. */
+export class InlineCheckpointer implements Checkpointer {
+  readonly isBusy = false;
+  readonly #sql: SqlDatabase;
+  readonly #countFrames: () => number;
+
+  constructor(sql: SqlDatabase) {
+    this.#sql = sql;
+    this.#countFrames = frameCounter(sql);
+    sql.exec("PRAGMA wal_autocheckpoint = 0");
+  }
+
+  afterCommit(): void {
+    if (this.#countFrames() >= FRAMES_MIN) this.#sql.exec("PRAGMA wal_checkpoint(PASSIVE)");
+  }
+
+  close(): void {}
+}
+
+/**
+ * Checkpoints on a worker with a connection of its own, since a long one takes 100 ms and more
+ * (two fsyncs and a write per page). The worker starts when it is first needed: a node with
+ * little to write never has one.
+ */
+export class WorkerCheckpointer implements Checkpointer {
+  isBusy = false;
+  readonly #sql: SqlDatabase;
+  readonly #countFrames: () => number;
+  readonly #driver: SqliteDriverName;
+  #worker: Worker | undefined;
+  #error: Error | undefined;
+
+  /** `sql`: the connection that writes. */
+  constructor(sql: SqlDatabase, driver: SqliteDriverName) {
+    this.#sql = sql;
+    this.#driver = driver;
+    this.#countFrames = frameCounter(sql);
+    sql.exec("PRAGMA wal_autocheckpoint = 0");
+  }
+
+  afterCommit(): void {
+    if (this.#error !== undefined) throw this.#error;
+    if (this.isBusy) return;
+    const frames = this.#countFrames();
+    if (frames < FRAMES_MIN) return;
+    if (this.#worker === undefined && frames <= FRAMES_INLINE_MAX) {
+      this.#sql.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      return;
+    }
+    this.#worker ??= this.#startWorker();
+    this.isBusy = true;
+    this.#worker.postMessage("checkpoint");
+  }
+
+  close(): void {
+    this.#worker?.postMessage("close");
+    this.#worker = undefined;
+  }
+
+  #startWorker(): Worker {
+    const workerData: CheckpointWorkerData = { path: this.#sql.path, driver: this.#driver };
+    const worker = new Worker(new URL("./checkpoint_worker.ts", import.meta.url), { workerData });
+    worker.unref();
+    worker.on("message", ({ code, message }: CheckpointResult) => {
+      this.isBusy = false;
+      // No room to move pages into: the next checkpoint tries again.
+      if (code === undefined || code === "SQLITE_FULL") return;
+      this.#error = new SqliteError(`Cannot checkpoint: ${message}`, code);
+    });
+    worker.on("error", (cause) => {
+      this.isBusy = false;
+      this.#error = new Error(`Cannot checkpoint ${this.#sql.path}: the worker died`, { cause });
+    });
+    return worker;
+  }
+}
+
+/** A function that returns how many frames of the -wal file are not yet in the database. */
+function frameCounter(sql: SqlDatabase): () => number {
+  const statement = sql.prepare("PRAGMA wal_checkpoint(NOOP)");
+  return () => {
+    const row = statement.get();
+    return row === undefined ? 0 : Number(row.log) - Number(row.checkpointed);
+  };
+}

@@ -1,0 +1,273 @@
+import { connect, createServer, type Server as NetServer, type Socket } from "node:net";
+import type { Logger } from "../base/log.ts";
+import { FRAME, type Frame } from "./frame.ts";
+import type { Purpose } from "./handshake.ts";
+import { splitAddress } from "./address.ts";
+import { type ConnectionOptions, PeerConnection, type PeerIdentity } from "./peer_connection.ts";
+
+export interface PeersOptions {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly secret: string;
+  readonly payloadBytesMax: number;
+  readonly logger: Logger;
+  readonly local: () => PeerIdentity;
+  /** Why a peer is not let in; undefined lets it in. */
+  readonly refuse: (remote: PeerIdentity, purpose: Purpose) => string | undefined;
+  /** A message connection to this node is up. */
+  readonly connected: (remote: PeerIdentity) => void;
+  readonly disconnected: (nodeId: number) => void;
+  /** A frame on a message connection. */
+  readonly message: (from: number, frame: Frame) => void;
+  /** A peer opened a connection for requests or a snapshot: whoever takes it gets its frames. */
+  readonly accepted: (connection: PeerConnection) => FrameHandler;
+}
+
+/** Takes the frames of one connection, and its end. */
+export interface FrameHandler {
+  frame(frame: Frame): void;
+  closed(reason: string): void;
+}
+
+const DIAL_RETRY_MS_MIN = 50;
+const DIAL_RETRY_MS_MAX = 1000;
+/** The node with the lower id waits for the other to dial first, so that one connection is made. */
+const DIAL_PATIENCE_MS = 300;
+const PING_INTERVAL_MS = 2000;
+/** A stranger's connections that may be open at a time. */
+const STRANGERS_MAX = 256;
+
+interface Member {
+  readonly id: number;
+  address: string;
+  connection: PeerConnection | undefined;
+  dialing: boolean;
+  retryMs: number;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  lastReason: string;
+}
+
+/** The connections of this node to the other members of its cluster. */
+export class Peers {
+  readonly #options: PeersOptions;
+  readonly #members = new Map<number, Member>();
+  readonly #handlers = new Map<PeerConnection, FrameHandler>();
+  readonly #connections = new Set<PeerConnection>();
+  #net: NetServer | undefined;
+  #ping: ReturnType<typeof setInterval> | undefined;
+  #stopped = false;
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+  }
+
+  /** The port in use; 0 before `listen`. */
+  get port(): number {
+    const address = this.#net?.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  }
+
+  /** Listens; rejects with the system's error when it cannot. */
+  listen(): Promise<void> {
+    const { host, port, logger } = this.#options;
+    const net = createServer((socket) => this.#accept(socket));
+    this.#net = net;
+    this.#ping = setInterval(() => this.#pingAll(), PING_INTERVAL_MS);
+    return new Promise((resolve, reject) => {
+      net.once("error", reject);
+      net.listen({ host, port }, () => {
+        net.off("error", reject);
+        net.on("error", (error) => logger.error("peer listener", { error: error.message }));
+        resolve();
+      });
+    });
+  }
+
+  /** Keeps a message connection to each of these nodes, and to no others. */
+  setMembers(addresses: ReadonlyMap<number, string>): void {
+    for (const [id, member] of this.#members) {
+      if (addresses.has(id)) continue;
+      this.#members.delete(id);
+      clearTimeout(member.timer);
+      member.connection?.close("it is no member any more");
+    }
+    for (const [id, address] of addresses) {
+      const member = this.#members.get(id);
+      if (member === undefined) this.#addMember(id, address);
+      else if (member.connection === undefined) member.address = address;
+    }
+  }
+
+  isConnected(id: number): boolean {
+    return this.#members.get(id)?.connection !== undefined;
+  }
+
+  /** Sends on the message connection; false when there is none. */
+  send(to: number, type: number, payload: Uint8Array): boolean {
+    return this.#members.get(to)?.connection?.send(type, payload) ?? false;
+  }
+
+  /** Opens a connection of its own to an address; rejects with the reason when it fails. */
+  open(
+    address: string,
+    to: { readonly nodeId: number; readonly purpose: Purpose },
+    handler: FrameHandler,
+  ): Promise<PeerConnection> {
+    return new Promise((resolve, reject) => {
+      this.#dial(address, to, {
+        ...this.#connectionOptions(),
+        established: (connection) => {
+          this.#handlers.set(connection, handler);
+          resolve(connection);
+        },
+        closed: (connection, reason) => {
+          this.#connections.delete(connection);
+          if (this.#handlers.delete(connection)) handler.closed(reason);
+          else reject(new Error(reason === "" ? "the connection was closed" : reason));
+        },
+      });
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearInterval(this.#ping);
+    this.#net?.close();
+    this.setMembers(new Map());
+    for (const connection of [...this.#connections]) connection.close("");
+  }
+
+  #addMember(id: number, address: string): void {
+    const member: Member = {
+      id,
+      address,
+      connection: undefined,
+      dialing: false,
+      retryMs: DIAL_RETRY_MS_MIN,
+      timer: undefined,
+      lastReason: "",
+    };
+    this.#members.set(id, member);
+    this.#planDial(member, id > this.#options.local().nodeId ? DIAL_PATIENCE_MS : 0);
+  }
+
+  #planDial(member: Member, delayMs: number): void {
+    clearTimeout(member.timer);
+    member.timer = setTimeout(() => this.#dialMember(member), delayMs);
+  }
+
+  #dialMember(member: Member): void {
+    if (this.#stopped || this.#members.get(member.id) !== member) return;
+    if (member.connection !== undefined || member.dialing) return;
+    member.dialing = true;
+    this.#dial(member.address, { nodeId: member.id, purpose: "messages" }, {
+      ...this.#connectionOptions(),
+      closed: (connection, reason) => {
+        member.dialing = false;
+        this.#closed(connection, reason);
+        if (reason !== "" && reason !== member.lastReason) {
+          member.lastReason = reason;
+          const { logger } = this.#options;
+          logger.warn("no connection", { node: member.id, address: member.address, reason });
+        }
+        member.retryMs = Math.min(member.retryMs * 2, DIAL_RETRY_MS_MAX);
+        this.#planDial(member, member.retryMs * (0.5 + Math.random() / 2));
+      },
+    });
+  }
+
+  #dial(
+    address: string,
+    to: { readonly nodeId: number; readonly purpose: Purpose },
+    options: ConnectionOptions,
+  ): void {
+    const { host, port } = splitAddress(address);
+    const socket = connect({ host, port });
+    const connection = PeerConnection.dial(socket, to, options);
+    this.#connections.add(connection);
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#stopped || this.#connections.size - this.#members.size > STRANGERS_MAX) {
+      socket.on("error", () => {});
+      socket.destroy();
+      return;
+    }
+    const connection = PeerConnection.accept(socket, this.#connectionOptions());
+    this.#connections.add(connection);
+  }
+
+  #connectionOptions(): ConnectionOptions {
+    const { local, secret, payloadBytesMax, refuse } = this.#options;
+    return {
+      local,
+      secret,
+      payloadBytesMax,
+      refuse,
+      established: (connection) => this.#established(connection),
+      frame: (connection, frame) => this.#frame(connection, frame),
+      closed: (connection, reason) => this.#closed(connection, reason),
+    };
+  }
+
+  #established(connection: PeerConnection): void {
+    if (connection.purpose !== "messages") {
+      this.#handlers.set(connection, this.#options.accepted(connection));
+      return;
+    }
+    const { nodeId, address } = connection.remote;
+    const member = this.#members.get(nodeId);
+    if (member === undefined) return connection.close("it is no member of this cluster");
+    member.dialing = false;
+    const existing = member.connection;
+    if (existing !== undefined) {
+      // Both dialed: the one that the higher id has opened stays, on both sides.
+      const higherDials = nodeId < this.#options.local().nodeId;
+      if (existing.dialed === higherDials && connection.dialed !== higherDials) {
+        return connection.close("");
+      }
+      member.connection = undefined;
+      existing.close("");
+    }
+    member.connection = connection;
+    member.address = address;
+    member.retryMs = DIAL_RETRY_MS_MIN;
+    member.lastReason = "";
+    clearTimeout(member.timer);
+    this.#options.logger.info("connected", { node: nodeId, address });
+    this.#options.connected(connection.remote);
+  }
+
+  #frame(connection: PeerConnection, frame: Frame): void {
+    const handler = this.#handlers.get(connection);
+    if (handler !== undefined) return handler.frame(frame);
+    if (frame.type !== FRAME.ping) this.#options.message(connection.remote.nodeId, frame);
+  }
+
+  #closed(connection: PeerConnection, reason: string): void {
+    this.#connections.delete(connection);
+    const handler = this.#handlers.get(connection);
+    if (handler !== undefined) {
+      this.#handlers.delete(connection);
+      return handler.closed(reason);
+    }
+    const { nodeId } = connection.remote;
+    const member = this.#members.get(nodeId);
+    if (member?.connection === connection) {
+      member.connection = undefined;
+      this.#options.logger.info("disconnected", { node: nodeId, reason });
+      this.#options.disconnected(nodeId);
+      this.#planDial(member, DIAL_RETRY_MS_MIN);
+    } else if (!connection.dialed && reason !== "") {
+      const { remoteAddress } = connection;
+      this.#options.logger.warn("peer refused", { from: remoteAddress, node: nodeId, reason });
+    }
+  }
+
+  #pingAll(): void {
+    for (const { connection } of this.#members.values()) connection?.send(FRAME.ping, EMPTY);
+  }
+}
+
+const EMPTY = new Uint8Array(0);

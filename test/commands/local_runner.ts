@@ -1,0 +1,69 @@
+import type { Bytes } from "../../src/base/bytes.ts";
+import { Prng } from "../../src/base/prng.ts";
+import type { Command, RunnableCommand } from "../../src/commands/command.ts";
+import { DataContext } from "../../src/commands/data_context.ts";
+import type { LocalContext } from "../../src/commands/local_context.ts";
+import { encodeReply, type Protocol } from "../../src/resp/encoder.ts";
+import { err, OK, type Reply, WRONG_TYPE, wrongArity } from "../../src/resp/reply.ts";
+import type { KeyRecord } from "../../src/storage/redis_operations.ts";
+import { ModelRedisOperations } from "../storage/model_redis_operations.ts";
+
+const SET_MARK = "\0a set\0";
+
+/** The model, with sets that hold nothing: enough to be of the wrong type. */
+class TypedModel extends ModelRedisOperations {
+  override find(db: number, key: Bytes): KeyRecord | undefined {
+    const record = super.find(db, key);
+    return record?.value === SET_MARK ? { ...record, type: "set" } : record;
+  }
+}
+
+/** Runs commands in process on a model of storage, as the server would. */
+export class LocalRunner {
+  readonly context = new DataContext(new TypedModel(), new Prng(1));
+  readonly #commands = new Map<string, Command>();
+
+  constructor(commands: readonly Command[], nowMs: number) {
+    for (const command of commands) this.#commands.set(command.name, command);
+    this.context.logTimeMs = nowMs;
+    this.context.nowMs = nowMs;
+  }
+
+  /** The encoded reply. */
+  exec(argv: readonly Bytes[], protocol: Protocol): Bytes {
+    return encodeReply(this.#run(argv), protocol);
+  }
+
+  #run(argv: readonly Bytes[]): Reply {
+    const name = argv[0].toLowerCase();
+    if (name === "select") {
+      this.context.db = Number(argv[1]);
+      return OK;
+    }
+    if (name === "sadd") {
+      const record = this.context.find(argv[1]);
+      if (record !== undefined) return record.type === "set" ? 0 : WRONG_TYPE;
+      this.context.ops.set(this.context.db, argv[1], SET_MARK, Infinity);
+      return 1;
+    }
+    let command = this.#commands.get(name);
+    if (command === undefined) return err(`no such command in this test: ${name}`);
+    if (!arityFits(command.arity, argv.length)) return wrongArity(command.name);
+    if (command.path === "container") {
+      command = command.subcommands.get(argv[1].toLowerCase());
+      if (command === undefined) return err(`no such subcommand in this test: ${argv[1]}`);
+      if (!arityFits(command.arity, argv.length)) return wrongArity(command.name);
+    }
+    return runCommand(command, this.context, argv);
+  }
+}
+
+function runCommand(command: RunnableCommand, context: DataContext, argv: readonly Bytes[]): Reply {
+  if (command.path !== "local") return command.run(context, argv);
+  // The local commands run here (HELP) look at no context.
+  return command.run({} as LocalContext, argv) as Reply;
+}
+
+function arityFits(arity: number, count: number): boolean {
+  return arity >= 0 ? count === arity : count >= -arity;
+}
