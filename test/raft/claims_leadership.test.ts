@@ -87,6 +87,41 @@ describe("membership (4)", () => {
     expect(other.status.commit).toBe(2);
   });
 
+  test("the old majority alone can hold a joint configuration up, for reads too (4.3)", () => {
+    const node = leader({ voters: [1, 2, 3, 4] });
+    node.raft.changeMembership({ kind: "remove", id: 4 });
+    node.drain();
+    node.matches(2, 2);
+    node.raft.readIndex(7);
+    const [beat] = ofType(node.drain().messages, "heartbeat");
+    node.step({ type: "heartbeat_response", from: 2, term: 1, round: beat.round });
+    // 1 and 2 are a majority of the new three, and half of the old four.
+    expect(node.status.commit).toBe(1);
+    expect(node.drain().readIds).toEqual([]);
+    node.step({ type: "heartbeat_response", from: 4, term: 1, round: beat.round });
+    expect(node.drain().readIds).toEqual([7]);
+    node.matches(4, 2);
+    expect(node.status.commit).toBe(2);
+  });
+
+  test("who is alone in an uncommitted configuration does not stand against its leader", () => {
+    const first = leader({ voters: [1, 2] });
+    first.raft.changeMembership({ kind: "remove", id: 1 });
+    first.drain();
+    first.matches(2, 2);
+    first.drain();
+    const node = new InHand({ id: 2, voters: [1, 2], checkQuorum: true });
+    node.append({ from: 1, entries: first.log.entriesStored, commit: 2 });
+    node.drain();
+    expect(node.status.configuration).toMatchObject({ voters: [2], votersOutgoing: [] });
+    node.wait(500);
+    expect(node.status).toMatchObject({ role: "follower", leader: 1 });
+    node.step({ type: "heartbeat", from: 1, term: 1, commit: 3, round: 0 });
+    node.wait(50);
+    node.drain();
+    expect(node.status).toMatchObject({ role: "leader", term: 2 });
+  });
+
   test("a new leader leaves a joint configuration that it inherits (4.3)", () => {
     const first = leader({ learners: [4] });
     first.raft.changeMembership({ kind: "promote", id: 4 });
@@ -284,6 +319,24 @@ describe("read index (6.4)", () => {
     answer(node, 2, 999);
     answer(node, 3, 999);
     expect(node.drain().readIds).toEqual([]);
+  });
+
+  test("rounds under way are limited, and the next one takes all that waited", () => {
+    const node = leader();
+    const rounds: number[] = [];
+    for (let id = 1; id <= 20; id++) {
+      node.raft.readIndex(id);
+      for (const { to, round } of ofType(node.drain().messages, "heartbeat")) {
+        if (to === 2) rounds.push(round);
+      }
+    }
+    expect(rounds.length).toBe(8);
+    answer(node, 2, rounds[0]);
+    const { readIds, messages } = node.drain();
+    expect(readIds).toEqual([1]);
+    const [last] = ofType(messages, "heartbeat");
+    answer(node, 3, last.round);
+    expect(node.drain().readIds).toEqual(Array.from({ length: 19 }, (_, at) => at + 2));
   });
 
   test("the index is sampled when the round starts", () => {

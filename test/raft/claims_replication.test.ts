@@ -327,6 +327,64 @@ describe("snapshots (7)", () => {
     expect(node.status.configuration.voters).toEqual([1, 2, 3, 4]);
   });
 
+  test("a second one is not taken before the first is installed", () => {
+    const node = new InHand();
+    node.step({ type: "install_snapshot", from: 2, term: 2, snapshot: META });
+    node.raft.ready();
+    const later = { ...META, index: 9 };
+    node.step({ type: "install_snapshot", from: 2, term: 2, snapshot: later });
+    expect(node.raft.ready()).toBeUndefined();
+    node.log.reset(META);
+    node.raft.snapshotInstalled(5);
+    expect(node.status).toMatchObject({ applied: 5, lastIndex: 5 });
+  });
+
+  test("one of a term later than its leader's is nonsense", () => {
+    const node = new InHand();
+    node.step({ type: "install_snapshot", from: 2, term: 1, snapshot: META });
+    expect(node.status).toMatchObject({ commit: 0, lastIndex: 0 });
+  });
+
+  test("writes under way are not credited to the log that a snapshot brought", () => {
+    const node = new InHand();
+    const entries = Array.from({ length: 8 }, (_, at) => entry(at + 1, 1));
+    node.append({ entries });
+    const write = node.raft.ready()!;
+    node.step({ type: "install_snapshot", from: 3, term: 2, snapshot: META });
+    node.raft.ready();
+    node.append({ from: 3, term: 2, prevIndex: 5, prevTerm: 2, entries: [entry(6, 2)], commit: 6 });
+    node.persist(write);
+    expect(node.status).toMatchObject({ persistedIndex: 5, lastIndex: 6 });
+  });
+
+  test("what a snapshot cut off may be in it: such entries come with the installation", () => {
+    const node = new InHand();
+    node.lead();
+    node.raft.propose(DATA, "mine");
+    node.step({ type: "install_snapshot", from: 3, term: 2, snapshot: META });
+    const ready = node.raft.ready()!;
+    expect(ready.installSnapshot).toEqual(META);
+    expect(ready.dropped.map(({ local }) => local)).toEqual(["mine"]);
+  });
+
+  test("one is not asked for a peer that is silent", () => {
+    const node = new InHand({ terms: [1, 1, 1, 1] });
+    node.lead();
+    node.matches(2, 5);
+    node.drain();
+    node.log.compact({ index: 4, term: 1, configuration: node.log.snapshot.configuration });
+    node.wait(1100);
+    node.raft.reportUnreachable(3);
+    const refusal = { type: "append_response", from: 3, term: 2, success: false } as const;
+    node.step({ ...refusal, index: 4, hintIndex: 0, hintTerm: 0, round: 0 });
+    expect(node.drain().snapshotsNeeded).toEqual([3]);
+    node.raft.reportSnapshot(3, false);
+    node.wait(1100);
+    expect(node.drain().snapshotsNeeded).toEqual([]);
+    node.step({ type: "heartbeat_response", from: 3, term: 2, round: 1 });
+    expect(node.drain().snapshotsNeeded).toEqual([3]);
+  });
+
   test("one that is behind is answered with the commit index", () => {
     const node = new InHand({ terms: [1, 1, 1, 1, 1, 1] });
     node.append({ prevIndex: 6, prevTerm: 1, commit: 6 });
