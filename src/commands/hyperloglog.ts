@@ -60,8 +60,7 @@ function pfmerge(context: DataContext, argv: readonly Bytes[]): Reply {
   if (found instanceof ErrorReply) return found;
   const log = found ?? HyperLogLog.empty();
   if (union.anyDense) log.makeDense();
-  raiseAll(log, union.registers);
-  log.invalidateCache();
+  log.raiseAll(union.registers);
   store(context, argv[1], log);
   return OK;
 }
@@ -81,15 +80,10 @@ function unionOf(context: DataContext, argv: readonly Bytes[]): Union | ErrorRep
     if (log instanceof ErrorReply) return log;
     if (log === undefined) continue;
     if (log.isDense) anyDense = true;
-    log.mergeInto(registers);
+    const others = log.registers();
+    for (let at = 0; at < REGISTERS; at++) registers[at] = Math.max(registers[at], others[at]);
   }
   return { registers, anyDense };
-}
-
-function raiseAll(log: HyperLogLog, registers: Uint8Array): void {
-  for (let index = 0; index < registers.length; index++) {
-    if (registers[index] > 0) log.raise(index, registers[index]);
-  }
 }
 
 /** `run`, with Redis's error for a value that turns out to be corrupt; it is not changed. */
