@@ -1,15 +1,29 @@
 import type { Bytes } from "../base/bytes.ts";
-import { ErrorReply, OK, type Reply, WRONG_TYPE } from "../resp/reply.ts";
+import { err, ErrorReply, OK, type Reply, Status, WRONG_TYPE } from "../resp/reply.ts";
 import { NO_EXPIRY } from "../storage/redis_operations.ts";
 import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
-import { ALL_KEYS, type DataRun, FIRST_KEY, readCommand, writeCommand } from "./define.ts";
+import {
+  ALL_KEYS,
+  type DataRun,
+  FIRST_KEY,
+  readCommand,
+  SUBCOMMAND_KEY,
+  writeCommand,
+} from "./define.ts";
+import { errQuoting, quoted } from "./help.ts";
 import { cardinalityOf, CorruptHyperLogLog, HyperLogLog, REGISTERS } from "./hyperloglog_value.ts";
+import { optionName } from "./parse.ts";
 
 const NOT_HYPERLOGLOG = new ErrorReply(
   "WRONGTYPE Key is not a valid HyperLogLog string value.",
 );
 const CORRUPT = new ErrorReply("INVALIDOBJ Corrupted HLL object detected");
+
+const NO_KEY = err("The specified key does not exist");
+const NOT_SPARSE = err("HLL encoding is not sparse");
+const DENSE = new Status("dense");
+const SPARSE = new Status("sparse");
 
 /** The HyperLogLog at a key; undefined: there is no such key. */
 function findLog(context: DataContext, key: Bytes): HyperLogLog | ErrorReply | undefined {
@@ -65,6 +79,33 @@ function pfmerge(context: DataContext, argv: readonly Bytes[]): Reply {
   return OK;
 }
 
+/** PFDEBUG GETREG|DECODE|ENCODING|TODENSE key */
+function pfdebug(context: DataContext, argv: readonly Bytes[]): Reply {
+  const log = findLog(context, argv[2]);
+  if (log === undefined) return NO_KEY;
+  if (log instanceof ErrorReply) return log;
+  const wasDense = log.isDense;
+  switch (optionName(argv[1])) {
+    case "encoding":
+      return wasDense ? DENSE : SPARSE;
+    case "decode":
+      return wasDense ? NOT_SPARSE : log.describeRuns();
+    case "todense":
+    case "getreg":
+      break;
+    default:
+      return errQuoting(`Unknown PFDEBUG subcommand '${quoted(argv[1])}'`);
+  }
+  log.makeDense();
+  if (!wasDense) store(context, argv[2], log);
+  return optionName(argv[1]) === "getreg" ? Array.from(log.registers()) : wasDense ? 0 : 1;
+}
+
+/** PFSELFTEST: the tests are elsewhere. */
+function pfselftest(): Reply {
+  return OK;
+}
+
 interface Union {
   readonly registers: Uint8Array;
   /** Whether one of them is dense. */
@@ -103,4 +144,6 @@ export const hyperloglogCommands: readonly Command[] = [
   writeCommand("pfadd", -2, guarded(pfadd), FIRST_KEY),
   readCommand("pfcount", -2, guarded(pfcount), ALL_KEYS),
   writeCommand("pfmerge", -2, guarded(pfmerge), ALL_KEYS),
+  writeCommand("pfdebug", 3, guarded(pfdebug), SUBCOMMAND_KEY),
+  { name: "pfselftest", arity: 1, path: "local", run: pfselftest },
 ];

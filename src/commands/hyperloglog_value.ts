@@ -147,6 +147,18 @@ export class HyperLogLog {
     return cardinalityOf(this.registers());
   }
 
+  /** The runs of a sparse value in PFDEBUG's notation: "Z:9000 v:2,1 z:64". */
+  describeRuns(): string {
+    const runs: string[] = [];
+    for (let at = HEADER_BYTES; at < this.#length;) {
+      const { bytes, count, length } = this.#runAt(at);
+      if (count > 0) runs.push(`v:${count},${length}`);
+      else runs.push(`${bytes === 2 ? "Z" : "z"}:${length}`);
+      at += bytes;
+    }
+    return runs.join(" ");
+  }
+
   /** Turns a sparse value into a dense one. */
   makeDense(): void {
     if (this.isDense) return;
