@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 
-const MAIN = new URL("../../cli/main.ts", import.meta.url).pathname;
+const MAIN = join(import.meta.dirname, "../../cli/main.ts");
 
 export interface Ended {
   /** Null: ended by a signal. */
