@@ -1,12 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe as describeFlag } from "../../cli/flags.ts";
 import { SERVE_FLAGS } from "../../cli/serve_flags.ts";
 import { startNode } from "./run_balsa.ts";
 
-const README = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
+const README = readFileSync(
+  fileURLToPath(new URL("../../README.md", import.meta.url).href),
+  "utf8",
+);
 
 /** The rows of the README's tables, cells trimmed, as deno fmt may have padded them. */
 const ROWS = README.split("\n")
@@ -32,7 +35,10 @@ describe("README.md", () => {
   });
 
   test("its table of dependencies is that of package.json", () => {
-    const manifest = readFileSync(join(import.meta.dirname, "../../package.json"), "utf8");
+    const manifest = readFileSync(
+      fileURLToPath(new URL("../../package.json", import.meta.url).href),
+      "utf8",
+    );
     const names = Object.keys(JSON.parse(manifest).dependencies).map((name) => `\`${name}\``);
     const listed = ROWS.map(([first]) => first).filter((first) => names.includes(first));
     expect(listed.sort()).toEqual(names.sort());

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
+import { fileURLToPath } from "node:url";
 
-const RUN = join(import.meta.dirname, "serve_http_run.ts");
-const DENO = join(import.meta.dirname, "../../node_modules/.bin/deno");
+const RUN = fileURLToPath(new URL("./serve_http_run.ts", import.meta.url).href);
+const DENO = fileURLToPath(new URL("../../node_modules/.bin/deno", import.meta.url).href);
 
 /** Runtimes to spawn; Node.js only where NODE24 names one that strips types. */
 const RUNTIMES: [string, string[]][] = [["bun", [process.execPath]]];
