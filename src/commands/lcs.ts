@@ -1,4 +1,4 @@
-import type { Bytes } from "../base/bytes.ts";
+import { type Bytes, toBuffer } from "../base/bytes.ts";
 import { BULK_BYTES_MAX } from "../constants.ts";
 import { err, ErrorReply, MapReply, NOT_INTEGER, type Reply, SYNTAX_ERROR } from "../resp/reply.ts";
 import type { Command } from "./command.ts";
@@ -10,6 +10,10 @@ const NOT_STRINGS = err("The specified keys must contain string values");
 const LEN_AND_IDX = err("If you want both the length and indexes, please just use IDX.");
 const TOO_LARGE = err(
   "Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
+);
+
+const NO_MEMORY = err(
+  "Insufficient memory, failed allocating transient memory for LCS",
 );
 
 interface LcsOptions {
@@ -30,7 +34,8 @@ function lcs(context: DataContext, argv: readonly Bytes[]): Reply {
   const a = recordA?.value ?? "";
   const b = recordB?.value ?? "";
   if ((a.length + 1) * (b.length + 1) * 4 > BULK_BYTES_MAX) return TOO_LARGE;
-  const table = new LcsTable(a, b);
+  const table = LcsTable.tryMake(a, b);
+  if (table === undefined) return NO_MEMORY;
   if (options.len) return table.length;
   if (!options.idx) return table.text();
   const matches: Reply[] = [];
@@ -80,21 +85,37 @@ class LcsTable {
   /** Row i, column j: the length for the first i bytes of a and the first j of b. */
   readonly #cells: Uint32Array;
 
-  constructor(a: Bytes, b: Bytes) {
+  private constructor(a: Bytes, b: Bytes, cells: Uint32Array) {
     this.#a = a;
     this.#b = b;
+    this.#cells = cells;
     const width = b.length + 1;
-    const cells = new Uint32Array((a.length + 1) * width);
+    const bytesB = toBuffer(b);
     for (let i = 1; i <= a.length; i++) {
-      const code = a.charCodeAt(i - 1);
+      const byte = a.charCodeAt(i - 1);
       const row = i * width;
-      for (let j = 1; j <= b.length; j++) {
-        cells[row + j] = code === b.charCodeAt(j - 1)
-          ? cells[row - width + j - 1] + 1
-          : Math.max(cells[row - width + j], cells[row + j - 1]);
+      let left = 0;
+      let diagonal = 0;
+      for (let j = 1; j < width; j++) {
+        const above = cells[row - width + j];
+        if (bytesB[j - 1] === byte) left = diagonal + 1;
+        else if (above > left) left = above;
+        cells[row + j] = left;
+        diagonal = above;
       }
     }
-    this.#cells = cells;
+  }
+
+  /** Undefined when there is not enough memory for it. */
+  static tryMake(a: Bytes, b: Bytes): LcsTable | undefined {
+    let cells: Uint32Array;
+    try {
+      cells = new Uint32Array((a.length + 1) * (b.length + 1));
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
+    return new LcsTable(a, b, cells);
   }
 
   get length(): number {
