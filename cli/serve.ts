@@ -68,7 +68,7 @@ async function run(config: ServeConfig): Promise<number> {
     logger.info("stopped");
     return 0;
   } catch (error) {
-    logger.error(error instanceof Error ? error.message : String(error), errorFields(error));
+    logger.error(describeStartError(error), errorFields(error));
     return 1;
   }
 }
@@ -89,6 +89,12 @@ function firstSignal(): Promise<string> {
 
 function describeError(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+function describeStartError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const inUse = "code" in error && error.code === "EADDRINUSE";
+  return inUse ? `${error.message} (--port and --http-port choose others)` : error.message;
 }
 
 function errorFields(error: unknown) {
