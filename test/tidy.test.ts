@@ -210,7 +210,7 @@ describe("the repository", () => {
   });
 
   test("has a README.md in each folder that holds a decision", () => {
-    const folders = ["listeners", "runtime"];
+    const folders = ["commands", "listeners", "raft", "runtime", "storage"];
     expect(folders.filter((name) => !FILES.includes(`src/${name}/README.md`))).toEqual([]);
   });
 
