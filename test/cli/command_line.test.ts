@@ -56,6 +56,7 @@ describe("balsa", () => {
     rmSync(directory, { recursive: true });
     expect(code).toBe(1);
     expect(stderr).toContain(`127.0.0.1:${port}`);
+    expect(stderr).toContain("--port and --http-port choose others");
     expect(stderr.trim().split("\n").filter((line) => line.includes("error")).length).toBe(1);
   });
 });

@@ -3,14 +3,15 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import process from "node:process";
 import { promisify } from "node:util";
+import { fileURLToPath } from "node:url";
 
-const RUN = new URL("./serve_http_run.ts", import.meta.url).pathname;
-const DENO = new URL("../../node_modules/.bin/deno", import.meta.url).pathname;
+const RUN = fileURLToPath(new URL("./serve_http_run.ts", import.meta.url).href);
+const DENO = fileURLToPath(new URL("../../node_modules/.bin/deno", import.meta.url).href);
 
-/** Runtimes to spawn; Node.js only where NODE24 names one that strips types. */
+/** Runtimes to spawn; Node.js only where BALSA_NODE names one that strips types. */
 const RUNTIMES: [string, string[]][] = [["bun", [process.execPath]]];
 if (existsSync(DENO)) RUNTIMES.push(["deno", [DENO, "run", "-A", "--no-check"]]);
-if (process.env.NODE24) RUNTIMES.push(["node", [process.env.NODE24]]);
+if (process.env.BALSA_NODE) RUNTIMES.push(["node", [process.env.BALSA_NODE]]);
 
 describe("serveHttp", () => {
   for (const [runtime, [command, ...args]] of RUNTIMES) {
