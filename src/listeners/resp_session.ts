@@ -115,6 +115,7 @@ export class RespSession extends Session {
     while (!this.#closing && !this.outputBlocked) {
       const argv = this.#held ?? this.#next();
       if (argv === undefined) break;
+      if (isHttp(argv[0])) return this.close(true);
       this.#held = undefined;
       if (!this.#server.execute(this, argv)) {
         this.#held = argv;
@@ -172,4 +173,14 @@ export class RespSession extends Session {
     this.#socket.write(out, "latin1");
     if (this.#socket.writableLength > OUTPUT_LIMIT_BYTES) this.close(true);
   }
+}
+
+/**
+ * A word that HTTP clients send and no Redis client does: a web page makes its reader's browser
+ * talk to us. Redis closes such a connection without a reply too.
+ */
+function isHttp(name: Bytes): boolean {
+  if (name.length !== 4 && name.length !== 5) return false;
+  const lower = name.toLowerCase();
+  return lower === "post" || lower === "host:";
 }

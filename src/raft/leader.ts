@@ -275,7 +275,6 @@ export function transferOnLeader(
   if (target === undefined || !leading.voters.includes(target)) return "invalid";
   leading.transferTarget = target.id;
   leading.transferStartMs = state.nowMs;
-  target.nudged = true;
   finishTransfer(state, leading, target);
   return undefined;
 }

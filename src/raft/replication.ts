@@ -5,6 +5,17 @@ import type { Entry } from "./types.ts";
 
 const NO_ENTRIES: readonly Entry[] = Object.freeze([]);
 
+/** A peer that is silent gets no snapshot: its next heartbeat's answer brings it here again. */
+function needsCompacted(state: RaftState, leading: Leadership, peer: Progress): void {
+  if (leading.isActive(peer, state.nowMs)) {
+    peer.becomeSnapshot();
+    state.snapshotsNeeded.push(peer.id);
+    return;
+  }
+  peer.becomeProbe(peer.next);
+  peer.paused = true;
+}
+
 /** Sends one append; false when the peer needs what was compacted. */
 function sendAppend(state: RaftState, leading: Leadership, peer: Progress): boolean {
   const { log, options } = state;
@@ -14,10 +25,7 @@ function sendAppend(state: RaftState, leading: Leadership, peer: Progress): bool
     ? NO_ENTRIES
     : log.slice(peer.next, log.lastIndex + 1, options.appendBytesMax);
   if (prevTerm === undefined || entries === undefined) {
-    if (leading.isActive(peer, state.nowMs)) {
-      peer.becomeSnapshot();
-      state.snapshotsNeeded.push(peer.id);
-    }
+    needsCompacted(state, leading, peer);
     return false;
   }
   state.sendNow({

@@ -199,7 +199,8 @@ function parseLength(buffer: Buffer, start: number, end: number): number {
   const negative = buffer[start] === MINUS;
   let at = negative ? start + 1 : start;
   const digits = end - at;
-  if (digits <= 0 || digits > 15 || (buffer[at] === ZERO && (digits > 1 || negative))) return NaN;
+  if (digits > 15) return parseLong(buffer, start, end);
+  if (digits <= 0 || (buffer[at] === ZERO && (digits > 1 || negative))) return NaN;
   let value = 0;
   for (; at < end; at++) {
     const digit = buffer[at] - ZERO;
@@ -207,4 +208,12 @@ function parseLength(buffer: Buffer, start: number, end: number): number {
     value = value * 10 + digit;
   }
   return negative ? -value : value;
+}
+
+/** `parseLength` of more digits than a number holds exactly: any 64-bit integer, rounded. */
+function parseLong(buffer: Buffer, start: number, end: number): number {
+  const text = sliceBytes(buffer, start, end);
+  if (!/^-?[1-9]\d{15,18}$/.test(text)) return NaN;
+  const value = BigInt(text);
+  return BigInt.asIntN(64, value) === value ? Number(value) : NaN;
 }

@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import type { Configuration, NodeId } from "../raft/types.ts";

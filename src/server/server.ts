@@ -271,10 +271,10 @@ export class Server {
     this.#begin(session, command);
     const { clock } = this.#options;
     const startMs = clock.monotonicMs();
-    const modeBefore = session.replyMode;
+    const isSkipped = session.replyMode === "skip" && command.name !== "client|reply";
+    if (session.replyMode === "skip") session.replyMode = "on";
     const reply = command.run({ client: session, node: this.node }, argv);
-    const silent = session.replyMode !== "on";
-    if (modeBefore === "skip" && session.replyMode === "skip") session.replyMode = "on";
+    const silent = isSkipped || session.replyMode !== "on";
     const finish = (value: Reply) => {
       const durationMs = clock.monotonicMs() - startMs;
       this.metrics.countCall(command, durationMs, value);

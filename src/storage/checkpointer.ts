@@ -93,7 +93,6 @@ export class WorkerCheckpointer implements Checkpointer {
   #startWorker(): Worker {
     const workerData: CheckpointWorkerData = { path: this.#sql.path, driver: this.#driver };
     const worker = new Worker(new URL("./checkpoint_worker.ts", import.meta.url), { workerData });
-    worker.unref();
     worker.on("message", ({ code, message }: CheckpointResult) => {
       this.isBusy = false;
       // No room to move pages into: the next checkpoint tries again.
@@ -104,6 +103,8 @@ export class WorkerCheckpointer implements Checkpointer {
       this.isBusy = false;
       this.#error = new Error(`Cannot checkpoint ${this.#sql.path}: the worker died`, { cause });
     });
+    // Last: a listener would hold the process again.
+    worker.unref();
     return worker;
   }
 }

@@ -1,7 +1,7 @@
 import { assert } from "../../src/base/assert.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { encodeMessage } from "../../src/raft/message.ts";
-import type { Entry, MembershipChange, Message, Ready } from "../../src/raft/types.ts";
+import type { Entry, MembershipChange, Message, Proposed, Ready } from "../../src/raft/types.ts";
 import { ClusterNode, configurationOf, type NodeEvents, OPTIONS } from "./cluster.ts";
 import type { SnapshotData } from "./cluster.ts";
 
@@ -197,7 +197,7 @@ export class RandomCluster implements NodeEvents {
     else if (dice < 946) this.#partition();
     else if (dice < 966) this.#change();
     else if (dice < 976) this.#compact(this.#any());
-    else if (dice < 980) this.#leader()?.raft!.transferLeader(0);
+    else if (dice < 980) this.#leader()?.raft?.transferLeader(0);
     else if (dice < 981) this.#timeJumps();
     this.#pumpAll();
   }
@@ -271,9 +271,11 @@ export class RandomCluster implements NodeEvents {
   }
 
   #read(): void {
-    const node = this.#leader();
+    const raft = this.#leader()?.raft;
     const id = this.#nextRead++;
-    if (node?.raft!.readIndex(id) === undefined) this.#readsAsked.set(id, this.#commitMax);
+    if (raft !== undefined && raft.readIndex(id) === undefined) {
+      this.#readsAsked.set(id, this.#commitMax);
+    }
   }
 
   #crashOrStart(node: ClusterNode): void {
@@ -339,7 +341,7 @@ export class RandomCluster implements NodeEvents {
       if (node.raft === undefined) node.start();
     }
     const endMs = this.#timeMs + SETTLE_MS;
-    let last: number | undefined;
+    let last: Proposed | undefined;
     while (this.#timeMs < endMs) {
       this.#timeMs += 20;
       for (const node of this.#nodes.values()) {
@@ -350,23 +352,23 @@ export class RandomCluster implements NodeEvents {
       this.#pumpAll();
       for (let count = this.#packets.length; count > 0; count--) this.#deliver();
       this.#pumpAll();
-      if (last === undefined) last = this.#proposeLast();
-      else if (this.#isSettled(last)) return this.#checkEnd();
+      const leader = this.#leader()?.raft;
+      if (!last?.ok || last.term !== leader?.status().term) {
+        last = leader?.propose(new Uint8Array([255]), this.#nextProposal++);
+      } else if (this.#isSettled(last.index)) return this.#checkEnd();
     }
     const states = [...this.#nodes.values()].map((node) => {
       const status = node.raft!.status();
       return JSON.stringify({ ...status, machine: node.applied });
     });
-    assert(false, `not settled after ${SETTLE_MS} ms, proposed ${last}:\n${states.join("\n")}`);
-  }
-
-  #proposeLast(): number | undefined {
-    const proposed = this.#leader()?.raft!.propose(new Uint8Array([255]), this.#nextProposal++);
-    return proposed?.ok ? proposed.index : undefined;
+    assert(
+      false,
+      `not settled after ${SETTLE_MS} ms, proposed ${JSON.stringify(last)}:\n${states.join("\n")}`,
+    );
   }
 
   #members(): ClusterNode[] {
-    const configuration = this.#leader()?.raft!.status().configuration;
+    const configuration = this.#leader()?.raft?.status().configuration;
     const ids = [...configuration?.voters ?? [], ...configuration?.learners ?? []];
     return ids.map((id) => this.#nodes.get(id)!);
   }

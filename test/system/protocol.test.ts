@@ -50,6 +50,7 @@ async function converse(client: RespClient, testCase: ProtocolCase): Promise<str
 for (const testCase of PROTOCOL_CASES) {
   test(`${testCase.name}: answered and ${testCase.then} as redis-server does`, async () => {
     const expected = await answers(redis.port, testCase);
+    expect(expected).not.toContain("(and ");
     expect(await answers(balsa.port, testCase)).toBe(expected);
   }, 10_000);
 }
@@ -66,7 +67,7 @@ test("random bytes are answered as redis-server does", async () => {
   console.log(`protocol: seed ${seed} (BALSA_SEED)`);
   const prng = new Prng(seed);
   const tokens = ["*1\r\n", "*2\r\n", "*", "$4\r\n", "$", "PING", "ECHO", "\r\n", "\n", "\r", " "];
-  const more = ['"', "'", "\\x", "0", "1", "-1", "4", "\x00", "\xff", ":", encodeCommand(["PING"])];
+  const more = ['"', "'", "\\x", "0", "1", "-1", "4", "\x01", "\xff", ":", encodeCommand(["PING"])];
   const all = [...tokens, ...more];
   for (let round = 0; round < 150; round++) {
     const length = 1 + prng.below(12);

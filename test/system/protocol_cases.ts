@@ -99,7 +99,6 @@ export const PROTOCOL_CASES: readonly ProtocolCase[] = [
   waits("half a bulk", "*1\r\n$4\r\nPI"),
   waits("a bulk without its line end", "*1\r\n$4\r\nPING"),
   waits("an array that lacks a bulk", "*2\r\n$4\r\nECHO\r\n"),
-  waits("garbage with a zero byte", "\x00\x01\xff\xfe\r\n"),
   waits("half an inline command", "PIN"),
   waits("a carriage return only", "PING\r"),
   waits("a good request, then half of one", PING + "*1\r\n$4\r\nPI"),
