@@ -127,7 +127,6 @@ const EXPIRE: CommandMakers = [
   [1, (g) => ["RENAME", g.key(), g.key()]],
   [1, (g) => ["COPY", g.key(), g.key(), ...copyOptions(g)]],
   [1, (g) => ["MSET", ...pairs(g, 3)]],
-  [1, () => ["DBSIZE"]],
 ];
 
 function helloWords(g: Generator): Argv {
