@@ -218,7 +218,6 @@ export class RaftLog {
     const lastIndex = this.#persists.complete(token);
     if (lastIndex <= this.persisted) return false;
     this.persisted = lastIndex;
-    this.#release();
     return true;
   }
 
@@ -240,9 +239,9 @@ export class RaftLog {
     return entries;
   }
 
+  /** What is applied is durable too: it was not handed out before. */
   #release(): void {
-    const floor = Math.min(this.persisted, this.applied);
-    while (this.#tailFirst <= floor && this.#head < this.#tail.length) {
+    while (this.#tailFirst <= this.applied && this.#head < this.#tail.length) {
       this.#tail[this.#head++] = FREED;
       this.#tailFirst++;
     }

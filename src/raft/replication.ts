@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Progress } from "./progress.ts";
 import type { RaftState } from "./state.ts";
@@ -28,6 +29,7 @@ function sendAppend(state: RaftState, leading: Leadership, peer: Progress): bool
     needsCompacted(state, leading, peer);
     return false;
   }
+  assert(entries.length > 0 || prevIndex === log.lastIndex, `entry ${peer.next} is not stored`);
   state.sendNow({
     type: "append",
     from: state.id,

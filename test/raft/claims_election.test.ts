@@ -135,6 +135,27 @@ describe("leader election", () => {
     expect(node.status.role).toBe("leader");
   });
 
+  test("the completion of an earlier write is not taken for that of the own vote", () => {
+    const node = new InHand();
+    node.append({ entries: [entry(1, 1)] });
+    const first = node.raft.ready()!;
+    node.wait(2100);
+    const second = node.raft.ready()!;
+    node.step({ type: "vote_response", from: 2, term: 2, preVote: false, granted: true });
+    node.persist(first);
+    expect(node.status).toMatchObject({ role: "candidate", term: 2 });
+    node.persist(second);
+    expect(node.status.role).toBe("leader");
+  });
+
+  test("who follows the leader of a term gives its vote of that term to nobody", () => {
+    const node = new InHand();
+    node.append({ from: 2, term: 1 });
+    node.vote({ from: 3, term: 1, lastIndex: 9, lastTerm: 1 });
+    expect(ofType(node.drain().messages, "vote_response")).toMatchObject([{ granted: false }]);
+    expect(node.status.votedFor).toBe(0);
+  });
+
   test("a server votes for one candidate in a term, first come first served (5.2)", () => {
     const node = new InHand();
     node.vote({ from: 2, term: 1 });
@@ -301,6 +322,7 @@ describe("a node that slept", () => {
   test("as a follower restarts its timer instead of standing", () => {
     const node = new InHand();
     node.append({ from: 2, term: 1 });
+    node.wait(100);
     node.raft.tick(600_000);
     expect(node.status).toMatchObject({ role: "follower", term: 1 });
     node.nowMs = 600_000;

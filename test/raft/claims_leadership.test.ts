@@ -216,6 +216,17 @@ describe("transfer of leadership (3.10)", () => {
     expect(ofType(node.drain().messages, "timeout_now")).toMatchObject([{ to: 3 }]);
   });
 
+  test("goes to no learner and to no silent voter when none is named", () => {
+    const node = leader({ learners: [4] });
+    node.raft.propose(DATA);
+    node.drain();
+    node.matches(4, 2);
+    node.matches(2, 2);
+    node.waitHeard(1500, 3);
+    node.raft.transferLeader(0);
+    expect(node.status.transferTarget).toBe(3);
+  });
+
   test("goes to voters only, and is a leader's to begin", () => {
     const node = leader({ learners: [4] });
     for (const to of [1, 4, 9]) expect(node.raft.transferLeader(to)).toBe("invalid");
@@ -251,6 +262,13 @@ describe("check-quorum (6.2)", () => {
     expect(node.status.peers.map(({ active }) => active)).toEqual([true, false]);
     node.wait(1050);
     expect(node.status).toMatchObject({ role: "follower", term: 1, leader: 0 });
+  });
+
+  test("a joint configuration needs both majorities to be heard from", () => {
+    const node = leader({ checkQuorum: true, voters: [1, 2, 3, 4] });
+    node.raft.changeMembership({ kind: "remove", id: 4 });
+    node.waitHeard(1050, 2);
+    expect(node.status.role).toBe("follower");
   });
 
   test("learners do not keep a leader in office", () => {

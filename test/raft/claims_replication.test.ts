@@ -72,6 +72,21 @@ describe("a follower's log", () => {
     expect(node.raft.ready()!.committed.map(({ index }) => index)).toEqual([1]);
   });
 
+  test("answers a heartbeat at once, but for the first of a term, which tells the term", () => {
+    const node = new InHand();
+    const heartbeat = { type: "heartbeat", from: 2, term: 1, commit: 0, round: 3 } as const;
+    node.step(heartbeat);
+    const ready = node.raft.ready()!;
+    expect(ready.messages).toEqual([]);
+    expect(ready.messagesAfterPersist).toMatchObject([{ type: "heartbeat_response", round: 3 }]);
+    node.persist(ready);
+    node.append({ entries: [entry(1, 1)] });
+    node.step(heartbeat);
+    const second = node.raft.ready()!;
+    expect(second.messages).toMatchObject([{ type: "heartbeat_response" }]);
+    expect(second.messagesAfterPersist).toMatchObject([{ type: "append_response" }]);
+  });
+
   test("never gives up what is committed, whatever it is sent", () => {
     const node = new InHand({ terms: [1, 1] });
     node.append({ prevIndex: 2, prevTerm: 1, commit: 2 });
@@ -421,6 +436,13 @@ describe("snapshots (7)", () => {
     node.step({ type: "install_snapshot_response", from: 3, term: 2, index: 5 });
     expect(ofType(node.drain().messages, "append")).toMatchObject([{ to: 3, prevIndex: 5 }]);
     expect(peer()).toMatchObject({ state: "probe", match: 5 });
+  });
+
+  test("an answer beyond the leader's log is not believed", () => {
+    const node = new InHand({ terms: [1, 1, 1, 1] });
+    node.lead();
+    node.step({ type: "install_snapshot_response", from: 3, term: 2, index: 99 });
+    expect(node.status.peers[1].match).toBe(0);
   });
 
   test("one whose answer was lost does not leave the follower waiting for ever", () => {
