@@ -40,6 +40,13 @@ export interface SqliteOpenOptions {
   readonly readOnly?: boolean;
   /** Page cache of the connection, bytes. */
   readonly cacheBytes?: number;
+  /**
+   * Keeps every other connection out for as long as this one is open. There is no shared memory
+   * file then, and no reader can hold back the reuse of the WAL.
+   */
+  readonly exclusive?: boolean;
+  /** WAL pages after which a commit checkpoints; 0: only when asked to. Default 1000. */
+  readonly walAutocheckpointPages?: number;
 }
 
 /** An SQLite failure: `code` is SQLite's name for it (SQLITE_FULL, SQLITE_IOERR, …). */

@@ -1,0 +1,25 @@
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import process from "node:process";
+
+/** Makes the names in a directory durable: files created, renamed and removed. */
+export function fsyncDirectory(path: string): void {
+  // Windows has no handle of a directory to sync; NTFS journals its names.
+  if (process.platform === "win32") return;
+  fsyncFile(path);
+}
+
+/** Makes a file's bytes durable. */
+export function fsyncFile(path: string): void {
+  const fd = openSync(path, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The code of a failed system call ("ENOENT"); undefined for any other error. */
+export function errnoOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : undefined;
+}
