@@ -1,4 +1,3 @@
-import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../base/assert.ts";
 import type { CheckpointResult, CheckpointWorkerData } from "./checkpointer.ts";
@@ -29,5 +28,5 @@ port.on("message", (message) => {
     return;
   }
   sql.close();
-  process.exit(0);
+  port.close();
 });

@@ -11,7 +11,11 @@ export interface Checkpointer {
    * an earlier one failed with.
    */
   afterCommit(): void;
-  close(): void;
+  /**
+   * To be called once the connection is closed; resolves when nothing holds the file open any
+   * more. Only then may it be replaced: SQLite's last close removes the -wal file by its name.
+   */
+  close(): Promise<void>;
 }
 
 /** Frames (pages of 4 KiB) in the -wal file at which it is moved. */
@@ -47,7 +51,9 @@ export class InlineCheckpointer implements Checkpointer {
     if (this.#countFrames() >= FRAMES_MIN) this.#sql.exec("PRAGMA wal_checkpoint(PASSIVE)");
   }
 
-  close(): void {}
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 /**
@@ -85,9 +91,14 @@ export class WorkerCheckpointer implements Checkpointer {
     this.#worker.postMessage("checkpoint");
   }
 
-  close(): void {
-    this.#worker?.postMessage("close");
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined || this.#error !== undefined) return;
     this.#worker = undefined;
+    const exit = new Promise((resolve) => worker.once("exit", resolve));
+    worker.ref();
+    worker.postMessage("close");
+    await exit;
   }
 
   #startWorker(): Worker {

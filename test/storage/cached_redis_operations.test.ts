@@ -24,7 +24,7 @@ for (const cacheBytes of [0, 4096, 1e9]) {
       ops.setApplied(ops.applied);
       ops.flushAll();
     };
-    return { ops, settle, close: () => (settle(), ops.close()) };
+    return { ops, settle, close: () => (settle(), void ops.close()) };
   });
 }
 
@@ -37,7 +37,7 @@ redisOperationsSuite("CachedRedisOperations, a flush always under way", () => {
     for (let i = 0; i < 3; i++) ops.flushStep(1);
     if (ops.applied.index > 0) ops.flushAll();
   };
-  return { ops, settle, close: () => (settle(), ops.close()) };
+  return { ops, settle, close: () => (settle(), void ops.close()) };
 });
 
 /** Ops on a clock that stands still, and an applied index to count up. */
@@ -72,7 +72,7 @@ test("flushWaitMs: idle, age, bytes and nothing to do", () => {
   ops.set(0, "k", "v".repeat(30_000), NO_EXPIRY);
   applied();
   expect(ops.flushWaitMs()).toBe(0);
-  ops.close();
+  void ops.close();
 });
 
 test("flushStep: a state is written in steps, later changes in the next flush", () => {
@@ -103,7 +103,7 @@ test("flushStep: a state is written in steps, later changes in the next flush", 
     n: 500,
   });
   expect(ops.durableIndex).toBe(2);
-  ops.close();
+  void ops.close();
 });
 
 test("memory stays near cacheBytes once flushed, backlogged before", () => {
@@ -118,7 +118,7 @@ test("memory stays near cacheBytes once flushed, backlogged before", () => {
   for (let i = 0; i < 4000; i++) expect(ops.getBinary(0, `k${i % 2000}`)).toBe("v".repeat(100));
   expect(ops.memory.heldBytes).toBeLessThan(cacheBytes + 1000);
   expect(ops.memory.dirtyBytes).toBe(0);
-  ops.close();
+  void ops.close();
 });
 
 test("a value and a key larger than the whole cache", () => {
@@ -133,7 +133,7 @@ test("a value and a key larger than the whole cache", () => {
     for (let j = 0; j < 100; j++) ops.find(0, `absent${j}`);
     expect(ops.memory.heldBytes).toBeLessThan(10_000 + 2 * large.length);
   }
-  ops.close();
+  void ops.close();
 });
 
 test("a full disk: the flush is tried again, nothing is lost", () => {
@@ -166,7 +166,7 @@ test("a full disk: the flush is tried again, nothing is lost", () => {
   ops.flushAll();
   expect([ops.durableIndex, ops.nextExpiryMs()]).toEqual([3, 500]);
   expect([...ops.keys(0)].map((key) => ops.getBinary(0, key))).toEqual(["2", "3"]);
-  ops.close();
+  void ops.close();
 });
 
 test("a change within an entry is never flushed before its end", () => {
@@ -178,7 +178,7 @@ test("a change within an entry is never flushed before its end", () => {
   expect(() => ops.flushAll()).toThrow("as of an applied entry");
   applied();
   expect(ops.flushWaitMs()).toBe(0);
-  ops.close();
+  void ops.close();
 });
 
 test("sqlite3 reads the keys while the database is open", () => {
@@ -190,7 +190,7 @@ test("sqlite3 reads the keys while the database is open", () => {
   const query = "SELECT db, key, type, expires_utc, hex(value) FROM redis ORDER BY db;" +
     "SELECT value FROM keys WHERE key = 'greeting'";
   const { stdout, error } = spawnSync("sqlite3", ["-readonly", sql.path, query]);
-  ops.close();
+  void ops.close();
   // Not installed everywhere; the tables are then covered by the other tests.
   if (error !== undefined) return;
   expect(stdout.toString()).toBe(

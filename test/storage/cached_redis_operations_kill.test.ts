@@ -50,7 +50,7 @@ test(
       }
       expect(dump(ops) === dump(model)).toBe(true);
       expect(sql.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
-      ops.close();
+      void ops.close();
     }
     expect(model.applied.index).toBeGreaterThan(0);
     rmSync(directory, { recursive: true });
