@@ -25,6 +25,9 @@ const FRAMES_INLINE_MAX = 512;
 
 /** The answer of a checkpoint worker. */
 export interface CheckpointResult {
+  /** The answer to "close". */
+  readonly isClosed?: boolean;
+  /** What failed, if something did. */
   readonly code?: string;
   readonly message?: string;
 }
@@ -95,10 +98,15 @@ export class WorkerCheckpointer implements Checkpointer {
     const worker = this.#worker;
     if (worker === undefined || this.#error !== undefined) return;
     this.#worker = undefined;
-    const exit = new Promise((resolve) => worker.once("exit", resolve));
+    // It answers when its connection is closed; ending a thread amid a checkpoint is not safe.
+    const closed = new Promise<void>((resolve) => {
+      worker.on("message", ({ isClosed }: CheckpointResult) => isClosed && resolve());
+      worker.on("error", () => resolve());
+    });
     worker.ref();
     worker.postMessage("close");
-    await exit;
+    await closed;
+    await worker.terminate();
   }
 
   #startWorker(): Worker {
