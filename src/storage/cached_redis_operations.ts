@@ -291,11 +291,14 @@ export class CachedRedisOperations implements RedisOperations {
     return { heldBytes, dirtyBytes: dirtyBytes + frozenBytes };
   }
 
-  /** Flushes and closes the connection. */
-  close(): void {
+  /**
+   * Flushes and closes the connection, before it returns. Resolves when no other thread has the
+   * file open any more: only then may it be replaced.
+   */
+  close(): Promise<void> {
     this.flushAll();
-    this.#options.checkpointer.close();
     this.#tables.sql.close();
+    return this.#options.checkpointer.close();
   }
 
   /** Milliseconds until a flush is to start. */

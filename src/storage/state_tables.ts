@@ -221,6 +221,11 @@ export class StateTables {
   }
 }
 
+/** What a state.db, say a copy of one, has applied. Throws when it is not one. */
+export function readAppliedState(sql: SqlDatabase): AppliedState {
+  return new StateTables(sql).applied().applied;
+}
+
 /** The lowest slot number that is not in use. Throws when there is none. */
 export function freeSlot(used: ReadonlySet<number>): number {
   for (let slot = 0; slot < SLOT_COUNT; slot++) {
