@@ -15,13 +15,13 @@ const READ_WRITE = ["RW", "access", "update"];
 type Finder = (argv: readonly Bytes[]) => readonly FoundKey[];
 
 /** Commands whose keys or flags no specification tells. */
-const FINDERS: Readonly<Record<string, Finder>> = {
-  set: findSetKeys,
-  bitfield: findBitfieldKeys,
-  sort: findSortKeys,
-  georadius: findGeoradiusKeys,
-  georadiusbymember: findGeoradiusKeys,
-};
+const FINDERS: ReadonlyMap<string, Finder> = new Map([
+  ["set", findSetKeys],
+  ["bitfield", findBitfieldKeys],
+  ["sort", findSortKeys],
+  ["georadius", findGeoradiusKeys],
+  ["georadiusbymember", findGeoradiusKeys],
+]);
 
 /** Whether the command ever names a key. */
 export function mayHaveKeys(metadata: CommandMetadata): boolean {
@@ -34,7 +34,7 @@ export function findKeys(
   metadata: CommandMetadata,
   argv: readonly Bytes[],
 ): readonly FoundKey[] {
-  const finder = FINDERS[name];
+  const finder = FINDERS.get(name);
   const specs = keySpecs(metadata);
   const variable = specs.some((spec) => statusesOf(spec.flags).includes("variable_flags"));
   const found = variable && finder !== undefined ? undefined : findBySpecs(specs, argv);
@@ -112,14 +112,18 @@ function findBitfieldKeys(argv: readonly Bytes[]): readonly FoundKey[] {
   return [{ key, flags: READ }];
 }
 
-const SORT_OPTION_ARGUMENTS: Readonly<Record<string, number>> = { limit: 2, get: 1, by: 1 };
+const SORT_OPTION_ARGUMENTS: ReadonlyMap<string, number> = new Map([
+  ["limit", 2],
+  ["get", 1],
+  ["by", 1],
+]);
 
 function findSortKeys(argv: readonly Bytes[]): readonly FoundKey[] {
   let target: Bytes | undefined;
   for (let i = 2; i < argv.length; i++) {
     const option = argv[i].toLowerCase();
     if (option === "store" && i + 1 < argv.length) target = argv[++i];
-    else i += SORT_OPTION_ARGUMENTS[option] ?? 0;
+    else i += SORT_OPTION_ARGUMENTS.get(option) ?? 0;
   }
   const source = { key: argv[1], flags: READ };
   return target === undefined ? [source] : [source, { key: target, flags: OVERWRITE }];

@@ -21,16 +21,16 @@ export interface ConfigParameter {
 const INTEGER = /^(?:0|-?[1-9][0-9]*)$/;
 /** Redis takes a missing number for 0. */
 const MEMORY = /^([0-9]*)([a-z]*)$/;
-const UNIT_BYTES: Readonly<Record<string, bigint>> = {
-  "": 1n,
-  b: 1n,
-  k: 1000n,
-  kb: 1024n,
-  m: 1000n * 1000n,
-  mb: 1024n * 1024n,
-  g: 1000n * 1000n * 1000n,
-  gb: 1024n * 1024n * 1024n,
-};
+const UNIT_BYTES: ReadonlyMap<string, bigint> = new Map([
+  ["", 1n],
+  ["b", 1n],
+  ["k", 1000n],
+  ["kb", 1024n],
+  ["m", 1000n * 1000n],
+  ["mb", 1024n * 1024n],
+  ["g", 1000n * 1000n * 1000n],
+  ["gb", 1024n * 1024n * 1024n],
+]);
 const INT64_MAX = 9223372036854775807n;
 const INT64_MIN = -9223372036854775808n;
 
@@ -58,7 +58,7 @@ export function memory(min: bigint, max: bigint): ConfigType {
   return {
     parse: (text) => {
       const match = MEMORY.exec(text.toLowerCase());
-      const unit = match === null ? undefined : UNIT_BYTES[match[2]];
+      const unit = match === null ? undefined : UNIT_BYTES.get(match[2]);
       if (match === null || unit === undefined) {
         return { error: "argument must be a memory value" };
       }

@@ -13,6 +13,7 @@ import {
   PX,
   PXAT,
 } from "./expiry_time.ts";
+import { errQuoting, quoted } from "./help.ts";
 import { optionName, parseInt64 } from "./parse.ts";
 
 const NX_CONFLICT = err("NX and XX, GT or LT options at the same time are not compatible");
@@ -83,17 +84,11 @@ function parseCondition(argv: readonly Bytes[]): Condition | ErrorReply {
         condition.lt = true;
         break;
       default:
-        return err(`Unsupported option ${cString(argv[index])}`);
+        return errQuoting(`Unsupported option ${quoted(argv[index])}`);
     }
   }
   if (condition.nx && (condition.xx || condition.gt || condition.lt)) return NX_CONFLICT;
   return condition.gt && condition.lt ? GT_LT_CONFLICT : condition;
-}
-
-/** What Redis shows of an argument in an error: up to a zero byte, without line breaks. */
-function cString(text: Bytes): Bytes {
-  const end = text.indexOf("\0");
-  return (end < 0 ? text : text.slice(0, end)).replace(/[\r\n]/g, " ");
 }
 
 /** Whether a key that expires at `currentMs` (NO_EXPIRY: never) may be given `nextMs`. */

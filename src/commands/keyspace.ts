@@ -117,9 +117,13 @@ function randomkey(context: DataContext, _argv: readonly Bytes[]): Reply {
     if (context.find(key) !== undefined) return key;
   }
   // Nearly all have expired: the first that has not.
-  for (const key of ops.keys(db)) {
-    if (context.find(key) !== undefined) return key;
-  }
+  let cursor = 0;
+  do {
+    const page = ops.scan(db, cursor, 1000);
+    const live = page.keys.find((key) => context.find(key) !== undefined);
+    if (live !== undefined) return live;
+    cursor = page.cursor;
+  } while (cursor !== 0);
   return null;
 }
 

@@ -12,6 +12,10 @@ const TOO_LARGE = err(
   "Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
 );
 
+const NO_MEMORY = err(
+  "Insufficient memory, failed allocating transient memory for LCS",
+);
+
 interface LcsOptions {
   len: boolean;
   idx: boolean;
@@ -30,7 +34,8 @@ function lcs(context: DataContext, argv: readonly Bytes[]): Reply {
   const a = recordA?.value ?? "";
   const b = recordB?.value ?? "";
   if ((a.length + 1) * (b.length + 1) * 4 > BULK_BYTES_MAX) return TOO_LARGE;
-  const table = new LcsTable(a, b);
+  const table = LcsTable.tryMake(a, b);
+  if (table === undefined) return NO_MEMORY;
   if (options.len) return table.length;
   if (!options.idx) return table.text();
   const matches: Reply[] = [];
@@ -80,11 +85,11 @@ class LcsTable {
   /** Row i, column j: the length for the first i bytes of a and the first j of b. */
   readonly #cells: Uint32Array;
 
-  constructor(a: Bytes, b: Bytes) {
+  private constructor(a: Bytes, b: Bytes, cells: Uint32Array) {
     this.#a = a;
     this.#b = b;
+    this.#cells = cells;
     const width = b.length + 1;
-    const cells = new Uint32Array((a.length + 1) * width);
     for (let i = 1; i <= a.length; i++) {
       const code = a.charCodeAt(i - 1);
       const row = i * width;
@@ -94,7 +99,18 @@ class LcsTable {
           : Math.max(cells[row - width + j], cells[row + j - 1]);
       }
     }
-    this.#cells = cells;
+  }
+
+  /** Undefined when there is not enough memory for it. */
+  static tryMake(a: Bytes, b: Bytes): LcsTable | undefined {
+    let cells: Uint32Array;
+    try {
+      cells = new Uint32Array((a.length + 1) * (b.length + 1));
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
+    return new LcsTable(a, b, cells);
   }
 
   get length(): number {

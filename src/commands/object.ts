@@ -1,9 +1,10 @@
 import type { Bytes } from "../base/bytes.ts";
-import { err, NOT_INTEGER, type Reply, Status, SYNTAX_ERROR } from "../resp/reply.ts";
+import { err, NOT_INTEGER, type Reply, SYNTAX_ERROR } from "../resp/reply.ts";
 import type { KeyRecord } from "../storage/redis_operations.ts";
 import type { Command, ContainerCommand, DataCommand, LocalCommand } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
 import { readCommand, SUBCOMMAND_KEY } from "./define.ts";
+import { helpReply } from "./help.ts";
 import { optionName, parseInt64, parseOffset } from "./parse.ts";
 
 /** Longer strings are "raw" in Redis. */
@@ -17,8 +18,7 @@ const NO_LFU = err(
     "when switching between policies at runtime LRU and LFU data will take some time to adjust.",
 );
 
-const HELP: readonly Reply[] = [
-  "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+const HELP = helpReply("OBJECT", [
   "ENCODING <key>",
   "    Return the kind of internal representation used in order to store the value",
   "    associated with a <key>.",
@@ -31,9 +31,7 @@ const HELP: readonly Reply[] = [
   "REFCOUNT <key>",
   "    Return the number of references of the value associated with the specified",
   "    <key>.",
-  "HELP",
-  "    Prints this help.",
-].map((line) => new Status(line));
+]);
 
 /** OBJECT ENCODING key */
 function encoding(context: DataContext, argv: readonly Bytes[]): Reply {

@@ -16,13 +16,13 @@ const INVALID_CURSOR = err("invalid cursor");
 function keys(context: DataContext, argv: readonly Bytes[]): Reply {
   const pattern = argv[1];
   const all = matchesAll(pattern);
-  const checked = context.ops.sizeWithExpiry(context.db) > 0;
-  const found: Bytes[] = [];
+  const matching: Bytes[] = [];
   for (const key of context.ops.keys(context.db)) {
-    if (!all && !globMatches(pattern, key)) continue;
-    if (!checked || context.find(key) !== undefined) found.push(key);
+    if (all || globMatches(pattern, key)) matching.push(key);
   }
-  return found;
+  if (context.ops.sizeWithExpiry(context.db) === 0) return matching;
+  // Not inside the loop above: storage may load records, and must not while it iterates.
+  return matching.filter((key) => context.find(key) !== undefined);
 }
 
 /** SCAN cursor [MATCH pattern] [COUNT count] [TYPE type] */

@@ -3,9 +3,12 @@ import { assert } from "../base/assert.ts";
 import { type ErrorReply, wrongArity } from "../resp/reply.ts";
 import type { Command, RunnableCommand } from "./command.ts";
 import { aclCommand } from "./acl.ts";
+import { bitfieldCommands } from "./bitfield.ts";
+import { bitmapCommands } from "./bitmap.ts";
 import { connectionCommands } from "./connection.ts";
 import { expireCommands } from "./expire.ts";
 import { errQuoting, quoted } from "./help.ts";
+import { hyperloglogCommands } from "./hyperloglog.ts";
 import { introspectionCommands } from "./introspection.ts";
 import { keyspaceCommands } from "./keyspace.ts";
 import { lcsCommands } from "./lcs.ts";
@@ -26,6 +29,9 @@ const GROUPS: readonly (readonly Command[])[] = [
   stringNumberCommands,
   stringRangeCommands,
   lcsCommands,
+  bitmapCommands,
+  bitfieldCommands,
+  hyperloglogCommands,
   keyspaceCommands,
   scanCommands,
   expireCommands,

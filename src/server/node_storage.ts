@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
 import type { Configuration, NodeId } from "../raft/types.ts";
 import { CachedRedisOperations } from "../storage/cached_redis_operations.ts";
+import { WorkerCheckpointer } from "../storage/checkpointer.ts";
 import { type DataDirectory, openDataDirectory } from "../storage/data_directory.ts";
 import { openRaftLog, type RaftLog } from "../storage/raft_log.ts";
 import type { SqlDatabase, SqliteDriver } from "../storage/sqlite_types.ts";
@@ -40,6 +41,7 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
     state = driver.open(directory.statePath, { synchronous: "normal" });
     const ops = new CachedRedisOperations(state, {
       cacheBytes: options.cacheBytes,
+      checkpointer: new WorkerCheckpointer(state, driver.name),
       now: () => performance.now(),
     });
     return assemble(directory, log, state, ops);

@@ -1,4 +1,4 @@
-import type { Entry, HardState, PersistToken, RaftCore, Ready } from "../raft/types.ts";
+import type { Entry, HardState, PersistToken, RaftCore, Ready, RoleChange } from "../raft/types.ts";
 import type { LogStore } from "../storage/raft_log_types.ts";
 import { SqliteError } from "../storage/sqlite_types.ts";
 
@@ -10,7 +10,7 @@ export interface RaftEvents {
   readable(id: number): void;
   /** The round of these reads failed: leadership was lost. */
   unreadable(id: number): void;
-  roleChanged(): void;
+  roleChanged(change: RoleChange): void;
 }
 
 /** How long a full disk is left alone before the next attempt. */
@@ -84,7 +84,7 @@ export class RaftDriver {
     }
     for (const { id } of ready.readStates) this.#events.readable(id);
     for (const id of ready.readsFailed) this.#events.unreadable(id);
-    if (ready.roleChange !== undefined) this.#events.roleChanged();
+    if (ready.roleChange !== undefined) this.#events.roleChanged(ready.roleChange);
   }
 
   #persist(persist: Persist): void {

@@ -7,7 +7,7 @@ import { DataContext } from "../commands/data_context.ts";
 import type { NodeView } from "../commands/local_context.ts";
 import { resolve } from "../commands/table.ts";
 import { ENTRY_BYTES_MAX, PIPELINE_DEPTH_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
-import type { Entry, RaftCore } from "../raft/types.ts";
+import type { Entry, RaftCore, RoleChange } from "../raft/types.ts";
 import { err, ErrorReply, type Reply } from "../resp/reply.ts";
 import type { Identity, LogStore } from "../storage/raft_log_types.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
@@ -106,7 +106,7 @@ export class Server {
       committed: (entries) => this.#apply(entries),
       readable: (id) => this.#runReads(id),
       unreadable: (id) => this.#retryReads(id),
-      roleChanged: () => this.#roleChanged(),
+      roleChanged: (change) => this.#roleChanged(change),
     });
   }
 
@@ -458,8 +458,7 @@ export class Server {
     this.#reads = reads.concat(this.#reads);
   }
 
-  #roleChanged(): void {
-    const { role, term, leader } = this.driver.raft.status();
+  #roleChanged({ role, term, leader }: RoleChange): void {
     this.#isLeader = role === "leader";
     this.#outbox.resend();
     this.#options.logger.info("role changed", { role, term, leader });

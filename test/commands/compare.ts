@@ -1,6 +1,5 @@
 import { expect } from "bun:test";
 import type { Bytes } from "../../src/base/bytes.ts";
-import type { Command } from "../../src/commands/command.ts";
 import type { Protocol } from "../../src/resp/encoder.ts";
 import { splitInline } from "../../src/resp/inline.ts";
 import { LocalRunner } from "./local_runner.ts";
@@ -45,7 +44,6 @@ function isClose(ours: Bytes, theirs: Bytes, tolerance: number): boolean {
 /** Runs rows, one command in inline syntax each, against both; each reply must be the same. */
 export async function compareRows(
   reference: RedisReference,
-  commands: readonly Command[],
   rows: string,
   protocol: Protocol,
 ): Promise<void> {
@@ -54,7 +52,7 @@ export async function compareRows(
   const connection = await reference.connect(protocol);
   const [, ...theirs] = await connection.exec([["FLUSHALL"], ...requests]);
   connection.close();
-  const runner = new LocalRunner(commands, Date.now());
+  const runner = new LocalRunner(Date.now());
   const differences: string[] = [];
   for (const [index, argv] of requests.entries()) {
     const ours = runner.exec(argv, protocol);

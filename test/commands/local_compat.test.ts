@@ -236,6 +236,9 @@ test("CONFIG", () =>
     config set maxmemory -1
     config set maxmemory ''
     config set maxmemory b
+    config set maxmemory 1constructor
+    config set constructor 1
+    config get constructor
     config set maxmemory 1.5gb
     config set maxmemory-policy foo
     config set maxmemory-policy noeviction

@@ -1,10 +1,11 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import { Prng } from "../../src/base/prng.ts";
-import type { Command, RunnableCommand } from "../../src/commands/command.ts";
+import type { RunnableCommand } from "../../src/commands/command.ts";
 import { DataContext } from "../../src/commands/data_context.ts";
 import type { LocalContext } from "../../src/commands/local_context.ts";
+import { resolve } from "../../src/commands/table.ts";
 import { encodeReply, type Protocol } from "../../src/resp/encoder.ts";
-import { err, OK, type Reply, WRONG_TYPE, wrongArity } from "../../src/resp/reply.ts";
+import { ErrorReply, OK, type Reply, WRONG_TYPE } from "../../src/resp/reply.ts";
 import type { KeyRecord } from "../../src/storage/redis_operations.ts";
 import { ModelRedisOperations } from "../storage/model_redis_operations.ts";
 
@@ -21,10 +22,8 @@ class TypedModel extends ModelRedisOperations {
 /** Runs commands in process on a model of storage, as the server would. */
 export class LocalRunner {
   readonly context = new DataContext(new TypedModel(), new Prng(1));
-  readonly #commands = new Map<string, Command>();
 
-  constructor(commands: readonly Command[], nowMs: number) {
-    for (const command of commands) this.#commands.set(command.name, command);
+  constructor(nowMs: number) {
     this.context.logTimeMs = nowMs;
     this.context.nowMs = nowMs;
   }
@@ -46,14 +45,8 @@ export class LocalRunner {
       this.context.ops.set(this.context.db, argv[1], SET_MARK, Infinity);
       return 1;
     }
-    let command = this.#commands.get(name);
-    if (command === undefined) return err(`no such command in this test: ${name}`);
-    if (!arityFits(command.arity, argv.length)) return wrongArity(command.name);
-    if (command.path === "container") {
-      command = command.subcommands.get(argv[1].toLowerCase());
-      if (command === undefined) return err(`no such subcommand in this test: ${argv[1]}`);
-      if (!arityFits(command.arity, argv.length)) return wrongArity(command.name);
-    }
+    const command = resolve(argv);
+    if (command instanceof ErrorReply) return command;
     return runCommand(command, this.context, argv);
   }
 }
@@ -62,8 +55,4 @@ function runCommand(command: RunnableCommand, context: DataContext, argv: readon
   if (command.path !== "local") return command.run(context, argv);
   // The local commands run here (HELP) look at no context.
   return command.run({} as LocalContext, argv) as Reply;
-}
-
-function arityFits(arity: number, count: number): boolean {
-  return arity >= 0 ? count === arity : count >= -arity;
 }

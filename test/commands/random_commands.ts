@@ -40,7 +40,7 @@ const PATTERNS: readonly Bytes[] = ["*", "?", "a*", "[a-b]", "[^a]", "", "**", "
 
 /** What stands for one or more arguments in a template. */
 const POOLS: Record<string, (random: Prng) => Bytes> = {
-  K: (random) => pick(random, KEYS),
+  K: randomKey,
   I: (random) => pick(random, INTEGERS),
   V: (random) => pick(random, random.below(3) === 0 ? INTEGERS : VALUES),
   F: randomFloat,
@@ -93,6 +93,11 @@ export function randomCommand(random: Prng, choices: readonly string[] = CHOICES
     for (const word of words) argv.push(POOLS[word]?.(random) ?? word);
   }
   return argv;
+}
+
+/** One of the few keys that random commands are about. */
+export function randomKey(random: Prng): Bytes {
+  return pick(random, KEYS);
 }
 
 function randomFloat(random: Prng): Bytes {

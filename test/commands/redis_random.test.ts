@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Bytes } from "../../src/base/bytes.ts";
 import { Prng } from "../../src/base/prng.ts";
 import type { Protocol } from "../../src/resp/encoder.ts";
-import { allDataCommands } from "./all_data_commands.ts";
 import { sameReply, show } from "./compare.ts";
 import { LocalRunner } from "./local_runner.ts";
 import { randomCommand } from "./random_commands.ts";
@@ -39,7 +38,7 @@ async function firstDifference(
 ): Promise<number | undefined> {
   const setup = [["SELECT", "0"], ["FLUSHALL"]];
   const [, , ...theirs] = await connection.exec([...setup, ...commands]);
-  const runner = new LocalRunner(allDataCommands, Date.now());
+  const runner = new LocalRunner(Date.now());
   for (const [index, argv] of commands.entries()) {
     if (!sameReply(argv, runner.exec(argv, protocol), theirs[index])) return index;
   }
@@ -73,7 +72,7 @@ async function report(
   protocol: Protocol,
 ): Promise<string> {
   const [, , ...theirs] = await connection.exec([["SELECT", "0"], ["FLUSHALL"], ...commands]);
-  const runner = new LocalRunner(allDataCommands, Date.now());
+  const runner = new LocalRunner(Date.now());
   const ours = commands.map((argv) => runner.exec(argv, protocol));
   const replies = `ours:  ${JSON.stringify(ours.at(-1))}\nredis: ${JSON.stringify(theirs.at(-1))}`;
   return `${commands.map(show).join("\n")}\n${replies}`;

@@ -1,7 +1,8 @@
 /**
  * Writes src/commands/metadata/redis_7_0.json from a running redis-server 7.0:
- * `bun test/compat/make_metadata.ts`. One line a command, sorted; COMMAND INFO and COMMAND DOCS of every command, as RESP3
- * replies in JSON: a map is an object, a set is {"~": […]}, one of statuses {"~+": […]}, a bulk string a string.
+ * `bun test/compat/make_metadata.ts`. One line a command, sorted; COMMAND INFO and COMMAND DOCS of
+ * every command, as RESP3 replies in JSON: a map is an object, a set is {"~": […]}, one of
+ * statuses {"~+": […]}, a bulk string a string.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -4,6 +4,7 @@ import { createServer, type Socket } from "node:net";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import nodeProcess from "node:process";
 import type { Bytes } from "../../src/base/bytes.ts";
 
 /** A redis-server of its own for a test, on a free port and with a directory that it removes. */
@@ -16,6 +17,8 @@ export class RealRedis {
     this.port = port;
     this.#process = process;
     this.#directory = directory;
+    // A program that fails before stop() leaves no server behind.
+    nodeProcess.once("exit", () => process.kill("SIGKILL"));
   }
 
   /** Starts Debian's redis-server with these further options ("--requirepass", "x"). */

@@ -93,8 +93,9 @@ export class RandomCluster implements NodeEvents {
     const { role, term } = ready.roleChange ?? {};
     if (role !== undefined) this.#note(() => `${node.id} ${role} ${term}`);
     if (role === "leader") this.#checkLeader(node, term!);
-    if (ready.hardState !== undefined) {
-      this.#note(() => `${node.id} hard ${ready.hardState.term} ${ready.hardState.votedFor}`);
+    const { hardState } = ready;
+    if (hardState !== undefined) {
+      this.#note(() => `${node.id} hard ${hardState.term} ${hardState.votedFor}`);
     }
     for (const entry of ready.entries) this.#checkEntry(node, entry, ready.entries);
     for (const { id, index } of ready.readStates) {

@@ -5,6 +5,7 @@ import { CachedRedisOperations } from "../../src/storage/cached_redis_operations
 import {
   type AppliedState,
   NO_EXPIRY,
+  NOTHING_APPLIED,
   type RedisOperations,
 } from "../../src/storage/redis_operations.ts";
 import { SqlRedisOperations } from "../../src/storage/sql_redis_operations.ts";
@@ -145,7 +146,7 @@ class Fuzz {
       if (this.#crashes && this.#chance(0.02)) this.#crash();
     }
     this.#cached.flushAll();
-    this.#same(this.#cached.durableIndex, entries, "durableIndex after flushAll");
+    this.#same(this.#cached.durable.index, entries, "durableIndex after flushAll");
     this.#compareAll();
     this.#cached.close();
     this.#cached = this.#openCached();
@@ -168,7 +169,9 @@ class Fuzz {
     const count = this.#prng.below(5);
     const changes = Array.from({ length: count }, () => this.#makeChange());
     const digest = this.#prng.nextUint32();
-    return { changes, applied: { index, term: 1 + (index >> 6), logTimeMs: 1000 + index, digest } };
+    const term = 1 + (index >> 6);
+    const applied = { ...NOTHING_APPLIED, index, term, logTimeMs: 1000 + index, digest };
+    return { changes, applied };
   }
 
   #makeChange(): Change {
@@ -274,7 +277,7 @@ class Fuzz {
 
   /** Goes on with what a crash now would leave, brought up to date from the log. */
   #crash(): void {
-    const { durableIndex } = this.#cached;
+    const durableIndex = this.#cached.durable.index;
     const { directory, seed } = this.#options;
     const image = crashImage(this.#path, `${directory}/fuzz-${seed}-${this.#images++}.db`);
     const old = this.#cached;
