@@ -14,8 +14,8 @@ import {
 import { RespClient, RespError } from "./resp_client.ts";
 
 const MIB = 1024 * 1024;
-const DISK_MIB = 24;
-const FILLER_MIB = 10;
+const DISK_MIB = 64;
+const FILLER_MIB = 44;
 
 const mounts = new Set<string>();
 
