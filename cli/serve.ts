@@ -43,7 +43,7 @@ export function serveHelp(): string {
 async function run(config: ServeConfig): Promise<number> {
   const [{ createLogger }, { startServer }] = await Promise.all([
     import("../src/server/log.ts"),
-    import("../src/start.ts"),
+    import("../src/node/start.ts"),
   ]);
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   const crash = (error: unknown) => {

@@ -21,7 +21,7 @@ export function serveHttpOnBun(options: HttpServeOptions): HttpServer {
         port,
         idleTimeout: 0,
         development: false,
-        // On by default outside development: two processes would share a port unawares.
+        // Without development mode Bun shares ports by default: a second server would take half.
         reusePort: false,
         // Bun's own refusal, from 128 MiB on by default, has no body: leave it to the handler.
         maxRequestBodySize: bodyBytesMax ?? Number.MAX_SAFE_INTEGER,

@@ -68,7 +68,13 @@ export function cleanupAll(): void {
   for (const child of children) child.kill("SIGKILL");
   children.clear();
   if (process.env.BALSA_TEST_KEEP !== "1") {
-    for (const path of scratch) rmSync(path, { recursive: true, force: true });
+    for (const path of scratch) {
+      try {
+        rmSync(path, { recursive: true, force: true });
+      } catch {
+        // A mount point, or a child that is still writing: the system clears /tmp.
+      }
+    }
   }
   scratch.clear();
 }

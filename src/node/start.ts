@@ -66,6 +66,7 @@ class Node implements RunningServer {
   #http: HttpServer | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #sessionIds = 0;
+  #isDiskFull = false;
   #stopping: Promise<void> | undefined;
   #settleReady!: { resolve: () => void; reject: (error: unknown) => void };
   #settleStopped!: { resolve: () => void; reject: (error: unknown) => void };
@@ -154,7 +155,19 @@ class Node implements RunningServer {
   #tick(): void {
     this.#server.tick();
     this.#housekeeper.tick(SYSTEM_CLOCK.monotonicMs());
-    if (this.#server.readiness().ready) this.#settleReady.resolve();
+    const { ready, reason } = this.#server.readiness();
+    if (ready) this.#settleReady.resolve();
+    this.#noteDisk(reason === "disk full");
+  }
+
+  /** Says once when the disk fills up and once when there is room again. */
+  #noteDisk(full: boolean): void {
+    if (full === this.#isDiskFull) return;
+    this.#isDiskFull = full;
+    if (full) {
+      const path = this.#config.dataDirectory;
+      this.#logger.error("disk full: writes are refused until there is room", { path });
+    } else this.#logger.info("there is room on the disk again: writes are served");
   }
 
   #fatal(error: unknown): void {
