@@ -239,7 +239,7 @@ export class CachedRedisOperations implements RedisOperations {
     if (this.#flusher.isActive) return 0;
     // A transaction now would keep the -wal file growing; only too many changes cannot wait.
     if (this.#options.checkpointer.isBusy && !this.backlogged) return CHECKPOINT_WAIT_MS;
-    return this.#flusher.purges.size > 0 ? 0 : this.#dueWaitMs();
+    return this.#flusher.purges.size > 0 || this.#flusher.isSparse ? 0 : this.#dueWaitMs();
   }
 
   /**
@@ -253,7 +253,8 @@ export class CachedRedisOperations implements RedisOperations {
     try {
       if (!this.#flusher.isActive) {
         if (this.#dueWaitMs() === 0) this.#freeze();
-        else this.#flusher.purge(deadlineMs);
+        else if (this.#flusher.purges.size > 0) this.#flusher.purge(deadlineMs);
+        else this.#flusher.shrink(deadlineMs);
       }
       if (this.#flusher.step(deadlineMs)) this.#options.checkpointer.afterCommit();
       this.#retryMs = undefined;

@@ -1,8 +1,8 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { CachedKey } from "./cached_key.ts";
 
-/** Entries at which one Map becomes many: an engine rehashes this many in a few milliseconds. */
-const ENTRIES_MAX = 32_768;
+/** Entries at which one Map becomes many: that many are spread in a few milliseconds. */
+const ENTRIES_MAX = 8_192;
 const SHARDS = 256;
 const SAMPLES = 8;
 

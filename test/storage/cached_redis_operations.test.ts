@@ -136,6 +136,28 @@ test("a value and a key larger than the whole cache", () => {
   void ops.close();
 });
 
+test("the file shrinks after its keys are gone, by FLUSHDB or one by one, in short steps", () => {
+  for (const byFlush of [true, false]) {
+    const { clock, sql, ops, applied } = make(1e8);
+    for (let i = 0; i < 3000; i++) ops.set(0, `k${i}`, "v".repeat(6000), NO_EXPIRY);
+    ops.set(1, "stays", "v", NO_EXPIRY);
+    applied();
+    ops.flushAll();
+    if (byFlush) ops.flush(0);
+    else for (let i = 0; i < 3000; i++) ops.del(0, `k${i}`);
+    applied();
+    ops.flushAll();
+    clock.stepMs = 1;
+    let steps = 0;
+    while (ops.flushWaitMs() === 0) steps += Number(ops.flushStep(2)) + 1;
+    expect(steps).toBeGreaterThan(10);
+    expect(sql.prepare("SELECT count(*) AS n FROM keys").get()).toEqual({ n: 1 });
+    expect(Number(sql.prepare("PRAGMA page_count").get()!.page_count)).toBeLessThan(1300);
+    expect(ops.getBinary(1, "stays")).toBe("v");
+    void ops.close();
+  }
+});
+
 test("a full disk: the flush is tried again, nothing is lost", () => {
   let full = false;
   const { clock, ops, applied } = make(1e6, (sql) => ({
