@@ -99,8 +99,8 @@ export interface Ready {
   /** Peers that need a snapshot: stream one, then call `reportSnapshot`. */
   readonly snapshotsNeeded: readonly NodeId[];
   /**
-   * A received snapshot to install in place of log and state; then `snapshotInstalled`.
-   * Nothing else is handed out until then.
+   * A received snapshot to install in place of log and state, after the writes of this and earlier
+   * Readies; then `snapshotInstalled`. Nothing else is handed out until then.
    */
   readonly installSnapshot: SnapshotMeta | undefined;
   /**
@@ -277,7 +277,7 @@ export interface RaftStatus {
   readonly configuration: Configuration;
   /** Only on the leader. */
   readonly peers: readonly PeerStatus[];
-  /** Whether the leader holds its lease: no other leader can exist before it ends. */
+  /** Whether the leader held its lease at the last tick: no other leader could exist then. */
   readonly leaseValid: boolean;
   readonly transferTarget: NodeId;
 }
