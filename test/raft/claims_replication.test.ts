@@ -261,6 +261,23 @@ describe("bounds", () => {
     expect(next).toMatchObject({ prevIndex: 5, entries: [{ index: 6 }, { index: 7 }] });
   });
 
+  test("a full window is not overrun, but found out when what filled it was lost", () => {
+    const node = new InHand({ inflightMax: 2, appendBytesMax: 4 });
+    node.lead();
+    node.matches(2, 1);
+    node.drain();
+    for (let count = 0; count < 9; count++) node.raft.propose(new Uint8Array(4));
+    node.drain();
+    node.step({ type: "heartbeat_response", from: 2, term: 1, round: 1 });
+    const [append] = ofType(node.drain().messages, "append").filter(({ to }) => to === 2);
+    expect(append).toMatchObject({ prevIndex: 3, entries: [] });
+    expect(node.status.peers[0]).toMatchObject({ next: 4, inflight: 2 });
+    const refusal = { type: "append_response", from: 2, term: 1, success: false } as const;
+    node.step({ ...refusal, index: 3, hintIndex: 1, hintTerm: 1, round: 0 });
+    const [again] = ofType(node.drain().messages, "append").filter(({ to }) => to === 2);
+    expect(again).toMatchObject({ prevIndex: 1, entries: [{ index: 2 }] });
+  });
+
   test("an entry larger than an append goes alone", () => {
     const node = new InHand({ appendBytesMax: 10 });
     node.lead();
