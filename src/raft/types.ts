@@ -104,8 +104,10 @@ export interface Ready {
    */
   readonly installSnapshot: SnapshotMeta | undefined;
   /**
-   * Entries with `local` that were truncated before they were committed: they never take effect.
-   * With `installSnapshot` the outcome is unknown instead: the snapshot may hold their effect.
+   * Entries with `local` that were truncated and never take effect: others are committed in their
+   * place. Not before that, since a truncated entry may come back with another leader; it has its
+   * `local` then. With `installSnapshot` the outcome of these entries is unknown instead: the
+   * snapshot may hold their effect.
    */
   readonly dropped: readonly Entry[];
   /** Role, term and leader, when any changed since the last Ready. */

@@ -104,14 +104,30 @@ describe("a follower's log", () => {
     expect(node.status.lastIndex).toBe(1);
   });
 
-  test("tells which entries of its own it lost", () => {
+  test("tells which entries of its own never take effect, when others are committed there", () => {
     const node = new InHand();
     node.lead();
     node.raft.propose(DATA, "mine");
     node.raft.propose(DATA);
     node.drain();
-    node.append({ term: 2, entries: [entry(1, 2)] });
+    node.append({ term: 2, entries: [entry(1, 2), entry(2, 2)], commit: 1 });
+    expect(node.drain().dropped).toEqual([]);
+    node.step({ type: "heartbeat", from: 2, term: 2, commit: 2, round: 0 });
     expect(node.drain().dropped.map(({ index, local }) => [index, local])).toEqual([[2, "mine"]]);
+  });
+
+  test("an entry of its own that was cut off and comes back has its local (figure 8)", () => {
+    const node = new InHand();
+    node.lead();
+    node.raft.propose(DATA, "mine");
+    node.drain();
+    const mine = node.log.entriesStored.slice(0, 2);
+    node.append({ term: 2, entries: [entry(1, 2)] });
+    node.drain();
+    node.append({ from: 3, term: 3, entries: [...mine, entry(3, 3)], commit: 3 });
+    const { committed, dropped } = node.drain();
+    expect(committed.map(({ local }) => local)).toEqual([undefined, "mine", undefined]);
+    expect(dropped).toEqual([]);
   });
 });
 
