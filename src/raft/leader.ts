@@ -208,7 +208,6 @@ export function stepHeartbeatResponse(
     }
     return;
   }
-  if (peer.inflightFull) peer.freeFirst();
   if (peer.match < state.log.lastIndex) peer.nudged = true;
 }
 
@@ -223,6 +222,7 @@ export function stepInstallSnapshotResponse(
   if (message.index > state.log.lastIndex) return;
   const isNews = peer.advance(message.index);
   if (peer.state === "snapshot") peer.becomeProbe(peer.match + 1);
+  else peer.free(message.index);
   if (isNews) matchAdvanced(state, leading, peer);
 }
 

@@ -4,6 +4,9 @@ import { err, ErrorReply } from "../resp/reply.ts";
 /** Replies that the server itself gives, beside those of the commands. */
 export const NOT_AUTHENTICATED = new ErrorReply("NOAUTH Authentication required.");
 
+/** Until a node has found its cluster. */
+export const NOT_STARTED = new ErrorReply("LOADING This node has not joined its cluster yet");
+
 // The command was not carried out, and never will be:
 export const DISK_FULL = new ErrorReply(
   "MISCONF The disk is full: writes are refused until there is room, reads are served.",

@@ -78,6 +78,9 @@ export function prepareSchema(sql: SqlDatabase): void {
 }
 
 function create(sql: SqlDatabase): void {
+  // Lets the file shrink in steps. Takes effect by the VACUUM, as WAL mode has begun the file.
+  sql.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  sql.exec("VACUUM");
   sql.exec("BEGIN IMMEDIATE");
   sql.exec(TABLES);
   sql.exec("INSERT INTO applied VALUES (1, 0, 0, 0, 0, 0, '[]', x'')");

@@ -36,6 +36,8 @@ export class StateFlusher {
   /** Slots whose rows are garbage, by a durable state. */
   readonly purges: Set<number>;
   durable: Readonly<AppliedState>;
+  /** Whether the file has so many free pages that `shrink` is due. */
+  isSparse: boolean;
   readonly #tables: StateTables;
   readonly #ledger: Ledger;
   readonly #now: () => number;
@@ -60,6 +62,7 @@ export class StateFlusher {
     this.#now = now;
     this.durable = durable;
     this.purges = new Set(tables.purges());
+    this.isSparse = tables.isSparse;
   }
 
   get isActive(): boolean {
@@ -94,27 +97,40 @@ export class StateFlusher {
     }
   }
 
-  /** Deletes rows of flushed databases until `deadlineMs`; true when none is left. */
-  purge(deadlineMs: number): boolean {
-    assert(this.#frozen === undefined, "purging has transactions of its own");
-    this.#tables.sql.exec("BEGIN IMMEDIATE");
-    const done: number[] = [];
-    try {
+  /** Deletes rows of flushed databases until `deadlineMs`. */
+  purge(deadlineMs: number): void {
+    const done = new Set<number>();
+    this.#transaction(() => {
       for (const slot of this.purges) {
-        let empty = false;
-        do empty = this.#tables.purge(slot, PURGED_PER_LOOK); while (
-          !empty && this.#now() < deadlineMs
-        );
-        if (!empty) break;
-        done.push(slot);
+        while (!this.#tables.purge(slot, PURGED_PER_LOOK)) {
+          if (this.#now() >= deadlineMs) return;
+        }
+        done.add(slot);
       }
+    });
+    for (const slot of done) this.purges.delete(slot);
+    this.isSparse = this.#tables.isSparse;
+  }
+
+  /** Cuts free pages off the file until `deadlineMs`. */
+  shrink(deadlineMs: number): void {
+    this.#transaction(() => {
+      do this.isSparse = !this.#tables.shrink(); while (
+        this.isSparse && this.#now() < deadlineMs
+      );
+    });
+  }
+
+  #transaction(body: () => void): void {
+    assert(this.#frozen === undefined, "a flush has a transaction of its own");
+    this.#tables.sql.exec("BEGIN IMMEDIATE");
+    try {
+      body();
       this.#tables.sql.exec("COMMIT");
     } catch (error) {
       this.#rollback();
       throw error;
     }
-    for (const slot of done) this.purges.delete(slot);
-    return this.purges.size === 0;
   }
 
   #step(frozen: FrozenState, deadlineMs: number): boolean {
@@ -203,6 +219,7 @@ export class StateFlusher {
     this.#ledger.cleanBelow = this.#ledger.generation;
     this.#frozen = undefined;
     this.#sorted = [];
+    this.isSparse = this.#tables.isSparse;
   }
 
   #resetWindows(frozen: FrozenState): void {

@@ -67,7 +67,10 @@ export class ClusterLink implements PeerLink {
     if (receiver === undefined) return;
     try {
       if (type === FRAME.raft) {
-        const message = decodeMessage(payload);
+        // A plain array, whose slices are copies: entries must not keep the socket's chunk.
+        const message = decodeMessage(
+          new Uint8Array(payload.buffer, payload.byteOffset, payload.length),
+        );
         if (message.from === from) receiver.receive(message);
       } else if (type === FRAME.forward) {
         // The payload is the reader's buffer: what is kept must be a copy.

@@ -112,6 +112,17 @@ describe("leader election", () => {
     expect(ofType(node.drain().messages, "append").map(({ to }) => to)).toEqual([2, 3, 4, 5]);
   });
 
+  test("requests that are not answered are repeated, answered ones are not (5.1)", () => {
+    const node = new InHand();
+    node.wait(1500);
+    node.drain();
+    node.step({ type: "vote_response", from: 2, term: 1, preVote: false, granted: false });
+    node.wait(50);
+    expect(node.drain().messages).toEqual([]);
+    node.wait(50);
+    expect(node.drain().messages).toMatchObject([{ type: "vote", to: 3, term: 1 }]);
+  });
+
   test("refusals of a majority end the candidacy (5.2)", () => {
     const node = new InHand();
     node.wait(2000);
@@ -124,7 +135,7 @@ describe("leader election", () => {
 
   test("the own vote counts when it is durable, not before (figure 2, persistent state)", () => {
     const node = new InHand();
-    node.wait(2000);
+    node.wait(1500);
     const ready = node.raft.ready()!;
     expect(ready.hardState).toMatchObject({ term: 1, votedFor: 1 });
     expect(ready.messages).toEqual([]);
@@ -219,7 +230,7 @@ describe("leader election", () => {
 describe("pre-vote (thesis, 9.6)", () => {
   test("asks for the next term without taking it, and with a majority stands", () => {
     const node = new InHand({ preVote: true });
-    node.wait(2000);
+    node.wait(1500);
     expect(node.status).toMatchObject({ role: "pre_candidate", term: 0, votedFor: 0 });
     expect(node.drain().messages).toMatchObject([{ preVote: true, term: 1 }, { preVote: true }]);
     node.step({ type: "vote_response", from: 2, term: 1, preVote: true, granted: true });

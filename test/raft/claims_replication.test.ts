@@ -104,14 +104,30 @@ describe("a follower's log", () => {
     expect(node.status.lastIndex).toBe(1);
   });
 
-  test("tells which entries of its own it lost", () => {
+  test("tells which entries of its own never take effect, when others are committed there", () => {
     const node = new InHand();
     node.lead();
     node.raft.propose(DATA, "mine");
     node.raft.propose(DATA);
     node.drain();
-    node.append({ term: 2, entries: [entry(1, 2)] });
+    node.append({ term: 2, entries: [entry(1, 2), entry(2, 2)], commit: 1 });
+    expect(node.drain().dropped).toEqual([]);
+    node.step({ type: "heartbeat", from: 2, term: 2, commit: 2, round: 0 });
     expect(node.drain().dropped.map(({ index, local }) => [index, local])).toEqual([[2, "mine"]]);
+  });
+
+  test("an entry of its own that was cut off and comes back has its local (figure 8)", () => {
+    const node = new InHand();
+    node.lead();
+    node.raft.propose(DATA, "mine");
+    node.drain();
+    const mine = node.log.entriesStored.slice(0, 2);
+    node.append({ term: 2, entries: [entry(1, 2)] });
+    node.drain();
+    node.append({ from: 3, term: 3, entries: [...mine, entry(3, 3)], commit: 3 });
+    const { committed, dropped } = node.drain();
+    expect(committed.map(({ local }) => local)).toEqual([undefined, "mine", undefined]);
+    expect(dropped).toEqual([]);
   });
 });
 
@@ -259,6 +275,23 @@ describe("bounds", () => {
     node.matches(2, 3);
     const [next] = ofType(node.drain().messages, "append").filter(({ to }) => to === 2);
     expect(next).toMatchObject({ prevIndex: 5, entries: [{ index: 6 }, { index: 7 }] });
+  });
+
+  test("a full window is not overrun, but found out when what filled it was lost", () => {
+    const node = new InHand({ inflightMax: 2, appendBytesMax: 4 });
+    node.lead();
+    node.matches(2, 1);
+    node.drain();
+    for (let count = 0; count < 9; count++) node.raft.propose(new Uint8Array(4));
+    node.drain();
+    node.step({ type: "heartbeat_response", from: 2, term: 1, round: 1 });
+    const [append] = ofType(node.drain().messages, "append").filter(({ to }) => to === 2);
+    expect(append).toMatchObject({ prevIndex: 3, entries: [] });
+    expect(node.status.peers[0]).toMatchObject({ next: 4, inflight: 2 });
+    const refusal = { type: "append_response", from: 2, term: 1, success: false } as const;
+    node.step({ ...refusal, index: 3, hintIndex: 1, hintTerm: 1, round: 0 });
+    const [again] = ofType(node.drain().messages, "append").filter(({ to }) => to === 2);
+    expect(again).toMatchObject({ prevIndex: 1, entries: [{ index: 2 }] });
   });
 
   test("an entry larger than an append goes alone", () => {

@@ -42,7 +42,7 @@ export class RandomCluster implements NodeEvents {
   readonly #committed: Entry[] = [];
   #commitMax = 0;
   readonly #proposals = new Map<number, Map<string, Proposal>>();
-  readonly #neverDone = new Set<number>();
+  readonly #neverDone = new Set<string>();
   readonly #readsAsked = new Map<number, number>();
   #readsServed = 0;
   #leasesChecked = 0;
@@ -111,8 +111,12 @@ export class RandomCluster implements NodeEvents {
       assert(index >= asked, `read ${id} at ${index} is behind ${asked}, committed before it`);
       this.#readsServed++;
     }
-    if (ready.installSnapshot === undefined) {
-      for (const entry of ready.dropped) this.#neverDone.add(entry.local as number);
+    for (const entry of ready.dropped) {
+      const key = `${entry.index}/${entry.term}`;
+      this.#proposals.get(node.id)!.delete(key);
+      if (ready.installSnapshot !== undefined) continue;
+      assert(this.#committed[entry.index - 1]?.term !== entry.term, `${key} is dropped, and done`);
+      this.#neverDone.add(key);
     }
   }
 
@@ -160,6 +164,8 @@ export class RandomCluster implements NodeEvents {
     const key = `${entry.index}/${entry.term}`;
     const proposal = this.#proposals.get(node.id)!.get(key);
     if (proposal !== undefined) assert(entry.local === proposal.id, `${key} lost its local`);
+    this.#proposals.get(node.id)!.delete(key);
+    assert(!this.#neverDone.has(key), `${key} was dropped, and is done`);
     this.#note(() => `${node.id} applies ${key} ${entry.kind}`);
   }
 
@@ -395,9 +401,10 @@ export class RandomCluster implements NodeEvents {
         assert(committed.term === entry.term, `${node.id} ended with another ${entry.index}`);
       }
     }
-    for (const { local, index } of this.#committed) {
-      if (local === undefined) continue;
-      assert(!this.#neverDone.has(local as number), `entry ${index} was dropped, and committed`);
+    for (const node of this.#members()) {
+      for (const { index, term } of this.#proposals.get(node.id)!.values()) {
+        assert(index > node.applied, `${node.id} never learned of its ${index}/${term}`);
+      }
     }
   }
 }

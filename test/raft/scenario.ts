@@ -189,10 +189,13 @@ export class Scenario implements NodeEvents {
   /** Only this node's clock runs, until it stands for election. */
   #elect(node: ClusterNode): void {
     const before = this.#voteRequests;
+    const { role, term } = node.raft!.status();
     for (let step = 0; step < ELECT_STEPS_MAX; step++) {
       node.tick(TICK_STEP_MS);
       this.#pump();
-      if (this.#voteRequests > before) return;
+      // A candidate repeats its requests; only those of the next term count.
+      const isRepetition = role === "candidate" && node.raft!.status().term === term;
+      if (this.#voteRequests > before && !isRepetition) return;
     }
     this.#lines.push(`  ${node.id} does not stand`);
   }

@@ -19,7 +19,7 @@ function turn(): void {
   for (let i = 0; i < 20; i++) applyKillEntry(ops, ops.applied.index + 1);
   ops.flushStep(1);
   // A line for each index that is durable now: what the parent may rely on.
-  if (ops.durableIndex !== reported) process.stdout.write(`${reported = ops.durableIndex}\n`);
+  if (ops.durable.index !== reported) process.stdout.write(`${reported = ops.durable.index}\n`);
   setImmediate(turn);
 }
 turn();

@@ -1,5 +1,9 @@
 import { Prng } from "../../src/base/prng.ts";
-import { NO_EXPIRY, type RedisOperations } from "../../src/storage/redis_operations.ts";
+import {
+  NO_EXPIRY,
+  NOTHING_APPLIED,
+  type RedisOperations,
+} from "../../src/storage/redis_operations.ts";
 
 /** Applies the log entry with this index: changes that are a function of it. */
 export function applyKillEntry(ops: RedisOperations, index: number): void {
@@ -13,5 +17,6 @@ export function applyKillEntry(ops: RedisOperations, index: number): void {
     else if (dice < 99) ops.rename(db, key, 1 - db, `key${prng.below(2000)}`);
     else if (index % 50 === 0) ops.flush(db);
   }
-  ops.setApplied({ index, term: 1, logTimeMs: index, digest: prng.nextUint32() });
+  const digest = prng.nextUint32();
+  ops.setApplied({ ...NOTHING_APPLIED, index, term: 1, logTimeMs: index, digest });
 }

@@ -68,7 +68,7 @@ test("flushWaitMs: idle, age, bytes and nothing to do", () => {
   clock.nowMs = 2000;
   expect(ops.flushWaitMs()).toBe(0);
   expect(ops.flushStep(1)).toBe(false);
-  expect([ops.durableIndex, ops.flushWaitMs()]).toEqual([ops.applied.index, Infinity]);
+  expect([ops.durable.index, ops.flushWaitMs()]).toEqual([ops.applied.index, Infinity]);
   ops.set(0, "k", "v".repeat(30_000), NO_EXPIRY);
   applied();
   expect(ops.flushWaitMs()).toBe(0);
@@ -90,7 +90,7 @@ test("flushStep: a state is written in steps, later changes in the next flush", 
     applied();
   }
   expect(steps).toBeGreaterThan(3);
-  expect(ops.durableIndex).toBe(1);
+  expect(ops.durable.index).toBe(1);
   const values = sql.prepare("SELECT value, count(*) AS n FROM redis GROUP BY value").all();
   expect(values).toEqual([{ value: "old", n: 1000 }]);
   expect([ops.getBinary(0, "k2"), ops.getBinary(0, "k3"), ops.size(0)]).toEqual([
@@ -102,7 +102,7 @@ test("flushStep: a state is written in steps, later changes in the next flush", 
   expect(sql.prepare("SELECT count(*) AS n FROM redis WHERE value = 'new'").get()).toEqual({
     n: 500,
   });
-  expect(ops.durableIndex).toBe(2);
+  expect(ops.durable.index).toBe(2);
   void ops.close();
 });
 
@@ -136,6 +136,28 @@ test("a value and a key larger than the whole cache", () => {
   void ops.close();
 });
 
+test("the file shrinks after its keys are gone, by FLUSHDB or one by one, in short steps", () => {
+  for (const byFlush of [true, false]) {
+    const { clock, sql, ops, applied } = make(1e8);
+    for (let i = 0; i < 3000; i++) ops.set(0, `k${i}`, "v".repeat(6000), NO_EXPIRY);
+    ops.set(1, "stays", "v", NO_EXPIRY);
+    applied();
+    ops.flushAll();
+    if (byFlush) ops.flush(0);
+    else for (let i = 0; i < 3000; i++) ops.del(0, `k${i}`);
+    applied();
+    ops.flushAll();
+    clock.stepMs = 1;
+    let steps = 0;
+    while (ops.flushWaitMs() === 0) steps += Number(ops.flushStep(2)) + 1;
+    expect(steps).toBeGreaterThan(10);
+    expect(sql.prepare("SELECT count(*) AS n FROM keys").get()).toEqual({ n: 1 });
+    expect(Number(sql.prepare("PRAGMA page_count").get()!.page_count)).toBeLessThan(1300);
+    expect(ops.getBinary(1, "stays")).toBe("v");
+    void ops.close();
+  }
+});
+
 test("a full disk: the flush is tried again, nothing is lost", () => {
   let full = false;
   const { clock, ops, applied } = make(1e6, (sql) => ({
@@ -156,15 +178,15 @@ test("a full disk: the flush is tried again, nothing is lost", () => {
   ops.flushWaitMs();
   clock.nowMs = 60;
   expect(ops.flushStep(10)).toBe(false);
-  expect([ops.diskFull, ops.durableIndex, ops.flushWaitMs()]).toEqual([true, 1, 1000]);
+  expect([ops.diskFull, ops.durable.index, ops.flushWaitMs()]).toEqual([true, 1, 1000]);
   ops.set(0, "b", "3", NO_EXPIRY);
   applied();
   full = false;
   clock.nowMs = 1060;
   expect(ops.flushStep(10)).toBe(false);
-  expect([ops.diskFull, ops.durableIndex]).toEqual([false, 2]);
+  expect([ops.diskFull, ops.durable.index]).toEqual([false, 2]);
   ops.flushAll();
-  expect([ops.durableIndex, ops.nextExpiryMs()]).toEqual([3, 500]);
+  expect([ops.durable.index, ops.nextExpiryMs()]).toEqual([3, 500]);
   expect([...ops.keys(0)].map((key) => ops.getBinary(0, key))).toEqual(["2", "3"]);
   void ops.close();
 });
@@ -174,7 +196,7 @@ test("a change within an entry is never flushed before its end", () => {
   ops.set(0, "a", "1", NO_EXPIRY);
   expect(ops.flushWaitMs()).toBe(Infinity);
   expect(ops.flushStep(10)).toBe(false);
-  expect(ops.durableIndex).toBe(0);
+  expect(ops.durable.index).toBe(0);
   expect(() => ops.flushAll()).toThrow("as of an applied entry");
   applied();
   expect(ops.flushWaitMs()).toBe(0);

@@ -44,7 +44,7 @@ test(
       const sql = driver.open(path, { synchronous: "normal" });
       const ops = new CachedRedisOperations(sql, { cacheBytes: 1e6, now: () => 0 });
       expect(ops.applied.index).toBeGreaterThanOrEqual(reported);
-      expect(ops.durableIndex).toBe(ops.applied.index);
+      expect(ops.durable.index).toBe(ops.applied.index);
       while (model.applied.index < ops.applied.index) {
         applyKillEntry(model, model.applied.index + 1);
       }
