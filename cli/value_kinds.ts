@@ -83,9 +83,9 @@ export function peerAddresses(): ValueKind<readonly string[]> {
   };
 }
 
-/** One peer address to be reached at, "HOST" or "HOST:PORT"; without a port, port 0. */
+/** One peer address to be reached at, "HOST" or "HOST:PORT". */
 export function advertisedAddress(): ValueKind<string> {
-  const message = "must be HOST or HOST:PORT";
+  const message = "must be HOST or HOST:PORT, an IPv6 address [ADDRESS]:PORT";
   return {
     placeholder: "HOST[:PORT]",
     fromText: (value) => value,
@@ -99,7 +99,8 @@ export function advertisedAddress(): ValueKind<string> {
 
 function normalAddress(text: string, isPortOptional: boolean): string | undefined {
   const address = parseAddress(text, isPortOptional);
-  return address && hostPort(address.host, address.port);
+  if (address === undefined || address.port === 0) return address?.host;
+  return hostPort(address.host, address.port);
 }
 
 /** A length of time, in milliseconds: "500ms", "10s", "5m", "1h"; a bare number is seconds. */

@@ -151,7 +151,7 @@ function trackingInfo(): Reply {
 
 const HELP_LINES = [
   "CONSISTENCY [LINEARIZABLE|LEASE|STALE]",
-  "    Show or set what the reads of this connection may answer from.",
+  "    Show or set the read level of this connection.",
   "GETREDIR",
   "    Return the client ID we are redirecting to when tracking is enabled.",
   "GETNAME",

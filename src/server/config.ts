@@ -32,8 +32,8 @@ export interface ServeConfig {
   /** The address that the peer listener binds to: `host`, or loopback where there is no secret. */
   readonly peerHost: string;
   /**
-   * Where other nodes reach this one's peer listener, "host:port" (port 0: the one it listens on);
-   * "" is host and peer port.
+   * Where other nodes reach this one's peer listener: "host:port", or "host" and its port; "" is
+   * its host and port.
    */
   readonly advertise: string;
   /** Peer addresses of a cluster to join; empty: found one alone. */

@@ -85,11 +85,10 @@ describe("serveConfig of a cluster node", () => {
   }
 
   const ADVERTISED: [string, string][] = [
-    ["10.0.0.1", "10.0.0.1:0"],
+    ["10.0.0.1", "10.0.0.1"],
     ["10.0.0.1:5", "10.0.0.1:5"],
-    ["::1", "[::1]:0"],
     ["[fd00::1]:5", "[fd00::1]:5"],
-    ["db.lan", "db.lan:0"],
+    ["db.lan", "db.lan"],
   ];
   for (const [given, expected] of ADVERTISED) {
     test(`--advertise ${given}`, () => {
@@ -98,10 +97,17 @@ describe("serveConfig of a cluster node", () => {
   }
 
   for (
-    const host of ["0.0.0.0", "::", "[::]:5", "0:0:0:0:0:0:0:0", "0.0.0.0:5", "::ffff:0.0.0.0"]
+    const host of ["0.0.0.0", "[::]:5", "[0:0:0:0:0:0:0:0]:5", "0.0.0.0:5", "[::ffff:0.0.0.0]:5"]
   ) {
     test(`--advertise ${host} is refused`, () => {
       expect(() => configOf("--advertise", host)).toThrow(/^--advertise: .* no address that other/);
+    });
+  }
+  for (const host of ["::", "fd00::1", "[fd00::1]", "", "a:", "a:b", "http://a"]) {
+    test(`--advertise=${host} is no address`, () => {
+      expect(() => configOf(`--advertise=${host}`)).toThrow(
+        /^--advertise: .*must be HOST or HOST:/,
+      );
     });
   }
   test("a wildcard among the addresses to join is refused", () => {

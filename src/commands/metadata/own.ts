@@ -53,7 +53,7 @@ export const ownCommands: Metadata = {
     group: "connection",
     flags: ["noscript", "loading", "stale"],
     categories: ["@slow", "@connection"],
-    summary: "Show or set what the reads of the connection may answer from",
+    summary: "Show or set the read level of the connection",
     arguments: [{
       name: "level",
       type: "oneof",
