@@ -1,16 +1,11 @@
 // Claims of "In Search of an Understandable Consensus Algorithm" (section numbers alone) and of
-/** Claims of the paper and the thesis on snapshots. */
+// Ongaro's thesis on snapshots.
 import { describe, expect, test } from "bun:test";
 import { encodeConfiguration } from "../../src/raft/membership.ts";
-import type { Entry } from "../../src/raft/types.ts";
 import { configurationOf } from "./cluster.ts";
 import { entry, InHand, ofType } from "./in_hand.ts";
 
 const DATA = new Uint8Array([1, 2, 3]);
-
-function terms(node: InHand): number[] {
-  return node.log.entriesStored.map((stored) => stored.term);
-}
 
 describe("snapshots (7)", () => {
   const META = { index: 5, term: 2, configuration: configurationOf([1, 2, 3, 4]) };
