@@ -74,8 +74,8 @@ export class StateTables {
     );
     this.#expiries = sql.prepare(
       "SELECT id, key, CAST(expire_at_ms AS REAL) AS expire_at_ms FROM keys " +
-        "WHERE slot = ? AND expire_at_ms IS NOT NULL AND (expire_at_ms, id) > (?, ?) " +
-        "ORDER BY expire_at_ms, id LIMIT ?",
+        "WHERE slot = ? AND keys.expire_at_ms IS NOT NULL AND (keys.expire_at_ms, id) > (?, ?) " +
+        "ORDER BY keys.expire_at_ms, id LIMIT ?",
     );
     this.#setDatabase = sql.prepare(
       "UPDATE database SET slot = ?, keys = ?, expiring = ?, last_id = ? WHERE db = ?",
