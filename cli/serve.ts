@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import type { RunningServer, ServeConfig } from "../src/server/config.ts";
+import type { ServeConfig } from "../src/server/config.ts";
 import { flagHelp, parseCommandLine } from "./flags.ts";
 import { listenerLines, READY_TEXT } from "./serve_banner.ts";
 import { serveConfig } from "./serve_config.ts";
@@ -43,7 +43,7 @@ export function serveHelp(): string {
 async function run(config: ServeConfig): Promise<number> {
   const [{ createLogger }, { startServer }] = await Promise.all([
     import("../src/server/log.ts"),
-    import("../src/start.ts"),
+    import("../src/node/start.ts"),
   ]);
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   const crash = (error: unknown) => {
@@ -53,36 +53,35 @@ async function run(config: ServeConfig): Promise<number> {
   process.on("uncaughtException", crash);
   process.on("unhandledRejection", crash);
 
-  const print = (line: string) => console.log(line);
-  let server: RunningServer;
+  const signalled = firstSignal();
   try {
-    server = await startServer(config, logger);
-    const stopping = stopOnSignal(server, (signal) => logger.info("stopping", { signal }));
-    for (const line of listenerLines(config, server)) print(line);
-    await Promise.race([server.ready, stopping]);
-    print(READY_TEXT);
-    await Promise.race([server.stopped, stopping]);
+    const server = await startServer(config, logger);
+    const stopping = signalled.then((signal) => {
+      logger.info("stopping", { signal });
+      return server.stop();
+    });
+    const stopped = Promise.race([server.stopped, stopping]);
+    for (const line of listenerLines(config, server)) console.log(line);
+    const serves = await Promise.race([server.ready.then(() => true), stopped.then(() => false)]);
+    if (serves) console.log(READY_TEXT);
+    await stopped;
     logger.info("stopped");
     return 0;
   } catch (error) {
-    logger.error(error instanceof Error ? error.message : String(error), errorFields(error));
+    logger.error(describeStartError(error), errorFields(error));
     return 1;
   }
 }
 
-/** Resolves when the server was told to stop by SIGTERM or SIGINT and has stopped. */
-function stopOnSignal(server: RunningServer, onSignal: (name: string) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
+/** Resolves at the first SIGTERM or SIGINT; at the second the process exits at once. */
+function firstSignal(): Promise<string> {
+  return new Promise((resolve) => {
     let firstMs: number | undefined;
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => {
-        if (firstMs !== undefined) {
-          if (performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(1);
-          return;
-        }
-        firstMs = performance.now();
-        onSignal(signal);
-        server.stop().then(resolve, reject);
+        if (firstMs !== undefined && performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(1);
+        firstMs ??= performance.now();
+        resolve(signal);
       });
     }
   });
@@ -90,6 +89,12 @@ function stopOnSignal(server: RunningServer, onSignal: (name: string) => void): 
 
 function describeError(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+function describeStartError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const inUse = "code" in error && error.code === "EADDRINUSE";
+  return inUse ? `${error.message} (--port and --http-port choose others)` : error.message;
 }
 
 function errorFields(error: unknown) {

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { isIP } from "node:net";
 import type { ServeConfig } from "../src/server/config.ts";
+import { REQUEST_TIMEOUT_MS } from "../src/constants.ts";
 import type { Settings } from "./flags.ts";
 import { SERVE_FLAGS } from "./serve_flags.ts";
 import { UsageError } from "./usage_error.ts";
@@ -26,6 +27,12 @@ export function serveConfig(settings: Settings<typeof SERVE_FLAGS>): ServeConfig
     logLevel: settings["log-level"],
     logFormat: settings["log-format"],
     sqliteDriver: settings["sqlite-driver"],
+    isPeerPortFixed: settings["peer-port"] !== undefined,
+    advertise: "",
+    join: [],
+    bootstrapExpect: 0,
+    clusterSecret: "",
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
   };
   refuseSamePort(config);
   return config;

@@ -121,27 +121,18 @@ function clampRange(start: number, end: number, length: number): [number, number
   return [first, Math.min(last, length - 1)];
 }
 
-type BitOperation = (a: number, b: number) => number;
-
-const OPERATIONS = new Map<string, BitOperation>([
-  ["and", (a, b) => a & b],
-  ["or", (a, b) => a | b],
-  ["xor", (a, b) => a ^ b],
-]);
-
 /** BITOP AND|OR|XOR|NOT destkey key [key ...] */
 function bitop(context: DataContext, argv: readonly Bytes[]): Reply {
-  const name = optionName(argv[1]);
-  const operation = OPERATIONS.get(name);
-  if (operation === undefined && name !== "not") return SYNTAX_ERROR;
-  if (operation === undefined && argv.length !== 4) return ONE_SOURCE;
+  const operation = optionName(argv[1]);
+  if (!["and", "or", "xor", "not"].includes(operation)) return SYNTAX_ERROR;
+  if (operation === "not" && argv.length !== 4) return ONE_SOURCE;
   const sources: Bytes[] = [];
   for (let index = 3; index < argv.length; index++) {
     const record = context.find(argv[index]);
     if (record !== undefined && record.type !== "string") return WRONG_TYPE;
     sources.push(record?.value ?? "");
   }
-  const result = operation === undefined ? inverted(sources[0]) : combined(sources, operation);
+  const result = operation === "not" ? inverted(sources[0]) : combined(sources, operation);
   if (result.length > 0) context.ops.set(context.db, argv[2], result, NO_EXPIRY);
   else if (context.find(argv[2]) !== undefined) context.ops.del(context.db, argv[2]);
   return result.length;
@@ -153,14 +144,21 @@ function inverted(source: Bytes): Bytes {
   return fromUint8Array(bytes);
 }
 
-/** All sources combined, short ones followed by zero bytes. */
-function combined(sources: readonly Bytes[], operation: BitOperation): Bytes {
-  const length = Math.max(...sources.map((source) => source.length));
+/** All sources combined by "and", "or" or "xor", short ones followed by zero bytes. */
+function combined(sources: readonly Bytes[], operation: string): Bytes {
+  let length = 0;
+  for (const source of sources) length = Math.max(length, source.length);
   const result = toBuffer(sources[0].padEnd(length, "\0"));
-  for (const source of sources.slice(1)) {
-    for (let index = 0; index < length; index++) {
-      const byte = index < source.length ? source.charCodeAt(index) : 0;
-      result[index] = operation(result[index], byte);
+  for (let index = 1; index < sources.length; index++) {
+    const source = toBuffer(sources[index]);
+    const common = source.length;
+    if (operation === "and") {
+      for (let at = 0; at < common; at++) result[at] &= source[at];
+      result.fill(0, common);
+    } else if (operation === "or") {
+      for (let at = 0; at < common; at++) result[at] |= source[at];
+    } else {
+      for (let at = 0; at < common; at++) result[at] ^= source[at];
     }
   }
   return fromUint8Array(result);

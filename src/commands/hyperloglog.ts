@@ -1,15 +1,29 @@
 import type { Bytes } from "../base/bytes.ts";
-import { ErrorReply, OK, type Reply, WRONG_TYPE } from "../resp/reply.ts";
+import { err, ErrorReply, OK, type Reply, Status, WRONG_TYPE } from "../resp/reply.ts";
 import { NO_EXPIRY } from "../storage/redis_operations.ts";
 import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
-import { ALL_KEYS, type DataRun, FIRST_KEY, readCommand, writeCommand } from "./define.ts";
+import {
+  ALL_KEYS,
+  type DataRun,
+  FIRST_KEY,
+  readCommand,
+  SUBCOMMAND_KEY,
+  writeCommand,
+} from "./define.ts";
+import { errQuoting, quoted } from "./help.ts";
 import { cardinalityOf, CorruptHyperLogLog, HyperLogLog, REGISTERS } from "./hyperloglog_value.ts";
+import { optionName } from "./parse.ts";
 
 const NOT_HYPERLOGLOG = new ErrorReply(
   "WRONGTYPE Key is not a valid HyperLogLog string value.",
 );
 const CORRUPT = new ErrorReply("INVALIDOBJ Corrupted HLL object detected");
+
+const NO_KEY = err("The specified key does not exist");
+const NOT_SPARSE = err("HLL encoding is not sparse");
+const DENSE = new Status("dense");
+const SPARSE = new Status("sparse");
 
 /** The HyperLogLog at a key; undefined: there is no such key. */
 function findLog(context: DataContext, key: Bytes): HyperLogLog | ErrorReply | undefined {
@@ -60,9 +74,35 @@ function pfmerge(context: DataContext, argv: readonly Bytes[]): Reply {
   if (found instanceof ErrorReply) return found;
   const log = found ?? HyperLogLog.empty();
   if (union.anyDense) log.makeDense();
-  raiseAll(log, union.registers);
-  log.invalidateCache();
+  log.raiseAll(union.registers);
   store(context, argv[1], log);
+  return OK;
+}
+
+/** PFDEBUG GETREG|DECODE|ENCODING|TODENSE key */
+function pfdebug(context: DataContext, argv: readonly Bytes[]): Reply {
+  const log = findLog(context, argv[2]);
+  if (log === undefined) return NO_KEY;
+  if (log instanceof ErrorReply) return log;
+  const wasDense = log.isDense;
+  switch (optionName(argv[1])) {
+    case "encoding":
+      return wasDense ? DENSE : SPARSE;
+    case "decode":
+      return wasDense ? NOT_SPARSE : log.describeRuns();
+    case "todense":
+    case "getreg":
+      break;
+    default:
+      return errQuoting(`Unknown PFDEBUG subcommand '${quoted(argv[1])}'`);
+  }
+  log.makeDense();
+  if (!wasDense) store(context, argv[2], log);
+  return optionName(argv[1]) === "getreg" ? Array.from(log.registers()) : wasDense ? 0 : 1;
+}
+
+/** PFSELFTEST: the tests are elsewhere. */
+function pfselftest(): Reply {
   return OK;
 }
 
@@ -81,15 +121,10 @@ function unionOf(context: DataContext, argv: readonly Bytes[]): Union | ErrorRep
     if (log instanceof ErrorReply) return log;
     if (log === undefined) continue;
     if (log.isDense) anyDense = true;
-    log.mergeInto(registers);
+    const others = log.registers();
+    for (let at = 0; at < REGISTERS; at++) registers[at] = Math.max(registers[at], others[at]);
   }
   return { registers, anyDense };
-}
-
-function raiseAll(log: HyperLogLog, registers: Uint8Array): void {
-  for (let index = 0; index < registers.length; index++) {
-    if (registers[index] > 0) log.raise(index, registers[index]);
-  }
 }
 
 /** `run`, with Redis's error for a value that turns out to be corrupt; it is not changed. */
@@ -109,4 +144,6 @@ export const hyperloglogCommands: readonly Command[] = [
   writeCommand("pfadd", -2, guarded(pfadd), FIRST_KEY),
   readCommand("pfcount", -2, guarded(pfcount), ALL_KEYS),
   writeCommand("pfmerge", -2, guarded(pfmerge), ALL_KEYS),
+  writeCommand("pfdebug", 3, guarded(pfdebug), SUBCOMMAND_KEY),
+  { name: "pfselftest", arity: 1, path: "local", run: pfselftest },
 ];

@@ -28,7 +28,7 @@ export class CorruptHyperLogLog extends Error {}
 /** The estimated number of elements that all 16384 registers, a byte each, have seen. */
 export function cardinalityOf(registers: Uint8Array): number {
   const histogram = new Uint32Array(64);
-  for (const count of registers) histogram[count]++;
+  for (let index = 0; index < REGISTERS; index++) histogram[registers[index]]++;
   return estimate(histogram);
 }
 
@@ -87,28 +87,52 @@ export class HyperLogLog {
     let zeros = PATTERN_BITS;
     if (rest !== 0) zeros = trailingZeros(rest);
     else if (high !== 0) zeros = 32 - INDEX_BITS + trailingZeros(high);
-    return this.raise(low & (REGISTERS - 1), zeros + 1);
+    return this.#raise(low & (REGISTERS - 1), zeros + 1);
   }
 
   /** Sets a register that is lower than `count`; whether it was. Marks the cache as stale. */
-  raise(index: number, count: number): boolean {
+  #raise(index: number, count: number): boolean {
     const raised = this.isDense ? this.#raiseDense(index, count) : this.#raiseSparse(index, count);
     if (raised) this.#bytes[HEADER_BYTES - 1] |= 0x80;
     return raised;
   }
 
-  /** Marks the cached cardinality as stale. */
-  invalidateCache(): void {
+  /** Raises each register to the one in `registers`, and marks the cache as stale. */
+  raiseAll(registers: Uint8Array): void {
     this.#bytes[HEADER_BYTES - 1] |= 0x80;
+    let index = 0;
+    for (; index < REGISTERS && !this.isDense; index++) {
+      if (registers[index] > 0) this.#raiseSparse(index, registers[index]);
+    }
+    if (index === REGISTERS) return;
+    const merged = this.registers();
+    for (; index < REGISTERS; index++) merged[index] = Math.max(merged[index], registers[index]);
+    this.#packDense(merged);
   }
 
-  /** Raises each of `registers` to the one here. */
-  mergeInto(registers: Uint8Array): void {
-    this.#forEachRun((start, length, count) => {
-      for (let index = start; index < start + length; index++) {
-        if (count > registers[index]) registers[index] = count;
+  /** All registers, a byte each. */
+  registers(): Uint8Array {
+    const registers = new Uint8Array(REGISTERS);
+    if (this.isDense) {
+      for (let index = 0, at = HEADER_BYTES; index < REGISTERS; index += 4, at += 3) {
+        const bits = this.#bytes[at] | (this.#bytes[at + 1] << 8) | (this.#bytes[at + 2] << 16);
+        registers[index] = bits & 63;
+        registers[index + 1] = (bits >> 6) & 63;
+        registers[index + 2] = (bits >> 12) & 63;
+        registers[index + 3] = bits >> 18;
       }
-    });
+      return registers;
+    }
+    let start = 0;
+    for (let at = HEADER_BYTES; at < this.#length;) {
+      const run = this.#runAt(at);
+      if (start + run.length > REGISTERS) throw new CorruptHyperLogLog();
+      if (run.count > 0) registers.fill(run.count, start, start + run.length);
+      start += run.length;
+      at += run.bytes;
+    }
+    if (start !== REGISTERS) throw new CorruptHyperLogLog();
+    return registers;
   }
 
   /** The estimated number of elements: the cached one, where it is not stale. */
@@ -120,40 +144,41 @@ export class HyperLogLog {
       }
       return cached;
     }
-    const histogram = new Uint32Array(64);
-    this.#forEachRun((_start, length, count) => histogram[count] += length);
-    return estimate(histogram);
+    return cardinalityOf(this.registers());
+  }
+
+  /** The runs of a sparse value in PFDEBUG's notation: "Z:9000 v:2,1 z:64". */
+  describeRuns(): string {
+    const runs: string[] = [];
+    for (let at = HEADER_BYTES; at < this.#length;) {
+      const { bytes, count, length } = this.#runAt(at);
+      if (count > 0) runs.push(`v:${count},${length}`);
+      else runs.push(`${bytes === 2 ? "Z" : "z"}:${length}`);
+      at += bytes;
+    }
+    return runs.join(" ");
   }
 
   /** Turns a sparse value into a dense one. */
   makeDense(): void {
     if (this.isDense) return;
-    const registers = new Uint8Array(REGISTERS);
-    this.mergeInto(registers);
+    const registers = this.registers();
     const bytes = new Uint8Array(DENSE_BYTES);
     bytes.set(this.#bytes.subarray(0, HEADER_BYTES));
     bytes[4] = DENSE;
     this.#bytes = bytes;
     this.#length = DENSE_BYTES;
-    for (const [index, count] of registers.entries()) {
-      if (count > 0) this.#raiseDense(index, count);
-    }
+    this.#packDense(registers);
   }
 
-  #forEachRun(visit: (start: number, length: number, count: number) => void): void {
-    if (this.isDense) {
-      for (let index = 0; index < REGISTERS; index++) visit(index, 1, this.#denseRegister(index));
-      return;
+  #packDense(registers: Uint8Array): void {
+    for (let index = 0, at = HEADER_BYTES; index < REGISTERS; index += 4, at += 3) {
+      const low = registers[index] | (registers[index + 1] << 6);
+      const bits = low | (registers[index + 2] << 12) | (registers[index + 3] << 18);
+      this.#bytes[at] = bits;
+      this.#bytes[at + 1] = bits >> 8;
+      this.#bytes[at + 2] = bits >> 16;
     }
-    let start = 0;
-    for (let at = HEADER_BYTES; at < this.#length;) {
-      const run = this.#runAt(at);
-      if (start + run.length > REGISTERS) throw new CorruptHyperLogLog();
-      visit(start, run.length, run.count);
-      start += run.length;
-      at += run.bytes;
-    }
-    if (start !== REGISTERS) throw new CorruptHyperLogLog();
   }
 
   #denseRegister(index: number): number {

@@ -1,4 +1,4 @@
-import type { Bytes } from "../base/bytes.ts";
+import { type Bytes, toBuffer } from "../base/bytes.ts";
 import { BULK_BYTES_MAX } from "../constants.ts";
 import { err, ErrorReply, MapReply, NOT_INTEGER, type Reply, SYNTAX_ERROR } from "../resp/reply.ts";
 import type { Command } from "./command.ts";
@@ -90,13 +90,18 @@ class LcsTable {
     this.#b = b;
     this.#cells = cells;
     const width = b.length + 1;
+    const bytesB = toBuffer(b);
     for (let i = 1; i <= a.length; i++) {
-      const code = a.charCodeAt(i - 1);
+      const byte = a.charCodeAt(i - 1);
       const row = i * width;
-      for (let j = 1; j <= b.length; j++) {
-        cells[row + j] = code === b.charCodeAt(j - 1)
-          ? cells[row - width + j - 1] + 1
-          : Math.max(cells[row - width + j], cells[row + j - 1]);
+      let left = 0;
+      let diagonal = 0;
+      for (let j = 1; j < width; j++) {
+        const above = cells[row - width + j];
+        if (bytesB[j - 1] === byte) left = diagonal + 1;
+        else if (above > left) left = above;
+        cells[row + j] = left;
+        diagonal = above;
       }
     }
   }

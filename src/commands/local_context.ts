@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { ErrorReply } from "../resp/reply.ts";
+import type { ClusterView } from "./cluster_view.ts";
 
 /** What a connection command may see and change of a connection. Times are Unix milliseconds. */
 export interface ClientView {
@@ -93,6 +94,7 @@ export interface NodeView {
   /** Blocks this node's whole loop, as DEBUG SLEEP does. */
   sleepBlocking(milliseconds: number): void;
   readonly role: RoleView;
+  readonly cluster: ClusterView;
   /** Number of other nodes known to hold all that this connection has written (WAIT). */
   replicasAcknowledged(): number;
   /** CLIENT PAUSE: holds back writes, or every command, of all clients for a time; 0 ends it. */

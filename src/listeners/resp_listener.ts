@@ -2,6 +2,7 @@ import type { Buffer } from "node:buffer";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { Logger } from "../base/log.ts";
 import { MAXCLIENTS_REACHED } from "../resp/errors.ts";
+import { NOT_STARTED } from "../server/errors.ts";
 import type { Limits } from "../server/limits.ts";
 import type { Server } from "../server/server.ts";
 import { RespSession } from "./resp_session.ts";
@@ -23,19 +24,16 @@ export class RespListener {
   readonly host: string;
   readonly port: number;
   readonly #net: NetServer;
-  readonly #server: Server;
   readonly #sessions: Set<RespSession>;
   readonly #sweep: ReturnType<typeof setInterval>;
 
   private constructor(
     net: NetServer,
-    server: Server,
     o: RespListenerOptions,
     all: Set<RespSession>,
   ) {
     const address = net.address();
     this.#net = net;
-    this.#server = server;
     this.#sessions = all;
     this.host = o.host;
     this.port = typeof address === "object" && address !== null ? address.port : o.port;
@@ -44,18 +42,21 @@ export class RespListener {
   }
 
   /** Listens; rejects with the system's error (EADDRINUSE, EACCES, …) when it cannot. */
-  static listen(server: Server, options: RespListenerOptions): Promise<RespListener> {
+  static listen(
+    current: () => Server | undefined,
+    options: RespListenerOptions,
+  ): Promise<RespListener> {
     const sessions = new Set<RespSession>();
     const net = createServer(
       { noDelay: true, allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: 300_000 },
-      (socket) => accept(server, options, sessions, socket),
+      (socket) => accept(current(), options, sessions, socket),
     );
     return new Promise((resolve, reject) => {
       net.once("error", reject);
       net.listen({ host: options.host, port: options.port, backlog: BACKLOG }, () => {
         net.off("error", reject);
         net.on("error", (error) => options.logger.error("RESP listener", { error: error.message }));
-        resolve(new RespListener(net, server, options, sessions));
+        resolve(new RespListener(net, options, sessions));
       });
     });
   }
@@ -77,7 +78,7 @@ export class RespListener {
 
   #closeIdle(idleTimeoutMs: number): void {
     if (idleTimeoutMs === 0) return;
-    const now = this.#server.wallMs();
+    const now = Date.now();
     for (const session of this.#sessions) {
       if (session.type === "pubsub" || !session.idle) continue;
       if (now - session.lastActiveMs > idleTimeoutMs) session.close(true);
@@ -86,12 +87,17 @@ export class RespListener {
 }
 
 function accept(
-  server: Server,
+  server: Server | undefined,
   options: RespListenerOptions,
   sessions: Set<RespSession>,
   socket: Socket,
 ): void {
   const { limits } = options;
+  if (server === undefined) {
+    socket.on("error", () => {});
+    socket.end(`-${NOT_STARTED.text}\r\n`);
+    return;
+  }
   if (sessions.size >= limits.clientsMax) {
     server.metrics.connectionsRejected++;
     socket.on("error", () => {});

@@ -45,8 +45,8 @@ export function startElection(state: RaftState): void {
   state.votes.clear();
   state.votes.set(state.id, true);
   state.resetTimer();
-  if (electionDecided(state)) return;
-  requestVotes(state, true, false);
+  state.isTransfer = false;
+  if (!electionDecided(state)) requestVotes(state);
 }
 
 /** The election proper. The own vote counts when it is durable, like any other. */
@@ -57,24 +57,28 @@ export function startVote(state: RaftState, transfer: boolean): void {
   state.leader = 0;
   state.votes.clear();
   state.resetTimer();
-  requestVotes(state, false, transfer);
+  state.isTransfer = transfer;
+  requestVotes(state);
 }
 
-function requestVotes(state: RaftState, preVote: boolean, transfer: boolean): void {
+/**
+ * Asks again those who have not answered: a request may be lost, and a voter that heard from the
+ * old leader a moment later than this node ignores it until its own time is over.
+ */
+export function tickCandidate(state: RaftState): void {
+  if (state.nowMs - state.votesAskedMs >= state.options.heartbeatMs) requestVotes(state);
+}
+
+function requestVotes(state: RaftState): void {
+  const preVote = state.role === "pre_candidate";
   const term = preVote ? state.term + 1 : state.term;
   const { lastIndex, lastTerm } = state.log;
+  const { id: from, isTransfer: transfer } = state;
+  state.votesAskedMs = state.nowMs;
   eachOtherVoter(state, (to) => {
-    const from = state.id;
-    state.sendAfterPersist({
-      type: "vote",
-      from,
-      to,
-      term,
-      preVote,
-      lastIndex,
-      lastTerm,
-      transfer,
-    });
+    if (state.votes.has(to)) return;
+    const vote = { type: "vote", from, to, term, preVote, lastIndex, lastTerm, transfer } as const;
+    state.sendAfterPersist(vote);
   });
 }
 

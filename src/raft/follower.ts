@@ -143,7 +143,7 @@ export function stepHeartbeat(state: RaftState, message: HeartbeatRequest): void
 export function stepInstallSnapshot(state: RaftState, message: InstallSnapshot): void {
   const { log } = state;
   const { snapshot } = message;
-  if (state.install !== undefined) return;
+  if (state.install !== undefined || snapshot.term > message.term) return;
   if (snapshot.index > log.commit) {
     if (!log.matches(snapshot.index, snapshot.term)) {
       log.restore(snapshot);

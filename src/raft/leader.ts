@@ -208,7 +208,6 @@ export function stepHeartbeatResponse(
     }
     return;
   }
-  if (peer.inflightFull) peer.freeFirst();
   if (peer.match < state.log.lastIndex) peer.nudged = true;
 }
 
@@ -223,6 +222,7 @@ export function stepInstallSnapshotResponse(
   if (message.index > state.log.lastIndex) return;
   const isNews = peer.advance(message.index);
   if (peer.state === "snapshot") peer.becomeProbe(peer.match + 1);
+  else peer.free(message.index);
   if (isNews) matchAdvanced(state, leading, peer);
 }
 
@@ -275,7 +275,6 @@ export function transferOnLeader(
   if (target === undefined || !leading.voters.includes(target)) return "invalid";
   leading.transferTarget = target.id;
   leading.transferStartMs = state.nowMs;
-  target.nudged = true;
   finishTransfer(state, leading, target);
   return undefined;
 }

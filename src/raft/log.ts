@@ -36,8 +36,13 @@ export class RaftLog {
   /** Handed out to be applied. */
   handed: number;
   applied: number;
-  /** Entries with `local` that were cut off since the last take. */
+  /** Entries with `local` whose place was taken by what was committed, since the last take. */
   dropped: Entry[] = [];
+  /**
+   * Entries with `local` that were cut off. Each may come back with a leader that still has it,
+   * until something is committed in its place (figure 8).
+   */
+  #orphans: Entry[] = [];
 
   constructor(options: RaftOptions) {
     const reader = options.log;
@@ -118,7 +123,7 @@ export class RaftLog {
   }
 
   append(entry: Entry): void {
-    this.#tail.push(entry);
+    this.#tail.push(this.#orphans.length === 0 ? entry : this.#adopted(entry));
     this.lastIndex = entry.index;
     this.lastTerm = entry.term;
   }
@@ -129,7 +134,7 @@ export class RaftLog {
     const term = this.term(index - 1);
     assert(term !== undefined, `nothing is known below the truncation at ${index}`);
     const keep = Math.max(0, index - this.#tailFirst);
-    this.#drop(this.#head + keep);
+    this.#cutTail(this.#head + keep);
     if (index < this.#tailFirst) this.#tailFirst = index;
     this.lastIndex = index - 1;
     this.lastTerm = term;
@@ -138,17 +143,35 @@ export class RaftLog {
     this.#persists.truncated(index);
   }
 
-  #drop(fromSlot: number): void {
+  #cutTail(fromSlot: number): void {
     for (let slot = fromSlot; slot < this.#tail.length; slot++) {
       const entry = this.#tail[slot];
-      if (entry.local !== undefined && entry.index > this.handed) this.dropped.push(entry);
+      if (entry.local !== undefined && entry.index > this.handed) this.#orphans.push(entry);
     }
     this.#tail.length = fromSlot;
   }
 
+  /** The entry, with its `local` again when it is one that was cut off. */
+  #adopted(entry: Entry): Entry {
+    const { index, term, kind, data } = entry;
+    const at = this.#orphans.findIndex((orphan) => orphan.index === index && orphan.term === term);
+    if (at === -1) return entry;
+    const [{ local }] = this.#orphans.splice(at, 1);
+    return { index, term, kind, data, local };
+  }
+
+  /** What was cut off at or below the commit index comes back no more. */
+  #settleOrphans(): void {
+    const open: Entry[] = [];
+    for (const orphan of this.#orphans) {
+      (orphan.index <= this.commit ? this.dropped : open).push(orphan);
+    }
+    this.#orphans = open;
+  }
+
   /** Stands at a snapshot from now on; the store follows when `installed` is called. */
   restore(meta: SnapshotMeta): void {
-    this.#drop(this.#head);
+    this.#cutTail(this.#head);
     this.#tail.length = 0;
     this.#head = 0;
     this.#tailFirst = meta.index + 1;
@@ -160,6 +183,7 @@ export class RaftLog {
     this.written = meta.index;
     this.handed = meta.index;
     this.#persists.truncated(0);
+    this.#settleOrphans();
   }
 
   /** The store and the state machine stand at the snapshot now. */
@@ -174,6 +198,7 @@ export class RaftLog {
     if (index <= this.commit) return false;
     assert(index <= this.lastIndex, `commit ${index} is beyond the log's end`);
     this.commit = index;
+    if (this.#orphans.length > 0) this.#settleOrphans();
     return true;
   }
 
@@ -218,7 +243,6 @@ export class RaftLog {
     const lastIndex = this.#persists.complete(token);
     if (lastIndex <= this.persisted) return false;
     this.persisted = lastIndex;
-    this.#release();
     return true;
   }
 
@@ -240,9 +264,9 @@ export class RaftLog {
     return entries;
   }
 
+  /** What is applied is durable too: it was not handed out before. */
   #release(): void {
-    const floor = Math.min(this.persisted, this.applied);
-    while (this.#tailFirst <= floor && this.#head < this.#tail.length) {
+    while (this.#tailFirst <= this.applied && this.#head < this.#tail.length) {
       this.#tail[this.#head++] = FREED;
       this.#tailFirst++;
     }

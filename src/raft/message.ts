@@ -1,5 +1,5 @@
 import { decodeConfiguration, encodeConfiguration } from "./membership.ts";
-import type { AppendRequest, Entry, EntryKind, Message } from "./types.ts";
+import type { AppendRequest, Entry, EntryKind, Message, SnapshotMeta } from "./types.ts";
 import { ByteReader, ByteWriter, DecodeError } from "./wire.ts";
 
 /** The place in the list is the byte on the wire: add at the end only. */
@@ -117,13 +117,16 @@ export function decodeMessage(bytes: Uint8Array): Message {
 }
 
 function decodeBody(reader: ByteReader, type: Message["type"], header: Header): Message {
+  const { from, to, term } = header;
   switch (type) {
     case "append":
       return decodeAppend(reader, header);
     case "append_response":
       return {
         type,
-        ...header,
+        from,
+        to,
+        term,
         success: reader.boolean(),
         index: reader.uint(),
         hintIndex: reader.uint(),
@@ -133,29 +136,33 @@ function decodeBody(reader: ByteReader, type: Message["type"], header: Header): 
     case "vote":
       return {
         type,
-        ...header,
+        from,
+        to,
+        term,
         preVote: reader.boolean(),
         lastIndex: reader.uint(),
         lastTerm: reader.uint(),
         transfer: reader.boolean(),
       };
     case "vote_response":
-      return { type, ...header, preVote: reader.boolean(), granted: reader.boolean() };
+      return { type, from, to, term, preVote: reader.boolean(), granted: reader.boolean() };
     case "heartbeat":
-      return { type, ...header, commit: reader.uint(), round: reader.uint() };
+      return { type, from, to, term, commit: reader.uint(), round: reader.uint() };
     case "heartbeat_response":
-      return { type, ...header, round: reader.uint() };
-    case "install_snapshot": {
-      const index = reader.uint();
-      const term = reader.uint();
-      const configuration = decodeConfiguration(reader.bytes());
-      return { type, ...header, snapshot: { index, term, configuration } };
-    }
+      return { type, from, to, term, round: reader.uint() };
+    case "install_snapshot":
+      return { type, from, to, term, snapshot: decodeSnapshotMeta(reader) };
     case "install_snapshot_response":
-      return { type, ...header, index: reader.uint() };
+      return { type, from, to, term, index: reader.uint() };
     case "timeout_now":
-      return { type, ...header };
+      return { type, from, to, term };
   }
+}
+
+function decodeSnapshotMeta(reader: ByteReader): SnapshotMeta {
+  const index = reader.uint();
+  const term = reader.uint();
+  return { index, term, configuration: decodeConfiguration(reader.bytes()) };
 }
 
 function decodeAppend(reader: ByteReader, header: Header): AppendRequest {
@@ -173,5 +180,6 @@ function decodeAppend(reader: ByteReader, header: Header): AppendRequest {
     if (kind === undefined) throw new DecodeError("Cannot decode an entry: unknown kind");
     entries.push({ index: prevIndex + at, term: reader.uint(), kind, data: reader.bytes() });
   }
-  return { type: "append", ...header, prevIndex, prevTerm, entries, commit, round };
+  const { from, to, term } = header;
+  return { type: "append", from, to, term, prevIndex, prevTerm, entries, commit, round };
 }

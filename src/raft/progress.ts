@@ -91,13 +91,10 @@ export class Progress {
 
   /** Frees the appends up to `index`. */
   free(index: number): void {
-    while (this.#windowCount > 0 && this.#window[this.#windowHead] <= index) this.freeFirst();
-  }
-
-  freeFirst(): void {
-    if (this.#windowCount === 0) return;
-    this.#windowHead = (this.#windowHead + 1) % this.#window.length;
-    this.#windowCount--;
+    while (this.#windowCount > 0 && this.#window[this.#windowHead] <= index) {
+      this.#windowHead = (this.#windowHead + 1) % this.#window.length;
+      this.#windowCount--;
+    }
   }
 
   /** Takes over that all up to `index` matches; false when that is no news. */

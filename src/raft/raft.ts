@@ -6,6 +6,7 @@ import {
   startElection,
   startVote,
   stepVoteResponse,
+  tickCandidate,
 } from "./candidate.ts";
 import {
   becomeFollower,
@@ -93,14 +94,17 @@ export class Raft implements RaftCore {
       return;
     }
     if (isStall) state.resetTimer();
-    if (state.nowMs - state.timerStartMs < state.timeoutMs) return;
+    if (state.nowMs - state.timerStartMs < state.timeoutMs) {
+      if (state.role !== "follower") tickCandidate(state);
+      return;
+    }
     if (isPromotable(state)) startElection(state);
     else state.resetTimer();
   }
 
   step(message: Message): void {
     const state = this.#state;
-    if (message.to !== state.id || message.from === state.id) return;
+    if (message.to !== state.id || message.from === state.id || message.from <= 0) return;
     if (message.term <= 0 || message.term > TERM_MAX) return;
     if (message.term > state.term) {
       if (!this.#meetLaterTerm(message)) return;

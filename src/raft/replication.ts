@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Progress } from "./progress.ts";
 import type { RaftState } from "./state.ts";
@@ -5,21 +6,31 @@ import type { Entry } from "./types.ts";
 
 const NO_ENTRIES: readonly Entry[] = Object.freeze([]);
 
-/** Sends one append; false when the peer needs what was compacted. */
+/** A peer that is silent gets no snapshot: its next heartbeat's answer brings it here again. */
+function needsCompacted(state: RaftState, leading: Leadership, peer: Progress): void {
+  if (leading.isActive(peer, state.nowMs)) {
+    peer.becomeSnapshot();
+    state.snapshotsNeeded.push(peer.id);
+    return;
+  }
+  peer.becomeProbe(peer.next);
+  peer.paused = true;
+}
+
+/** Sends one append, of no entries when the window is full; false when it could not be sent. */
 function sendAppend(state: RaftState, leading: Leadership, peer: Progress): boolean {
   const { log, options } = state;
   const prevIndex = peer.next - 1;
   const prevTerm = log.term(prevIndex);
-  const entries = prevTerm === undefined || prevIndex === log.lastIndex
+  const isEmpty = prevIndex === log.lastIndex || peer.inflightFull;
+  const entries = prevTerm === undefined || isEmpty
     ? NO_ENTRIES
     : log.slice(peer.next, log.lastIndex + 1, options.appendBytesMax);
   if (prevTerm === undefined || entries === undefined) {
-    if (leading.isActive(peer, state.nowMs)) {
-      peer.becomeSnapshot();
-      state.snapshotsNeeded.push(peer.id);
-    }
+    needsCompacted(state, leading, peer);
     return false;
   }
+  assert(entries.length > 0 || isEmpty, `entry ${peer.next} is not stored`);
   state.sendNow({
     type: "append",
     from: state.id,
@@ -39,6 +50,12 @@ function sendAppend(state: RaftState, leading: Leadership, peer: Progress): bool
 /** Sends a peer all it lacks and its window admits, else the commit index if that moved. */
 function replicateTo(state: RaftState, leading: Leadership, peer: Progress): void {
   const { log } = state;
+  // All that fills the window may have been lost. An empty append finds out, at no cost of memory
+  // to a follower that is only slow.
+  if (peer.nudged && peer.inflightFull) {
+    sendAppend(state, leading, peer);
+    return;
+  }
   while (!peer.isPaused) {
     const hasEntries = peer.next <= log.lastIndex;
     if (!hasEntries && !peer.nudged && peer.commitSent >= log.commit) return;

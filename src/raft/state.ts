@@ -55,6 +55,9 @@ export class RaftState {
 
   /** Votes and pre-votes of the election under way. */
   readonly votes = new Map<NodeId, boolean>();
+  votesAskedMs = 0;
+  /** It was told to stand by a leader that hands over. */
+  isTransfer = false;
   /** The last configuration below or at the commit index, and those above it. */
   configurations: ConfigurationAt[];
   /** Only on the leader. */

@@ -99,13 +99,15 @@ export interface Ready {
   /** Peers that need a snapshot: stream one, then call `reportSnapshot`. */
   readonly snapshotsNeeded: readonly NodeId[];
   /**
-   * A received snapshot to install in place of log and state; then `snapshotInstalled`.
-   * Nothing else is handed out until then.
+   * A received snapshot to install in place of log and state, after the writes of this and earlier
+   * Readies; then `snapshotInstalled`. Nothing else is handed out until then.
    */
   readonly installSnapshot: SnapshotMeta | undefined;
   /**
-   * Entries with `local` that were truncated before they were committed: they never take effect.
-   * With `installSnapshot` the outcome is unknown instead: the snapshot may hold their effect.
+   * Entries with `local` that were truncated and never take effect: others are committed in their
+   * place. Not before that, since a truncated entry may come back with another leader; it has its
+   * `local` then. With `installSnapshot` the outcome of these entries is unknown instead: the
+   * snapshot may hold their effect.
    */
   readonly dropped: readonly Entry[];
   /** Role, term and leader, when any changed since the last Ready. */
@@ -277,7 +279,7 @@ export interface RaftStatus {
   readonly configuration: Configuration;
   /** Only on the leader. */
   readonly peers: readonly PeerStatus[];
-  /** Whether the leader holds its lease: no other leader can exist before it ends. */
+  /** Whether the leader held its lease at the last tick: no other leader could exist then. */
   readonly leaseValid: boolean;
   readonly transferTarget: NodeId;
 }

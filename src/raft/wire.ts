@@ -3,6 +3,7 @@ export class DecodeError extends Error {
   override name = "DecodeError";
 }
 
+const COPY_BYTES_MAX = 4096;
 const UTF8 = new TextEncoder();
 const UTF8_STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -57,6 +58,8 @@ export class ByteWriter {
 
   /** What was written; the writer must not be used afterwards. */
   finish(): Uint8Array {
+    // Below this size a copy costs less than a view (measured on Bun).
+    if (this.#length <= COPY_BYTES_MAX) return this.#bytes.slice(0, this.#length);
     return this.#bytes.subarray(0, this.#length);
   }
 }

@@ -20,7 +20,7 @@ export interface HttpServer {
   readonly port: number;
   /**
    * Accepts no more, waits for the requests in flight up to `graceMs` (default 5,000), then cuts
-   * what is left (streams have no end of their own).
+   * what is left, streams above all (on Deno they end with the process).
    */
   stop(graceMs?: number): Promise<void>;
 }

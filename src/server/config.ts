@@ -27,6 +27,18 @@ export interface ServeConfig {
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly sqliteDriver: SqliteDriverName | "auto";
+  /** The port above was asked for, not derived: when it is in use, that is an error. */
+  readonly isPeerPortFixed: boolean;
+  /** Where other nodes reach this one's peer listener, "host:port"; "" is host and peer port. */
+  readonly advertise: string;
+  /** Peer addresses of a cluster to join; empty: found one alone. */
+  readonly join: readonly string[];
+  /** How many nodes found the cluster together; 0: no such founding. */
+  readonly bootstrapExpect: number;
+  /** What nodes prove to each other that they know. */
+  readonly clusterSecret: string;
+  /** How long a command waits for a leader, or for its commit. */
+  readonly requestTimeoutMs: number;
 }
 
 /** Where a listener is reached. */
@@ -40,6 +52,7 @@ export interface RunningServer {
   readonly respAddress: ListenAddress;
   /** Absent when HTTP is off. */
   readonly httpAddress?: ListenAddress;
+  readonly peerAddress: ListenAddress;
   /** Resolves once it can serve reads and writes; rejects when it cannot start. */
   readonly ready: Promise<void>;
   /** Finishes what is in flight and closes the databases. */

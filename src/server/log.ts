@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import { configureSync, getLogger, type LogRecord } from "@logtape/logtape";
 import type { LogFields, Logger } from "../base/log.ts";
 import type { LogFormat, LogLevel } from "./config.ts";
@@ -14,7 +15,7 @@ export interface LogOptions {
  * runtimes and in compiled binaries). A second call replaces the first one's options.
  */
 export function createLogger(options: LogOptions): Logger {
-  const write = options.write ?? ((line: string) => console.error(line));
+  const write = options.write ?? writeStandardError;
   const format = options.format === "json" ? jsonLine : textLine;
   configureSync({
     reset: true,
@@ -33,6 +34,15 @@ export function createLogger(options: LogOptions): Logger {
     warn: (message, fields) => logger.warn(plain(message), fields),
     error: (message, fields) => logger.error(plain(message), fields),
   };
+}
+
+/** At once, so that the last line before an exit is not lost; console.error would add colour. */
+function writeStandardError(line: string): void {
+  try {
+    writeSync(2, line + "\n");
+  } catch {
+    // Nobody reads, or not fast enough: a node does not stop over its log.
+  }
 }
 
 function lowestLevel(level: LogLevel) {

@@ -1,14 +1,9 @@
-import { join } from "node:path";
-import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
-import type { Configuration, NodeId } from "../raft/types.ts";
 import { CachedRedisOperations } from "../storage/cached_redis_operations.ts";
 import { WorkerCheckpointer } from "../storage/checkpointer.ts";
 import { type DataDirectory, openDataDirectory } from "../storage/data_directory.ts";
 import { openRaftLog, type RaftLog } from "../storage/raft_log.ts";
 import type { SqlDatabase, SqliteDriver } from "../storage/sqlite_types.ts";
-
-const FIRST_NODE_ID: NodeId = 1;
 
 /** What one node keeps on disk, open. */
 export interface NodeStorage {
@@ -25,19 +20,19 @@ export interface NodeStorage {
 export interface NodeStorageOptions {
   readonly path: string;
   readonly cacheBytes: number;
-  /** Where peers reach this node, kept in the first configuration. */
-  readonly peerAddress: string;
 }
 
-/** Opens or creates the data directory; a new one becomes a cluster of this node alone. */
+/** Opens or creates the data directory. In a new one the log has no identity yet. */
 export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOptions): NodeStorage {
   const directory = openDataDirectory(driver, options.path);
   let log: RaftLog | undefined;
   let state: SqlDatabase | undefined;
   try {
     log = openRaftLog(driver, directory.logPath);
-    if (log.identity === undefined) foundCluster(log, options.peerAddress);
-    else log.setIdentity({ ...log.identity, incarnation: log.identity.incarnation + 1 });
+    const { identity } = log;
+    if (identity !== undefined) {
+      log.setIdentity({ ...identity, incarnation: identity.incarnation + 1 });
+    }
     state = driver.open(directory.statePath, { synchronous: "normal" });
     const ops = new CachedRedisOperations(state, {
       cacheBytes: options.cacheBytes,
@@ -51,22 +46,6 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
     directory.close();
     throw error;
   }
-}
-
-function foundCluster(log: RaftLog, peerAddress: string): void {
-  const configuration: Configuration = {
-    voters: [FIRST_NODE_ID],
-    votersOutgoing: [],
-    learners: [],
-    learnersNext: [],
-    addresses: { [FIRST_NODE_ID]: peerAddress },
-  };
-  log.reset({ index: 0, term: 0, configuration });
-  log.setIdentity({
-    clusterId: randomBytes(16).toString("hex"),
-    nodeId: FIRST_NODE_ID,
-    incarnation: 1,
-  });
 }
 
 function assemble(

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Bytes } from "../base/bytes.ts";
+import type { ClusterView } from "../commands/cluster_view.ts";
 import type { ConfigStore } from "../commands/config_store.ts";
 import type { ClientView, NodeView, RoleView } from "../commands/local_context.ts";
 import type { ErrorReply } from "../resp/reply.ts";
@@ -14,6 +15,7 @@ export interface NodeViewOptions {
   readonly config: ConfigStore;
   readonly limits: Limits;
   readonly slowLog: SlowLog;
+  readonly cluster: ClusterView;
   readonly infoSources: () => InfoSources;
   /** Stops the node; the promise settles only when that failed. */
   readonly shutdown: () => Promise<ErrorReply>;
@@ -22,11 +24,13 @@ export interface NodeViewOptions {
 /** What local commands see and do of this node. */
 export class ServerNodeView implements NodeView {
   readonly slowLog: SlowLog;
+  readonly cluster: ClusterView;
   readonly #options: NodeViewOptions;
 
   constructor(options: NodeViewOptions) {
     this.#options = options;
     this.slowLog = options.slowLog;
+    this.cluster = options.cluster;
   }
 
   nowUs(): number {

@@ -61,7 +61,15 @@ export class Outbox {
 
   /** All that is held counts as unsent again: the leader changed. */
   resend(): void {
+    for (let i = this.#head; i < this.#unsent; i++) this.#at(i).wasSent = true;
     this.#unsent = this.#head;
+  }
+
+  /** Makes a held command do nothing, when it was never sent; its number stays taken. */
+  blank(pending: Pending): void {
+    this.bytes -= commandBytes(pending.argv);
+    pending.argv = [];
+    this.bytes += commandBytes(pending.argv);
   }
 
   /**

@@ -1,4 +1,12 @@
-import type { Entry, HardState, PersistToken, RaftCore, Ready, RoleChange } from "../raft/types.ts";
+import type {
+  Entry,
+  HardState,
+  Message,
+  PersistToken,
+  RaftCore,
+  Ready,
+  RoleChange,
+} from "../raft/types.ts";
 import type { LogStore } from "../storage/raft_log_types.ts";
 import { SqliteError } from "../storage/sqlite_types.ts";
 
@@ -6,8 +14,10 @@ import { SqliteError } from "../storage/sqlite_types.ts";
 export interface RaftEvents {
   /** Apply these, in order. */
   committed(entries: readonly Entry[]): void;
-  /** Reads with these ids may run once `index` is applied, which it is. */
-  readable(id: number): void;
+  /** May leave now. */
+  send(messages: readonly Message[]): void;
+  /** Reads with this id may run once `index` is applied. */
+  readable(id: number, index: number): void;
   /** The round of these reads failed: leadership was lost. */
   unreadable(id: number): void;
   roleChanged(change: RoleChange): void;
@@ -19,7 +29,9 @@ const DISK_FULL_RETRY_MS = 250;
 interface Persist {
   readonly entries: readonly Entry[];
   readonly hardState: HardState | undefined;
-  readonly token: PersistToken;
+  readonly token: PersistToken | undefined;
+  /** To send when it is durable. */
+  readonly messages: readonly Message[];
 }
 
 /** Carries out what the Raft core asks for: makes durable, applies, answers read points. */
@@ -71,18 +83,20 @@ export class RaftDriver {
   }
 
   #handle(ready: Ready): void {
-    if (ready.persistToken !== undefined) {
+    if (ready.messages.length > 0) this.#events.send(ready.messages);
+    if (ready.persistToken !== undefined || ready.messagesAfterPersist.length > 0) {
       this.#persist({
         entries: ready.entries,
         hardState: ready.hardState,
         token: ready.persistToken,
+        messages: ready.messagesAfterPersist,
       });
     }
     if (ready.committed.length > 0) {
       this.#events.committed(ready.committed);
       this.raft.applied(ready.committed[ready.committed.length - 1].index);
     }
-    for (const { id } of ready.readStates) this.#events.readable(id);
+    for (const { id, index } of ready.readStates) this.#events.readable(id, index);
     for (const id of ready.readsFailed) this.#events.unreadable(id);
     if (ready.roleChange !== undefined) this.#events.roleChanged(ready.roleChange);
   }
@@ -96,7 +110,7 @@ export class RaftDriver {
   }
 
   /** False when the disk is full and nothing was written; any other failure is thrown. */
-  #tryPersist({ entries, hardState, token }: Persist): boolean {
+  #tryPersist({ entries, hardState, token, messages }: Persist): boolean {
     // The commit index in it is a hint that rides on the next append; alone it costs no fsync.
     const voteChanged = hardState !== undefined &&
       (hardState.term !== this.#durableTerm || hardState.votedFor !== this.#durableVote);
@@ -112,7 +126,8 @@ export class RaftDriver {
         this.#durableVote = hardState.votedFor;
       }
     }
-    this.raft.persisted(token);
+    if (token !== undefined) this.raft.persisted(token);
+    if (messages.length > 0) this.#events.send(messages);
     return true;
   }
 }

@@ -3,21 +3,34 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
 import { Prng } from "../base/prng.ts";
 import type { LocalCommand, RunnableCommand } from "../commands/command.ts";
-import { DataContext } from "../commands/data_context.ts";
 import type { NodeView } from "../commands/local_context.ts";
 import { resolve } from "../commands/table.ts";
 import { ENTRY_BYTES_MAX, PIPELINE_DEPTH_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
-import type { Entry, RaftCore, RoleChange } from "../raft/types.ts";
-import { err, ErrorReply, type Reply } from "../resp/reply.ts";
-import type { Identity, LogStore } from "../storage/raft_log_types.ts";
+import type {
+  Entry,
+  MembershipChange,
+  Message,
+  NodeId,
+  Proposed,
+  RaftCore,
+  Refusal,
+  RoleChange,
+} from "../raft/types.ts";
+import { ErrorReply, type Reply } from "../resp/reply.ts";
+import type { LogStore } from "../storage/raft_log_types.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
-import { type Batch, commandBytes, encodeBatch, encodeSegment, type Segment } from "./batch.ts";
+import { commandBytes } from "./batch.ts";
 import type { Clock } from "./clock.ts";
+import { DigestHistory, DivergenceError } from "./digest_check.ts";
+import { DISK_FULL, NOT_AUTHENTICATED, OVERLOADED, STOPPING, TOO_LARGE } from "./errors.ts";
+import type { Leadership } from "./leadership.ts";
 import { Metrics } from "./metrics.ts";
+import type { PeerLink } from "./peer_link.ts";
 import { RaftDriver } from "./raft_driver.ts";
+import { Reads } from "./reads.ts";
 import type { Pending, Session } from "./session.ts";
 import { StateMachine } from "./state_machine.ts";
-import { Outbox, type OutboxBatch } from "./outbox.ts";
+import { Writes } from "./writes.ts";
 
 export interface ServerOptions {
   readonly raft: RaftCore;
@@ -29,6 +42,7 @@ export interface ServerOptions {
   readonly seed: number;
   /** Asks to be called back (`turn`) once the sockets that are ready now have been read. */
   schedule(turn: () => void): void;
+  readonly link: PeerLink;
   /** A defect or an I/O failure: the node must stop. */
   fatal(error: unknown): void;
   /** How long a command may wait for a leader or for its commit. */
@@ -37,20 +51,8 @@ export interface ServerOptions {
   lowOnDisk(): boolean;
 }
 
-const NOT_AUTHENTICATED = new ErrorReply("NOAUTH Authentication required.");
-const DISK_FULL = new ErrorReply(
-  "MISCONF The disk is full: writes are refused until there is room, reads are served.",
-);
-const TOO_LARGE = err(`command exceeds the limit of ${ENTRY_BYTES_MAX} bytes for one log entry`);
-const OVERLOADED = new ErrorReply("BUSY Too many writes are waiting to be made durable, try again");
-const OUTCOME_UNKNOWN = new ErrorReply(
-  "UNKNOWN The outcome is unknown: the command was sent but not confirmed in time, " +
-    "it may or may not be carried out",
-);
-const NOT_DONE = new ErrorReply(
-  "CLUSTERDOWN No leader could be reached in time: the command was not carried out",
-);
-const STOPPING = new ErrorReply("SHUTDOWN The server is stopping, the command was not carried out");
+/** How often the leader tells the others its digest. */
+const DIGEST_INTERVAL_MS = 1000;
 
 /**
  * The one loop of a node. Sessions hand requests to `execute`; what they ask of the data is
@@ -67,23 +69,24 @@ export class Server {
   /** Called with each command that ran: the slow log, and later monitors. */
   onCommand: ((session: Session, argv: readonly Bytes[], durationMs: number) => void) | undefined;
 
+  /** Called when this node's role, term or leader changed. */
+  onRoleChange: ((change: RoleChange) => void) | undefined;
+
+  /** Called when a change of the members was applied. */
+  onConfiguration: (() => void) | undefined;
+
   readonly #options: ServerOptions;
+  readonly #digests = new DigestHistory();
   readonly #machine: StateMachine;
-  readonly #readContext: DataContext;
-  readonly #prng: Prng;
-  readonly #outbox = new Outbox();
-  readonly #identity: Identity;
-  #isLeader = false;
+  readonly #reads: Reads;
+  readonly #writes: Writes;
+  #leadership: Leadership;
   /** The monotonic clock as of the last tick. */
   #nowMs = 0;
-  /** Reads of this turn, and those whose read point was asked for, by its id. */
-  #reads: Pending[] = [];
-  readonly #readRounds = new Map<number, Pending[]>();
-  #nextRound = 1;
+  #digestAnnouncedMs = 0;
   /** Sessions that were delivered something since the last flush. */
   #touched: Session[] = [];
   #scheduled = false;
-  #tickProposed = false;
   #stopping = false;
   /** On the monotonic clock; 0 when no pause is on. */
   #pausedUntilMs = 0;
@@ -91,35 +94,72 @@ export class Server {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    this.ops = options.ops;
-    this.#prng = new Prng(options.seed);
-    this.#readContext = new DataContext(options.ops, new Prng(options.seed));
-    assert(options.log.identity !== undefined, "a node that runs has an identity");
-    this.#identity = options.log.identity;
-    this.#machine = new StateMachine(options.ops, {
-      node: this.#identity.nodeId,
-      incarnation: this.#identity.incarnation,
-      settle: (sequence) => this.#outbox.settle(sequence),
-      reply: (pending, reply, durationMs) => this.#completeLogged(pending, reply, durationMs),
-    }, () => options.clock.monotonicMs());
-    this.driver = new RaftDriver(options.raft, options.log, {
+    const { raft, ops, clock, link, log } = options;
+    this.ops = ops;
+    assert(log.identity !== undefined, "a node that runs has an identity");
+    const identity = log.identity;
+    this.#leadership = { isLeader: false, term: raft.status().term, leader: 0 };
+    this.driver = new RaftDriver(raft, log, {
       committed: (entries) => this.#apply(entries),
-      readable: (id) => this.#runReads(id),
-      unreadable: (id) => this.#retryReads(id),
+      send: (messages) => link.send(messages),
+      readable: (id, index) => this.#reads.confirmed(id, index),
+      unreadable: (id) => this.#reads.failed(id),
       roleChanged: (change) => this.#roleChanged(change),
     });
+    const shared = {
+      raft,
+      ops,
+      clock,
+      link,
+      prng: new Prng(options.seed),
+      leadership: () => this.#leadership,
+    };
+    this.#writes = new Writes({
+      ...shared,
+      identity,
+      advance: () => this.driver.advance(),
+      giveUp: (pending, reply) => this.#completeLogged(pending, reply, 0),
+    });
+    this.#reads = new Reads({
+      ...shared,
+      complete: (pending, reply, durationMs) => this.#complete(pending, reply, durationMs),
+      toLog: (pending) => this.#enqueue(pending),
+      schedule: () => this.#schedule(),
+    });
+    this.#machine = new StateMachine(ops, {
+      node: identity.nodeId,
+      incarnation: identity.incarnation,
+      settle: (sequence) => this.#writes.settle(sequence),
+      reply: (pending, reply, durationMs) => this.#completeLogged(pending, reply, durationMs),
+    }, () => clock.monotonicMs());
   }
 
   /** Whether this node can serve writes now, and why not. */
   readiness(): { ready: boolean; reason: string } {
     if (this.#stopping) return { ready: false, reason: "stopping" };
-    if (this.driver.diskFull || this.#options.lowOnDisk()) {
-      return { ready: false, reason: "disk full" };
-    }
-    const { role, applied, commit } = this.driver.raft.status();
-    if (role !== "leader") return { ready: false, reason: "no leader" };
-    if (applied < commit) return { ready: false, reason: "applying the log" };
+    if (this.isDiskFull) return { ready: false, reason: "disk full" };
+    if (this.#leadership.leader === 0) return { ready: false, reason: "no leader" };
+    const { applied, commit } = this.driver.raft.status();
+    if (applied < commit || applied === 0) return { ready: false, reason: "applying the log" };
     return { ready: true, reason: "" };
+  }
+
+  /** No room for more: writes must not be taken. */
+  get isDiskFull(): boolean {
+    return this.driver.diskFull || this.#options.lowOnDisk();
+  }
+
+  get leadership(): Leadership {
+    return this.#leadership;
+  }
+
+  /** Index of the log's snapshot: entries up to it are gone. */
+  get snapshotIndex(): number {
+    return this.#options.log.snapshot.index;
+  }
+
+  monotonicMs(): number {
+    return this.#options.clock.monotonicMs();
   }
 
   /** Unix time in milliseconds. */
@@ -170,8 +210,13 @@ export class Server {
     if (command.path === "read" && session.pendingLog === 0) {
       if (session.pendingReads >= PIPELINE_DEPTH_MAX) return false;
       this.#begin(session, command);
+      const pending = this.#pending(session, command, argv);
+      if (session.consistency !== "linearizable" && this.#isReadableNow(session)) {
+        this.#reads.runNow(pending);
+        return true;
+      }
       session.pendingReads++;
-      this.#reads.push(this.#pending(session, command, argv));
+      this.#reads.add(pending);
       this.#schedule();
       return true;
     }
@@ -183,17 +228,27 @@ export class Server {
     return true;
   }
 
+  /** Whether its read level lets a session read from this node's state as it is. */
+  #isReadableNow(session: Session): boolean {
+    if (session.pendingReads > 0 || session.outputBlocked) return false;
+    return session.consistency === "stale" ||
+      (this.#leadership.isLeader && this.driver.raft.status().leaseValid);
+  }
+
   /** Runs timers of the core; call it every few milliseconds. */
   tick(): void {
     this.#guard(() => {
       const { clock } = this.#options;
-      if (this.ops.nextExpiryMs() <= clock.wallMs()) this.#proposeTick();
+      const isTickDue = this.#leadership.isLeader && !this.#stopping && !this.isDiskFull;
+      if (isTickDue && this.ops.nextExpiryMs() <= clock.wallMs()) this.#writes.proposeTick();
       const nowMs = clock.monotonicMs();
       this.#nowMs = nowMs;
-      this.#abandonOverdue();
+      this.#writes.abandonOverdue(nowMs);
+      this.#reads.abandonOverdue(nowMs);
       if (this.#pausedUntilMs > 0 && nowMs >= this.#pausedUntilMs) this.#endPause();
       this.metrics.sample(nowMs);
       this.driver.tick(nowMs);
+      this.#announceDigest(nowMs);
       this.#flushSessions();
     });
   }
@@ -209,12 +264,21 @@ export class Server {
     for (const session of this.sessions.values()) if (session.idle) session.resume();
   }
 
+  #announceDigest(nowMs: number): void {
+    if (!this.#leadership.isLeader || nowMs - this.#digestAnnouncedMs < DIGEST_INTERVAL_MS) return;
+    this.#digestAnnouncedMs = nowMs;
+    const { index, digest } = this.ops.applied;
+    for (const { id } of this.driver.raft.status().peers) {
+      this.#options.link.announceDigest(id, index, digest);
+    }
+  }
+
   /** A loop turn's end: everything gathered goes on its way. */
   #turn(): void {
     this.#scheduled = false;
     this.#guard(() => {
-      this.#startReads();
-      this.#proposeWrites();
+      this.#reads.start();
+      this.#writes.send();
       this.driver.advance();
       this.#flushSessions();
     });
@@ -249,6 +313,7 @@ export class Server {
       argv,
       silent,
       deadlineMs: this.#nowMs + this.#options.requestTimeoutMs,
+      wasSent: false,
       isAbandoned: false,
     };
   }
@@ -271,10 +336,10 @@ export class Server {
     this.#begin(session, command);
     const { clock } = this.#options;
     const startMs = clock.monotonicMs();
-    const modeBefore = session.replyMode;
+    const isSkipped = session.replyMode === "skip" && command.name !== "client|reply";
+    if (session.replyMode === "skip") session.replyMode = "on";
     const reply = command.run({ client: session, node: this.node }, argv);
-    const silent = session.replyMode !== "on";
-    if (modeBefore === "skip" && session.replyMode === "skip") session.replyMode = "on";
+    const silent = isSkipped || session.replyMode !== "on";
     const finish = (value: Reply) => {
       const durationMs = clock.monotonicMs() - startMs;
       this.metrics.countCall(command, durationMs, value);
@@ -314,59 +379,31 @@ export class Server {
     for (const session of touched) if (session.idle) session.resume();
   }
 
-  // --- writes ----------------------------------------------------------------------------------
+  // --- data ------------------------------------------------------------------------------------
 
   #refuseWrite(argv: readonly Bytes[]): ErrorReply | undefined {
     if (this.#stopping) return STOPPING;
-    if (this.driver.diskFull || this.#options.lowOnDisk()) return DISK_FULL;
+    if (this.#leadership.isLeader && this.isDiskFull) return DISK_FULL;
+    const { outbox } = this.#writes;
     const bytes = commandBytes(argv);
     if (bytes > ENTRY_BYTES_MAX) return TOO_LARGE;
-    if (this.#outbox.length > 0 && this.#outbox.bytes + bytes > UNCOMMITTED_BYTES_MAX) {
-      return OVERLOADED;
-    }
-    return undefined;
+    return outbox.bytes + bytes > UNCOMMITTED_BYTES_MAX ? OVERLOADED : undefined;
   }
 
   #enqueue(pending: Pending): void {
     pending.session.pendingLog++;
-    this.#outbox.push(pending);
+    this.#writes.outbox.push(pending);
     this.#schedule();
-  }
-
-  #proposeWrites(): void {
-    if (!this.#isLeader) return;
-    while (this.#outbox.hasUnsent) {
-      const own = this.#outbox.takeUnsent();
-      if (!this.#propose(own)) return this.#outbox.untake(own);
-      this.driver.advance();
-    }
-  }
-
-  /** False when the core does not take it: nothing was appended. */
-  #propose(own: OutboxBatch | undefined): boolean {
-    const segments: Segment[] = own === undefined
-      ? []
-      : [{ node: this.#identity.nodeId, incarnation: this.#identity.incarnation, ...own }];
-    const batch: Batch = {
-      timeMs: Math.max(this.ops.applied.logTimeMs, this.#options.clock.wallMs()),
-      seed: this.#prng.nextUint32(),
-      segments,
-    };
-    const data = encodeBatch(batch.timeMs, batch.seed, segments.map(encodeSegment));
-    return this.driver.raft.propose(data, batch).ok;
-  }
-
-  /** An entry without commands moves log time, so that keys expire on an idle node too. */
-  #proposeTick(): void {
-    if (this.#tickProposed || this.#stopping || this.driver.diskFull || !this.#isLeader) return;
-    this.#tickProposed = this.#propose(undefined);
   }
 
   #apply(entries: readonly Entry[]): void {
     for (const entry of entries) {
       this.#machine.apply(entry);
-      if (entry.kind === "normal") this.#tickProposed = false;
+      this.#digests.applied(this.ops.applied);
+      if (entry.kind === "configuration") this.onConfiguration?.();
+      if (entry.kind === "normal") this.#writes.entryApplied();
     }
+    this.#reads.runConfirmed();
   }
 
   #completeLogged(pending: Pending, reply: Reply, durationMs: number): void {
@@ -383,85 +420,84 @@ export class Server {
     if (!pending.silent) session.deliver(reply);
   }
 
-  /** Answers those that have waited too long; the error tells whether it may still happen. */
-  #abandonOverdue(): void {
-    for (const { pending, sent } of this.#outbox.held()) {
-      if (pending.deadlineMs > this.#nowMs) break;
-      if (pending.isAbandoned) continue;
-      this.#completeLogged(pending, sent ? OUTCOME_UNKNOWN : NOT_DONE, 0);
-      pending.isAbandoned = true;
-      if (!sent) pending.argv = [];
-    }
-    const overdue = (pending: Pending) => pending.deadlineMs <= this.#nowMs;
-    if (this.#reads.length === 0 || !overdue(this.#reads[0])) return;
-    const late = this.#reads.filter(overdue);
-    this.#reads = this.#reads.filter((pending) => !overdue(pending));
-    for (const pending of late) {
-      pending.session.pendingReads--;
-      this.#complete(pending, NOT_DONE, 0);
-    }
-  }
-
-  // --- reads -----------------------------------------------------------------------------------
-
-  #startReads(): void {
-    if (this.#reads.length === 0 || !this.#isLeader) return;
-    const id = this.#nextRound++;
-    this.#readRounds.set(id, this.#reads);
-    this.#reads = [];
-    if (this.driver.raft.readIndex(id) !== undefined) this.#retryReads(id);
-  }
-
-  #runReads(id: number): void {
-    const reads = this.#readRounds.get(id) ?? [];
-    this.#readRounds.delete(id);
-    const { clock } = this.#options;
-    const context = this.#readContext;
-    context.logTimeMs = this.ops.applied.logTimeMs;
-    context.nowMs = Math.max(context.logTimeMs, clock.wallMs());
-    let startMs = clock.monotonicMs();
-    for (const pending of reads) {
-      const { session, command } = pending;
-      if (session.outputBlocked) {
-        session.deferredReads.push(pending);
-        continue;
-      }
-      context.db = pending.db;
-      context.dueSeen = false;
-      const reply = session.pendingLog > 0 || command.path !== "read"
-        ? null
-        : command.run(context, pending.argv) as Reply;
-      session.pendingReads--;
-      if (session.pendingLog > 0 || context.dueSeen) {
-        // Behind a key whose time has come but not in the log: the log decides, in order.
-        this.#enqueue(pending);
-        continue;
-      }
-      const endMs = clock.monotonicMs();
-      this.#complete(pending, reply, endMs - startMs);
-      startMs = endMs;
-    }
-  }
-
   /** A session's output has room again: its reads that waited for it go on. */
   resumeReads(session: Session): void {
     if (session.deferredReads.length === 0) return;
-    for (const pending of session.deferredReads) this.#reads.push(pending);
+    for (const pending of session.deferredReads) this.#reads.add(pending);
     session.deferredReads = [];
     this.#schedule();
   }
 
-  /** The round was lost with the leadership: its reads ask again. */
-  #retryReads(id: number): void {
-    const reads = this.#readRounds.get(id) ?? [];
-    this.#readRounds.delete(id);
-    this.#reads = reads.concat(this.#reads);
+  #roleChanged(change: RoleChange): void {
+    const { role, term, leader } = change;
+    this.#leadership = { isLeader: role === "leader", term, leader };
+    this.#writes.leaderChanged();
+    this.#reads.leaderChanged();
+    this.#options.logger.info("role changed", { role, term, leader });
+    this.onRoleChange?.(change);
+    this.#schedule();
   }
 
-  #roleChanged({ role, term, leader }: RoleChange): void {
-    this.#isLeader = role === "leader";
-    this.#outbox.resend();
-    this.#options.logger.info("role changed", { role, term, leader });
-    if (this.#outbox.hasUnsent || this.#reads.length > 0) this.#schedule();
+  // --- peers -----------------------------------------------------------------------------------
+
+  /** A Raft message of another node. */
+  receive(message: Message): void {
+    this.#guard(() => this.driver.raft.step(message));
+    this.#schedule();
+  }
+
+  /** Commands of another node's clients, for this leader of `term`. */
+  receiveForward(from: NodeId, term: number, segment: Uint8Array): void {
+    this.#writes.receive(from, term, segment);
+    this.#schedule();
+  }
+
+  /** Another node asks this leader for a read point. */
+  receiveReadRequest(from: NodeId, id: number): void {
+    this.#reads.requested(from, id);
+  }
+
+  /** The leader's answer to such a request of this node. */
+  receiveReadPoint(id: number, index: number): void {
+    this.#guard(() => this.#reads.pointReceived(id, index));
+    this.#schedule();
+  }
+
+  /** A connection to a node is up: what was lost with the one before is sent again. */
+  peerConnected(id: NodeId): void {
+    if (id !== this.#leadership.leader) return;
+    this.#writes.outbox.resend();
+    this.#reads.leaderChanged();
+    this.#schedule();
+  }
+
+  /** The leader's digest at an applied index: another one here means that this node is wrong. */
+  receiveDigest(from: NodeId, index: number, digest: number): void {
+    if (from !== this.#leadership.leader || !this.#digests.differs(index, digest)) return;
+    this.#options.fatal(
+      new DivergenceError(
+        `The data of this node differs from the leader's at index ${index}: it stops serving. ` +
+          "Remove it from the cluster, wipe its data directory and let it join again.",
+      ),
+    );
+  }
+
+  /** Changes the members, on the leader. */
+  changeMembership(change: MembershipChange): Proposed {
+    const proposed = this.driver.raft.changeMembership(change);
+    this.#schedule();
+    return proposed;
+  }
+
+  /** Hands leadership to a voter (0: the most advanced one). */
+  transferLeader(to: NodeId): Refusal | undefined {
+    const refusal = this.driver.raft.transferLeader(to);
+    this.#schedule();
+    return refusal;
+  }
+
+  peerDisconnected(id: NodeId): void {
+    this.driver.raft.reportUnreachable(id);
+    if (id === this.#leadership.leader) this.#reads.leaderChanged();
   }
 }

@@ -29,6 +29,8 @@ export abstract class Session implements ClientView {
   noEvict = false;
   noTouch = false;
   replyMode: "on" | "off" | "skip" = "on";
+  /** CLIENT CONSISTENCY: what its reads may answer from. */
+  consistency: Consistency = "linearizable";
   /** Reads under way. */
   pendingReads = 0;
   /** Commands under way in the log. */
@@ -82,6 +84,9 @@ export abstract class Session implements ClientView {
   }
 }
 
+/** Read levels, strongest first. */
+export type Consistency = "linearizable" | "lease" | "stale";
+
 export interface SessionOptions {
   readonly id: number;
   /** Unix time in milliseconds. */
@@ -101,6 +106,8 @@ export interface Pending {
   readonly silent: boolean;
   /** On the monotonic clock: it is answered with an error then. */
   readonly deadlineMs: number;
+  /** It was sent to a leader before the present one. */
+  wasSent: boolean;
   /** It was answered so: whatever comes of it, nobody waits. */
   isAbandoned: boolean;
 }

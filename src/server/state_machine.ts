@@ -10,6 +10,7 @@ import type { Entry } from "../raft/types.ts";
 import { err, ErrorReply, type Reply } from "../resp/reply.ts";
 import type { OriginState, RedisOperations } from "../storage/redis_operations.ts";
 import { type Batch, type BatchCommand, decodeBatch, type Segment } from "./batch.ts";
+import { digestReply } from "./digest.ts";
 import type { Pending } from "./session.ts";
 
 /** Where the replies of commands go that came in through this node. */
@@ -30,6 +31,8 @@ export class StateMachine {
   readonly #context: DataContext;
   readonly #local: LocalReplies;
   readonly #monotonicMs: () => number;
+  /** Of the entry being applied: its bytes and what its writes answered. */
+  #digest = 0;
   /** Keys that expiry has deleted since the start. */
   expiredKeys = 0;
 
@@ -45,13 +48,17 @@ export class StateMachine {
     const { applied } = this.#ops;
     assert(entry.index === applied.index + 1, "entries are applied in order, each once");
     let { logTimeMs, digest, origins, configuration } = applied;
+    this.#digest = digest;
     if (entry.kind === "normal") {
       const batch = entry.local as Batch | undefined ?? decodeBatch(entry.data);
       logTimeMs = Math.max(logTimeMs, batch.timeMs);
-      digest = crc32(entry.data, digest);
+      this.#digest = crc32(entry.data, digest);
       this.#begin(batch, logTimeMs);
       for (const segment of batch.segments) origins = this.#applySegment(segment, origins);
+      digest = this.#digest;
     }
+    // Recent entries are kept in memory for peers; what hangs on them for us is not needed now.
+    (entry as { local?: unknown }).local = undefined;
     if (entry.kind === "configuration") configuration = fromUint8Array(entry.data);
     const { index, term } = entry;
     this.#ops.setApplied({ index, term, logTimeMs, digest, origins, configuration });
@@ -98,7 +105,9 @@ export class StateMachine {
       }
       if (commands[i].argv.length === 0) continue;
       context.db = commands[i].db;
-      const reply = (pending.command as DataCommand).run(context, commands[i].argv);
+      const command = pending.command as DataCommand;
+      const reply = command.run(context, commands[i].argv);
+      if (command.path === "write") this.#digest = digestReply(this.#digest, reply);
       const endMs = this.#monotonicMs();
       this.#local.reply(pending, reply, endMs - startMs);
       startMs = endMs;
@@ -111,7 +120,7 @@ export class StateMachine {
     const command = resolveData(argv);
     if (command instanceof ErrorReply || command.path === "read") return;
     this.#context.db = db;
-    command.run(this.#context, argv);
+    this.#digest = digestReply(this.#digest, command.run(this.#context, argv));
   }
 
   /** A bounded share of the keys whose time has come; the rest follows behind later entries. */

@@ -1,6 +1,5 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
-import type { CachedKey } from "./cached_key.ts";
 import { type Checkpointer, InlineCheckpointer } from "./checkpointer.ts";
 import { Keyspace, Ledger } from "./keyspace.ts";
 import {
@@ -68,9 +67,8 @@ export class CachedRedisOperations implements RedisOperations {
   #firstChangeMs: number | undefined;
   /** When to try again after a full disk. */
   #retryMs: number | undefined;
+  /** The database whose records the clock hand passes. */
   #handDb = 0;
-  #handKeyspace: Keyspace | undefined;
-  #hand: Iterator<CachedKey> | undefined;
 
   /** Takes over an open connection to state.db; it must be the only one that writes. */
   constructor(sql: SqlDatabase, options: CachedRedisOperationsOptions) {
@@ -241,7 +239,7 @@ export class CachedRedisOperations implements RedisOperations {
     if (this.#flusher.isActive) return 0;
     // A transaction now would keep the -wal file growing; only too many changes cannot wait.
     if (this.#options.checkpointer.isBusy && !this.backlogged) return CHECKPOINT_WAIT_MS;
-    return this.#flusher.purges.size > 0 ? 0 : this.#dueWaitMs();
+    return this.#flusher.purges.size > 0 || this.#flusher.isSparse ? 0 : this.#dueWaitMs();
   }
 
   /**
@@ -255,7 +253,8 @@ export class CachedRedisOperations implements RedisOperations {
     try {
       if (!this.#flusher.isActive) {
         if (this.#dueWaitMs() === 0) this.#freeze();
-        else this.#flusher.purge(deadlineMs);
+        else if (this.#flusher.purges.size > 0) this.#flusher.purge(deadlineMs);
+        else this.#flusher.shrink(deadlineMs);
       }
       if (this.#flusher.step(deadlineMs)) this.#options.checkpointer.afterCommit();
       this.#retryMs = undefined;
@@ -291,11 +290,14 @@ export class CachedRedisOperations implements RedisOperations {
     return { heldBytes, dirtyBytes: dirtyBytes + frozenBytes };
   }
 
-  /** Flushes and closes the connection. */
-  close(): void {
+  /**
+   * Flushes and closes the connection, before it returns. Resolves when no other thread has the
+   * file open any more: only then may it be replaced.
+   */
+  close(): Promise<void> {
     this.flushAll();
-    this.#options.checkpointer.close();
     this.#tables.sql.close();
+    return this.#options.checkpointer.close();
   }
 
   /** Milliseconds until a flush is to start. */
@@ -352,16 +354,13 @@ export class CachedRedisOperations implements RedisOperations {
     const { cacheBytes } = this.#options;
     let keyspacesLeft = this.#keyspaces.length + 1;
     for (let steps = 0; steps < EVICTION_STEPS && this.#ledger.heldBytes > cacheBytes; steps++) {
-      const keyspace = this.#handKeyspace;
-      const next = keyspace === undefined || keyspace.isDead ? undefined : this.#hand?.next();
-      if (next === undefined || next.done || keyspace === undefined) {
-        if (keyspacesLeft-- === 0) return;
+      const keyspace = this.#keyspaces[this.#handDb];
+      const record = keyspace.records.advance();
+      if (record === undefined) {
         this.#handDb = (this.#handDb + 1) % this.#keyspaces.length;
-        this.#handKeyspace = this.#keyspaces[this.#handDb];
-        this.#hand = this.#handKeyspace.records.values();
+        if (--keyspacesLeft === 0) return;
         continue;
       }
-      const record = next.value;
       if (record.generation >= this.#ledger.cleanBelow) continue;
       if (record.used) record.used = false;
       else keyspace.drop(record);

@@ -1,11 +1,10 @@
-import process from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../base/assert.ts";
 import type { CheckpointResult, CheckpointWorkerData } from "./checkpointer.ts";
 import { loadSqlite } from "./sqlite.ts";
 import { SqliteError } from "./sqlite_types.ts";
 
-// The thread behind WorkerCheckpointer: "checkpoint" moves all that is committed, "close" ends it.
+// The thread behind WorkerCheckpointer: "checkpoint" moves all that is committed, "close" closes the file.
 const port = parentPort;
 assert(port !== null, "the checkpoint worker is started as a worker");
 const { path, driver } = workerData as CheckpointWorkerData;
@@ -29,5 +28,5 @@ port.on("message", (message) => {
     return;
   }
   sql.close();
-  process.exit(0);
+  port.postMessage({ isClosed: true } satisfies CheckpointResult);
 });

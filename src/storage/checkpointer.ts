@@ -11,7 +11,11 @@ export interface Checkpointer {
    * an earlier one failed with.
    */
   afterCommit(): void;
-  close(): void;
+  /**
+   * To be called once the connection is closed; resolves when nothing holds the file open any
+   * more. Only then may it be replaced: SQLite's last close removes the -wal file by its name.
+   */
+  close(): Promise<void>;
 }
 
 /** Frames (pages of 4 KiB) in the -wal file at which it is moved. */
@@ -21,6 +25,9 @@ const FRAMES_INLINE_MAX = 512;
 
 /** The answer of a checkpoint worker. */
 export interface CheckpointResult {
+  /** The answer to "close". */
+  readonly isClosed?: boolean;
+  /** What failed, if something did. */
   readonly code?: string;
   readonly message?: string;
 }
@@ -47,7 +54,9 @@ export class InlineCheckpointer implements Checkpointer {
     if (this.#countFrames() >= FRAMES_MIN) this.#sql.exec("PRAGMA wal_checkpoint(PASSIVE)");
   }
 
-  close(): void {}
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }
 
 /**
@@ -85,15 +94,24 @@ export class WorkerCheckpointer implements Checkpointer {
     this.#worker.postMessage("checkpoint");
   }
 
-  close(): void {
-    this.#worker?.postMessage("close");
+  async close(): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined || this.#error !== undefined) return;
     this.#worker = undefined;
+    // It answers when its connection is closed; ending a thread amid a checkpoint is not safe.
+    const closed = new Promise<void>((resolve) => {
+      worker.on("message", ({ isClosed }: CheckpointResult) => isClosed && resolve());
+      worker.on("error", () => resolve());
+    });
+    worker.ref();
+    worker.postMessage("close");
+    await closed;
+    await worker.terminate();
   }
 
   #startWorker(): Worker {
     const workerData: CheckpointWorkerData = { path: this.#sql.path, driver: this.#driver };
     const worker = new Worker(new URL("./checkpoint_worker.ts", import.meta.url), { workerData });
-    worker.unref();
     worker.on("message", ({ code, message }: CheckpointResult) => {
       this.isBusy = false;
       // No room to move pages into: the next checkpoint tries again.
@@ -104,6 +122,8 @@ export class WorkerCheckpointer implements Checkpointer {
       this.isBusy = false;
       this.#error = new Error(`Cannot checkpoint ${this.#sql.path}: the worker died`, { cause });
     });
+    // Last: a listener would hold the process again.
+    worker.unref();
     return worker;
   }
 }

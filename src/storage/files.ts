@@ -1,4 +1,5 @@
-import { closeSync, fsyncSync, openSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import process from "node:process";
 
 /** Makes the names in a directory durable: files created, renamed and removed. */
@@ -22,4 +23,13 @@ export function fsyncFile(path: string): void {
 export function errnoOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === "string" ? code : undefined;
+}
+
+/** Puts a file in place, whole or not at all, and durable when this returns. */
+export function writeFileDurably(path: string, content: Uint8Array): void {
+  const temporary = `${path}.tmp`;
+  writeFileSync(temporary, content, { mode: 0o600 });
+  fsyncFile(temporary);
+  renameSync(temporary, path);
+  fsyncDirectory(dirname(path));
 }

@@ -3,6 +3,7 @@ import type { Bytes } from "../base/bytes.ts";
 import { CachedKey } from "./cached_key.ts";
 import { ExpiryHeap } from "./expiry_heap.ts";
 import { ExpiryWindow } from "./expiry_window.ts";
+import { KeyMap } from "./key_map.ts";
 import { type KeyType, NO_EXPIRY } from "./redis_operations.ts";
 import type { StateTables, StoredDatabase } from "./state_tables.ts";
 
@@ -37,7 +38,7 @@ const NOTHING = new CachedKey("", "string", "", NO_EXPIRY, 0, 0, 0, 0);
  */
 export class Keyspace {
   readonly slot: number;
-  readonly records = new Map<Bytes, CachedKey>();
+  readonly records = new KeyMap();
   /** Counts, of memory and SQL together. */
   keys: number;
   expiring: number;

@@ -12,7 +12,6 @@ import {
   type LogStatements,
   openLogDatabase,
   prepareStatements,
-  presizeWal,
   readingFile,
 } from "./raft_log_database.ts";
 import type { SqlDatabase, SqliteDriver } from "./sqlite_types.ts";
@@ -30,13 +29,10 @@ const PURGE_BYTES = 2 * 1024 * 1024;
 const PAGE_BYTES = 4096;
 /** Pages written to the WAL between two checkpoints: what one may have to copy. */
 const CHECKPOINT_PAGES = 512;
-const WAL_PRESIZE_BYTES = 4 * 1024 * 1024;
 
 export interface RaftLogOptions {
   /** Memory for recent entries, bytes. */
   readonly cacheBytes?: number;
-  /** Size the WAL is given in advance, bytes; 0: none. */
-  readonly walPresizeBytes?: number;
 }
 
 /**
@@ -88,7 +84,6 @@ export class RaftLog implements LogStore {
     try {
       const read = <T>(run: () => T): T => readingFile(database.path, run);
       this.#meta = read(() => new LogMeta(database));
-      presizeWal(database, options.walPresizeBytes ?? WAL_PRESIZE_BYTES);
       this.#rows = read(() => new LogRows(database, this.#meta.salt));
       this.#sql = prepareStatements(database);
       this.#identity = read(() => this.#meta.identity);

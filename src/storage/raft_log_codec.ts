@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { crc32 } from "node:zlib";
 import type { Entry, EntryKind } from "../raft/types.ts";
 
@@ -22,7 +23,7 @@ const KIND_CODES: Readonly<Record<EntryKind, number>> = { normal: 0, noop: 1, co
  * its term less the one before, its length (both LEB128) and its bytes as they are.
  */
 export function encodeEntries(entries: readonly Entry[], from: number, to: number): Uint8Array {
-  const row = new Uint8Array(encodedBytes(entries, from, to));
+  const row: Uint8Array = Buffer.allocUnsafe(encodedBytes(entries, from, to));
   row[0] = CODEC_VERSION;
   let at = 1;
   let term = entries[from].term;

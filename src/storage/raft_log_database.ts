@@ -47,26 +47,6 @@ export function prepareStatements(database: SqlDatabase): LogStatements {
   };
 }
 
-/**
- * Makes the WAL file large in advance: what a transaction spilled to it stays allocated when it
- * is rolled back, and an fsync of bytes that only overwrite others takes about half the time.
- */
-export function presizeWal(database: SqlDatabase, bytes: number): void {
-  if (bytes === 0) return;
-  try {
-    database.exec("BEGIN IMMEDIATE; CREATE TABLE presize(data)");
-    // As much as the page cache holds is not spilled.
-    database.exec(`INSERT INTO presize VALUES (zeroblob(${bytes + PAGE_CACHE_BYTES}))`);
-  } catch (error) {
-    if (!isFull(error)) throw error;
-  }
-  try {
-    database.exec("ROLLBACK");
-  } catch {
-    // A full disk has rolled it back already.
-  }
-}
-
 /** SQLITE_ERROR: the statements are fixed, so a schema that they do not fit is damaged. */
 const DAMAGE_CODES: readonly string[] = ["SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR"];
 

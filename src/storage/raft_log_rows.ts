@@ -36,7 +36,7 @@ export class LogRows {
     );
     this.#deleteFrom = database.prepare("DELETE FROM log WHERE first >= ?");
     this.#deleteRange = database.prepare(
-      "DELETE FROM log WHERE first < ? AND first <= ? AND end_bytes <= ?",
+      "DELETE FROM log WHERE first <= ? AND end_bytes <= ?",
     );
   }
 
@@ -100,8 +100,9 @@ export class LogRows {
     const oldest = this.#bounds.get(index, 0);
     if (oldest === undefined) return false;
     const next = this.#bounds.get(index, rowsMax);
-    const firstMax = next === undefined ? index : Number(next.first) - 1;
-    const deleted = this.#deleteRange.run(index, firstMax, Number(oldest.end_bytes) + bytesMax);
+    // One upper bound: SQLite would seek by one of two, and read every row up to the other.
+    const firstMax = (next === undefined ? index : Number(next.first)) - 1;
+    const deleted = this.#deleteRange.run(firstMax, Number(oldest.end_bytes) + bytesMax);
     return next !== undefined || deleted > 0;
   }
 

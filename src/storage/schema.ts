@@ -3,6 +3,8 @@ import type { SqlDatabase } from "./sqlite_types.ts";
 
 /** Grows with each incompatible change of the tables below. */
 export const STATE_FORMAT_VERSION = 1;
+/** The page cache to open state.db with. Larger ones make commits longer, see README.md. */
+export const STATE_PAGE_CACHE_BYTES = 4 * 1024 * 1024;
 /** "BLSA": tells a state.db from some other program's file. */
 const APPLICATION_ID = 0x424c5341;
 
@@ -76,6 +78,9 @@ export function prepareSchema(sql: SqlDatabase): void {
 }
 
 function create(sql: SqlDatabase): void {
+  // Lets the file shrink in steps. Takes effect by the VACUUM, as WAL mode has begun the file.
+  sql.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  sql.exec("VACUUM");
   sql.exec("BEGIN IMMEDIATE");
   sql.exec(TABLES);
   sql.exec("INSERT INTO applied VALUES (1, 0, 0, 0, 0, 0, '[]', x'')");

@@ -4,11 +4,17 @@ import type { Keyspace, Ledger } from "./keyspace.ts";
 import type { AppliedState } from "./redis_operations.ts";
 import type { StateTables, StoredDatabase } from "./state_tables.ts";
 import { SqliteError } from "./sqlite_types.ts";
+import { WriteOrder } from "./write_order.ts";
 
 /** Rows written, or bytes of them, between two looks at the clock. */
 const ROWS_PER_LOOK = 16;
 const BYTES_PER_LOOK = 64 * 1024;
 const PURGED_PER_LOOK = 64;
+
+export interface FrozenPart {
+  readonly keyspace: Keyspace;
+  readonly records: readonly CachedKey[];
+}
 
 /** The state as of one applied index, to be written in one transaction. */
 export interface FrozenState {
@@ -17,7 +23,7 @@ export interface FrozenState {
   /** The rows of `database`, by number. */
   readonly databases: readonly StoredDatabase[];
   /** Its dirty records, by database. */
-  readonly parts: readonly { readonly keyspace: Keyspace; readonly records: CachedKey[] }[];
+  readonly parts: readonly FrozenPart[];
   /** Slots that were flushed: garbage from this state on. */
   readonly purges: readonly number[];
 }
@@ -30,11 +36,16 @@ export class StateFlusher {
   /** Slots whose rows are garbage, by a durable state. */
   readonly purges: Set<number>;
   durable: Readonly<AppliedState>;
+  /** Whether the file has so many free pages that `shrink` is due. */
+  isSparse: boolean;
   readonly #tables: StateTables;
   readonly #ledger: Ledger;
   readonly #now: () => number;
   #frozen: FrozenState | undefined;
-  #phase: "begin" | "write" | "settle" = "begin";
+  #phase: "sort" | "begin" | "write" | "settle" = "sort";
+  /** The frozen records of each part, once sorted. */
+  #sorted: FrozenPart[] = [];
+  #order: WriteOrder | undefined;
   /** Next record: of which part, and where in it. */
   #part = 0;
   #at = 0;
@@ -51,6 +62,7 @@ export class StateFlusher {
     this.#now = now;
     this.durable = durable;
     this.purges = new Set(tables.purges());
+    this.isSparse = tables.isSparse;
   }
 
   get isActive(): boolean {
@@ -66,11 +78,12 @@ export class StateFlusher {
   start(frozen: FrozenState): void {
     assert(this.#frozen === undefined, "one flush at a time");
     this.#frozen = frozen;
-    this.#phase = "begin";
+    this.#phase = "sort";
+    this.#sorted = [];
   }
 
   /**
-   * Goes on writing until `deadlineMs`, at least a few rows; true when the flush is complete.
+   * Goes on writing until `deadlineMs`, at least a little; true when the flush is complete.
    * After an error nothing is lost: the same state is written again from its start.
    */
   step(deadlineMs: number): boolean {
@@ -84,57 +97,88 @@ export class StateFlusher {
     }
   }
 
-  /** Deletes rows of flushed databases until `deadlineMs`; true when none is left. */
-  purge(deadlineMs: number): boolean {
-    assert(this.#frozen === undefined, "purging has transactions of its own");
-    this.#tables.sql.exec("BEGIN IMMEDIATE");
-    const done: number[] = [];
-    try {
+  /** Deletes rows of flushed databases until `deadlineMs`. */
+  purge(deadlineMs: number): void {
+    const done = new Set<number>();
+    this.#transaction(() => {
       for (const slot of this.purges) {
-        let empty = false;
-        do empty = this.#tables.purge(slot, PURGED_PER_LOOK); while (
-          !empty && this.#now() < deadlineMs
-        );
-        if (!empty) break;
-        done.push(slot);
+        while (!this.#tables.purge(slot, PURGED_PER_LOOK)) {
+          if (this.#now() >= deadlineMs) return;
+        }
+        done.add(slot);
       }
+    });
+    for (const slot of done) this.purges.delete(slot);
+    this.isSparse = this.#tables.isSparse;
+  }
+
+  /** Cuts free pages off the file until `deadlineMs`. */
+  shrink(deadlineMs: number): void {
+    this.#transaction(() => {
+      do this.isSparse = !this.#tables.shrink(); while (
+        this.isSparse && this.#now() < deadlineMs
+      );
+    });
+  }
+
+  #transaction(body: () => void): void {
+    assert(this.#frozen === undefined, "a flush has a transaction of its own");
+    this.#tables.sql.exec("BEGIN IMMEDIATE");
+    try {
+      body();
       this.#tables.sql.exec("COMMIT");
     } catch (error) {
       this.#rollback();
       throw error;
     }
-    for (const slot of done) this.purges.delete(slot);
-    return this.purges.size === 0;
   }
 
   #step(frozen: FrozenState, deadlineMs: number): boolean {
+    if (this.#phase === "sort") {
+      if (!this.#sort(frozen, deadlineMs)) return false;
+      this.#phase = "begin";
+    }
     if (this.#phase === "begin") {
       this.#tables.sql.exec("BEGIN IMMEDIATE");
       this.#phase = "write";
       this.#part = this.#at = 0;
     }
     if (this.#phase === "write") {
-      if (!this.#eachRecord(frozen, deadlineMs, this.#write)) return false;
+      if (!this.#eachRecord(deadlineMs, this.#write)) return false;
       this.#commit(frozen);
       this.#phase = "settle";
       this.#part = this.#at = 0;
       if (this.#now() >= deadlineMs) return false;
     }
-    if (!this.#eachRecord(frozen, deadlineMs, this.#settle)) return false;
+    if (!this.#eachRecord(deadlineMs, this.#settle)) return false;
     this.#finish(frozen);
+    return true;
+  }
+
+  /** Brings the records in order; false when time is up before that is done. */
+  #sort(frozen: FrozenState, deadlineMs: number): boolean {
+    while (this.#sorted.length < frozen.parts.length) {
+      const { keyspace, records } = frozen.parts[this.#sorted.length];
+      this.#order ??= new WriteOrder(records);
+      const sorted = this.#order.step();
+      if (sorted !== undefined) {
+        this.#sorted.push({ keyspace, records: sorted });
+        this.#order = undefined;
+      }
+      if (records.length > 0 && this.#now() >= deadlineMs) return false;
+    }
     return true;
   }
 
   /** Calls `visit` for records from where it stopped; false when time is up before the last. */
   #eachRecord(
-    frozen: FrozenState,
     deadlineMs: number,
     visit: (keyspace: Keyspace, record: CachedKey) => void,
   ): boolean {
     let rows = 0;
     let bytes = 0;
-    for (; this.#part < frozen.parts.length; this.#part++, this.#at = 0) {
-      const { keyspace, records } = frozen.parts[this.#part];
+    for (; this.#part < this.#sorted.length; this.#part++, this.#at = 0) {
+      const { keyspace, records } = this.#sorted[this.#part];
       while (this.#at < records.length) {
         const record = records[this.#at++];
         visit(keyspace, record);
@@ -174,6 +218,8 @@ export class StateFlusher {
     this.#ledger.frozenBytes = 0;
     this.#ledger.cleanBelow = this.#ledger.generation;
     this.#frozen = undefined;
+    this.#sorted = [];
+    this.isSparse = this.#tables.isSparse;
   }
 
   #resetWindows(frozen: FrozenState): void {

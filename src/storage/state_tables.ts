@@ -37,6 +37,9 @@ export interface StoredExpiry {
   readonly key: Bytes;
 }
 
+/** The file is cut when a quarter of it, and at least 4 MiB, is free; until an eighth is. */
+const FREE_PAGES_MIN = 1024;
+
 const COLUMNS = "id, key, type, version, CAST(expire_at_ms AS REAL) AS expire_at_ms, value";
 
 /** The statements of state.db: all SQL on its data, none of its policy. Opens no transaction. */
@@ -55,6 +58,9 @@ export class StateTables {
   readonly #addPurge;
   readonly #dropPurge;
   readonly #purge;
+  readonly #freePages;
+  readonly #pages;
+  readonly #shrink;
 
   /** Takes over an open connection, and makes or checks its tables. */
   constructor(sql: SqlDatabase) {
@@ -90,6 +96,9 @@ export class StateTables {
     );
     this.#addPurge = sql.prepare("INSERT OR IGNORE INTO purge VALUES (?)");
     this.#dropPurge = sql.prepare("DELETE FROM purge WHERE slot = ?");
+    this.#freePages = sql.prepare("PRAGMA freelist_count");
+    this.#pages = sql.prepare("PRAGMA page_count");
+    this.#shrink = sql.prepare("PRAGMA incremental_vacuum(32)");
     this.#purge = sql.prepare(
       "DELETE FROM keys WHERE id IN (SELECT id FROM keys WHERE id >= ? AND id < ? LIMIT ?)",
     );
@@ -219,6 +228,24 @@ export class StateTables {
     this.#dropPurge.run(slot);
     return true;
   }
+
+  /** Whether so much of the file is free that it is worth cutting. */
+  get isSparse(): boolean {
+    const free = Number(this.#freePages.get()?.freelist_count);
+    return free >= FREE_PAGES_MIN && free > Number(this.#pages.get()?.page_count) / 4;
+  }
+
+  /** Cuts some free pages off the file; true when it is dense enough. */
+  shrink(): boolean {
+    this.#shrink.all();
+    const free = Number(this.#freePages.get()?.freelist_count);
+    return free < FREE_PAGES_MIN || free < Number(this.#pages.get()?.page_count) / 8;
+  }
+}
+
+/** What a state.db, say a copy of one, has applied. Throws when it is not one. */
+export function readAppliedState(sql: SqlDatabase): AppliedState {
+  return new StateTables(sql).applied().applied;
 }
 
 /** The lowest slot number that is not in use. Throws when there is none. */

@@ -25,6 +25,8 @@ export const FRAME = {
   snapshotChunk: 14,
   /** Keeps a quiet connection known to live. */
   ping: 15,
+  /** `index f64, digest f64`: the digest of the leader's state there. */
+  digest: 16,
 } as const;
 
 export interface Frame {

@@ -69,7 +69,9 @@ export function makeProof(
   hello: Hello,
   challenge: Challenge,
 ): string {
-  const text = JSON.stringify(["balsa-peer", role, challenge.nonce, hello]);
+  const { protocol, purpose, clusterId, nodeId, incarnation, toNodeId, address, nonce } = hello;
+  const claims = [protocol, purpose, clusterId, nodeId, incarnation, toNodeId, address, nonce];
+  const text = JSON.stringify(["balsa-peer", role, challenge.nonce, ...claims]);
   return createHmac("sha256", secret).update(text).digest("hex");
 }
 

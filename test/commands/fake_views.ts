@@ -1,4 +1,5 @@
 import type { Bytes } from "../../src/base/bytes.ts";
+import type { ClusterView } from "../../src/commands/cluster_view.ts";
 import { ConfigStore } from "../../src/commands/config_store.ts";
 import { resolve } from "../../src/commands/table.ts";
 import type {
@@ -58,6 +59,13 @@ export class FakeNode implements NodeView {
   readonly config = new ConfigStore();
   readonly all: FakeClient[] = [];
   slowLog = { entries: [] as SlowLogEntry[], reset: () => {} };
+  readonly cluster: ClusterView = {
+    status: () => {
+      throw new Error("a fake node is in no cluster");
+    },
+    request: () => Promise.resolve({ ok: false, error: "no leader" }),
+    snapshot: () => Promise.resolve({ ok: false, error: "no snapshots here" }),
+  };
   role: RoleView = { role: "master", offset: 0, replicas: [] };
   sleptMs = 0;
   paused: readonly [number, string] | undefined;

@@ -29,6 +29,9 @@ const NUMBERS = [
   "9007199254740993",
 ];
 
+/** Expiries that Redis keeps and Balsa cuts to 2^53 - 1 milliseconds: README.md. */
+const CAPPED_EXPIRIES = ["9223372036854775807", "9007199254740993"];
+
 const ODD_NUMBERS = [
   "",
   " 1",
@@ -195,7 +198,7 @@ export class Generator {
    */
   relativeSeconds(): Bytes {
     const dice = this.prng.below(12);
-    if (dice === 0) return this.oddNumber();
+    if (dice === 0) return this.#oddExpiry();
     if (dice === 1) return "-5";
     if (dice === 2) return "0";
     return String(10_000 + this.prng.below(10_000));
@@ -208,7 +211,7 @@ export class Generator {
 
   absoluteSeconds(): Bytes {
     const dice = this.prng.below(12);
-    if (dice === 0) return this.oddNumber();
+    if (dice === 0) return this.#oddExpiry();
     if (dice === 1) return String(Math.floor(this.nowMs / 1000) - 100);
     return String(Math.floor(this.nowMs / 1000) + 30_000 + this.prng.below(10_000));
   }
@@ -216,6 +219,11 @@ export class Generator {
   absoluteMilliseconds(): Bytes {
     const seconds = this.absoluteSeconds();
     return /^\d{10}$/.test(seconds) ? `${seconds}${100 + this.prng.below(900)}` : seconds;
+  }
+
+  #oddExpiry(): Bytes {
+    const number = this.oddNumber();
+    return CAPPED_EXPIRIES.includes(number) ? "0" : number;
   }
 
   pattern(): Bytes {

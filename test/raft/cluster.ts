@@ -70,6 +70,9 @@ export class ClusterNode {
   disk: Write[] = [];
   /** Whether writes wait for `persist`. */
   isDiskManual = false;
+  /** Whether what is handed out to be applied waits for `apply`. */
+  isApplyManual = false;
+  #toApply: Entry[] = [];
   nowMs = 0;
   /** Snapshots received, by index. */
   readonly received = new Map<number, SnapshotData>();
@@ -102,6 +105,7 @@ export class ClusterNode {
   crash(machineAt = this.applied): void {
     this.raft = undefined;
     this.disk = [];
+    this.#toApply = [];
     const index = Math.min(Math.max(machineAt, this.machineDurable), this.applied);
     this.machine.entries.length = index;
     this.machine.configuration = this.configurationAt(index);
@@ -127,13 +131,13 @@ export class ClusterNode {
     let any = false;
     for (let ready = raft.ready(); ready !== undefined; ready = raft.ready()) {
       any = true;
-      this.#handle(raft, ready);
+      this.#handle(ready);
       if (!this.isDiskManual) this.persist(this.disk.length);
     }
     return any;
   }
 
-  #handle(raft: Raft, ready: Ready): void {
+  #handle(ready: Ready): void {
     this.#events.ready(this, ready);
     for (const message of ready.messages) this.#events.send(this, message);
     if (ready.persistToken !== undefined) this.disk.push({ ready, install: undefined });
@@ -142,16 +146,26 @@ export class ClusterNode {
       this.disk.push({ ready, install: ready.installSnapshot });
     }
     for (const entry of ready.committed) {
-      assert(entry.index === this.applied + 1, `${this.id} applies ${entry.index} out of order`);
       assert(this.log.term(entry.index) === entry.term, `${entry.index} is not durable`);
+      this.#toApply.push(entry);
+    }
+    if (!this.isApplyManual) this.apply(this.#toApply.length);
+    for (const to of ready.snapshotsNeeded) this.#events.snapshotNeeded(this, to);
+  }
+
+  /** Applies the first `count` entries that were handed out. */
+  apply(count: number): void {
+    const entries = this.#toApply.splice(0, count);
+    if (entries.length === 0) return;
+    for (const entry of entries) {
+      assert(entry.index === this.applied + 1, `${this.id} applies ${entry.index} out of order`);
       this.machine.entries.push(entry);
       if (entry.kind === "configuration") {
         this.machine.configuration = decodeConfiguration(entry.data);
       }
       this.#events.applied(this, entry);
     }
-    if (ready.committed.length > 0) raft.applied(this.applied);
-    for (const to of ready.snapshotsNeeded) this.#events.snapshotNeeded(this, to);
+    this.raft?.applied(this.applied);
   }
 
   /** Completes the first `count` writes. */
@@ -172,6 +186,7 @@ export class ClusterNode {
     const received = this.received.get(meta.index);
     assert(received !== undefined, "installs what was received");
     this.log.reset(meta);
+    this.#toApply = [];
     this.machine = { entries: [...received.entries], configuration: meta.configuration };
     this.machineDurable = meta.index;
     this.raft?.snapshotInstalled(meta.index);

@@ -1,7 +1,7 @@
 import { assert } from "../../src/base/assert.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { encodeMessage } from "../../src/raft/message.ts";
-import type { Entry, MembershipChange, Message, Ready } from "../../src/raft/types.ts";
+import type { Entry, MembershipChange, Message, Proposed, Ready } from "../../src/raft/types.ts";
 import { ClusterNode, configurationOf, type NodeEvents, OPTIONS } from "./cluster.ts";
 import type { SnapshotData } from "./cluster.ts";
 
@@ -25,6 +25,7 @@ const SETTLE_MS = 60_000;
 /** A cluster that one seed drives through faults while the safety properties are checked. */
 export class RandomCluster implements NodeEvents {
   readonly #random: Prng;
+  readonly #rules: { readonly preVote: boolean; readonly checkQuorum: boolean };
   readonly #nodes = new Map<number, ClusterNode>();
   #packets: Packet[] = [];
   #blocked = new Set<string>();
@@ -41,7 +42,7 @@ export class RandomCluster implements NodeEvents {
   readonly #committed: Entry[] = [];
   #commitMax = 0;
   readonly #proposals = new Map<number, Map<string, Proposal>>();
-  readonly #neverDone = new Set<number>();
+  readonly #neverDone = new Set<string>();
   readonly #readsAsked = new Map<number, number>();
   #readsServed = 0;
   #leasesChecked = 0;
@@ -51,6 +52,10 @@ export class RandomCluster implements NodeEvents {
   constructor(seed: number, isTraced: boolean) {
     this.#isTraced = isTraced;
     this.#random = new Prng(seed);
+    this.#rules = {
+      preVote: this.#random.next() < 0.8,
+      checkQuorum: this.#random.next() < 0.8,
+    };
     const count = 1 + this.#random.below(5);
     const voters = Array.from({ length: count }, (_, at) => at + 1);
     const configuration = configurationOf(voters);
@@ -70,9 +75,12 @@ export class RandomCluster implements NodeEvents {
 
   #addNode(id: number, seed: number): ClusterNode {
     const inflightMax = 1 + this.#random.below(4);
-    const options = { ...OPTIONS, electionTimeoutMs: 200, heartbeatMs: 40, inflightMax };
+    const { preVote, checkQuorum } = this.#rules;
+    const times = { electionTimeoutMs: 200, heartbeatMs: 40 };
+    const options = { ...OPTIONS, ...times, inflightMax, preVote, checkQuorum };
     const node = new ClusterNode(id, options, this, seed * 31 + id);
     node.isDiskManual = true;
+    node.isApplyManual = this.#random.next() < 0.5;
     this.#nodes.set(id, node);
     this.#proposals.set(id, new Map());
     return node;
@@ -103,8 +111,12 @@ export class RandomCluster implements NodeEvents {
       assert(index >= asked, `read ${id} at ${index} is behind ${asked}, committed before it`);
       this.#readsServed++;
     }
-    if (ready.installSnapshot === undefined) {
-      for (const entry of ready.dropped) this.#neverDone.add(entry.local as number);
+    for (const entry of ready.dropped) {
+      const key = `${entry.index}/${entry.term}`;
+      this.#proposals.get(node.id)!.delete(key);
+      if (ready.installSnapshot !== undefined) continue;
+      assert(this.#committed[entry.index - 1]?.term !== entry.term, `${key} is dropped, and done`);
+      this.#neverDone.add(key);
     }
   }
 
@@ -152,6 +164,8 @@ export class RandomCluster implements NodeEvents {
     const key = `${entry.index}/${entry.term}`;
     const proposal = this.#proposals.get(node.id)!.get(key);
     if (proposal !== undefined) assert(entry.local === proposal.id, `${key} lost its local`);
+    this.#proposals.get(node.id)!.delete(key);
+    assert(!this.#neverDone.has(key), `${key} was dropped, and is done`);
     this.#note(() => `${node.id} applies ${key} ${entry.kind}`);
   }
 
@@ -190,14 +204,15 @@ export class RandomCluster implements NodeEvents {
         this.#deliver();
       }
     } else if (dice < 720) this.#persist(this.#any());
-    else if (dice < 840) this.#tickAll();
+    else if (dice < 750) this.#any().apply(1 + this.#random.below(8));
+    else if (dice < 850) this.#tickAll();
     else if (dice < 900) this.#propose();
     else if (dice < 930) this.#read();
     else if (dice < 940) this.#crashOrStart(this.#any());
     else if (dice < 946) this.#partition();
     else if (dice < 966) this.#change();
     else if (dice < 976) this.#compact(this.#any());
-    else if (dice < 980) this.#leader()?.raft!.transferLeader(0);
+    else if (dice < 980) this.#leader()?.raft?.transferLeader(0);
     else if (dice < 981) this.#timeJumps();
     this.#pumpAll();
   }
@@ -271,9 +286,11 @@ export class RandomCluster implements NodeEvents {
   }
 
   #read(): void {
-    const node = this.#leader();
+    const raft = this.#leader()?.raft;
     const id = this.#nextRead++;
-    if (node?.raft!.readIndex(id) === undefined) this.#readsAsked.set(id, this.#commitMax);
+    if (raft !== undefined && raft.readIndex(id) === undefined) {
+      this.#readsAsked.set(id, this.#commitMax);
+    }
   }
 
   #crashOrStart(node: ClusterNode): void {
@@ -339,34 +356,35 @@ export class RandomCluster implements NodeEvents {
       if (node.raft === undefined) node.start();
     }
     const endMs = this.#timeMs + SETTLE_MS;
-    let last: number | undefined;
+    let last: Proposed | undefined;
     while (this.#timeMs < endMs) {
       this.#timeMs += 20;
       for (const node of this.#nodes.values()) {
         node.nowMs = this.#timeMs;
         node.tick(0);
         node.persist(node.disk.length);
+        node.apply(Infinity);
       }
       this.#pumpAll();
       for (let count = this.#packets.length; count > 0; count--) this.#deliver();
       this.#pumpAll();
-      if (last === undefined) last = this.#proposeLast();
-      else if (this.#isSettled(last)) return this.#checkEnd();
+      const leader = this.#leader()?.raft;
+      if (!last?.ok || last.term !== leader?.status().term) {
+        last = leader?.propose(new Uint8Array([255]), this.#nextProposal++);
+      } else if (this.#isSettled(Math.max(last.index, this.#commitMax))) return this.#checkEnd();
     }
     const states = [...this.#nodes.values()].map((node) => {
       const status = node.raft!.status();
       return JSON.stringify({ ...status, machine: node.applied });
     });
-    assert(false, `not settled after ${SETTLE_MS} ms, proposed ${last}:\n${states.join("\n")}`);
-  }
-
-  #proposeLast(): number | undefined {
-    const proposed = this.#leader()?.raft!.propose(new Uint8Array([255]), this.#nextProposal++);
-    return proposed?.ok ? proposed.index : undefined;
+    assert(
+      false,
+      `not settled after ${SETTLE_MS} ms, proposed ${JSON.stringify(last)}:\n${states.join("\n")}`,
+    );
   }
 
   #members(): ClusterNode[] {
-    const configuration = this.#leader()?.raft!.status().configuration;
+    const configuration = this.#leader()?.raft?.status().configuration;
     const ids = [...configuration?.voters ?? [], ...configuration?.learners ?? []];
     return ids.map((id) => this.#nodes.get(id)!);
   }
@@ -383,10 +401,10 @@ export class RandomCluster implements NodeEvents {
         assert(committed.term === entry.term, `${node.id} ended with another ${entry.index}`);
       }
     }
-    for (const { local, index } of this.#committed) {
-      if (local === undefined) continue;
-      assert(!this.#neverDone.has(local as number), `entry ${index} was dropped, and committed`);
+    for (const node of this.#members()) {
+      for (const { index, term } of this.#proposals.get(node.id)!.values()) {
+        assert(index > node.applied, `${node.id} never learned of its ${index}/${term}`);
+      }
     }
-    assert(this.#committed.length >= this.#commitMax, "something committed was lost");
   }
 }

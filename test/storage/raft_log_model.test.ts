@@ -95,7 +95,7 @@ for (const seed of [1, 2, 3]) {
     const random = new Prng(seed);
     const directory = temporaryDirectory();
     const path = join(directory.path, "log.db");
-    const options = { cacheBytes: seed === 1 ? 0 : 30_000, walPresizeBytes: 0 };
+    const options = { cacheBytes: seed === 1 ? 0 : 30_000 };
     let log = openRaftLog(driver, path, options);
     const model = new Model();
     for (let i = 0; i < 300; i++) {

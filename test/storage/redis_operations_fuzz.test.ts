@@ -1,11 +1,14 @@
-import { afterAll, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { loadSqlite } from "../../src/storage/sqlite.ts";
 import { fuzzRedisOperations } from "./redis_operations_fuzz.ts";
 
+const ROOT = fileURLToPath(new URL("../..", import.meta.url).href);
 const directory = mkdtempSync(join(tmpdir(), "balsa-fuzz-ops-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 const driver = await loadSqlite();
@@ -25,3 +28,13 @@ for (const seed of seeds) {
     fuzzRedisOperations({ driver, directory, seed, entries: 500 });
   }, 60_000);
 }
+
+test("on Deno too, with the checkpoint worker", () => {
+  const deno = join(ROOT, "node_modules/.bin/deno");
+  const script = join(ROOT, "test/storage/redis_operations_fuzz_run.ts");
+  const { stdout, stderr } = spawnSync(deno, ["run", "-A", "--quiet", script], {
+    encoding: "utf8",
+  });
+  expect(stderr).toBe("");
+  expect(stdout).toBe("passed on node:sqlite\n");
+}, 60_000);

@@ -148,10 +148,10 @@ class Fuzz {
     this.#cached.flushAll();
     this.#same(this.#cached.durable.index, entries, "durableIndex after flushAll");
     this.#compareAll();
-    this.#cached.close();
+    void this.#cached.close();
     this.#cached = this.#openCached();
     this.#same(dump(this.#cached), dump(this.#model), "dump after reopening");
-    this.#cached.close();
+    void this.#cached.close();
     this.#sql.close();
   }
 
@@ -290,7 +290,7 @@ class Fuzz {
     this.#same(dump(this.#cached), dump(this.#model), "state after replay");
     for (const index of this.#dumps.keys()) if (index < durableIndex) this.#dumps.delete(index);
     this.#scan = undefined;
-    old.close();
+    void old.close();
   }
 
   #compare(what: string, look: (ops: RedisOperations) => string): void {

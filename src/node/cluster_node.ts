@@ -1,0 +1,255 @@
+import * as v from "valibot";
+import type { ClusterAnswer, ClusterRequest, ClusterView } from "../commands/cluster_view.ts";
+import type { Logger } from "../base/log.ts";
+import { ENTRY_BYTES_MAX } from "../constants.ts";
+import type { Configuration } from "../raft/types.ts";
+import { Cluster } from "../server/cluster.ts";
+import type { ServeConfig } from "../server/config.ts";
+import type { NodeStorage } from "../server/node_storage.ts";
+import type { Server } from "../server/server.ts";
+import { joinAddress } from "../transport/address.ts";
+import { ClusterLink } from "../transport/cluster_link.ts";
+import type { Purpose } from "../transport/handshake.ts";
+import type { PeerConnection, PeerIdentity } from "../transport/peer_connection.ts";
+import { type FrameHandler, Peers } from "../transport/peers.ts";
+import { Founding } from "./founding.ts";
+import { answerRequests, PeerRequests } from "./peer_requests.ts";
+
+const FRAME_PAYLOAD_BYTES_MAX = ENTRY_BYTES_MAX + 16 * 1024 * 1024;
+const id = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const address = v.pipe(v.string(), v.maxLength(300));
+
+/** What one node may ask another. */
+const RequestSchema = v.variant("kind", [
+  v.strictObject({ kind: v.literal("standing") }),
+  v.strictObject({ kind: v.literal("join"), address }),
+  v.strictObject({ kind: v.literal("add"), id, address }),
+  v.strictObject({ kind: v.literal("promote"), id }),
+  v.strictObject({ kind: v.literal("remove"), id }),
+  v.strictObject({ kind: v.literal("set_address"), id, address }),
+  v.strictObject({ kind: v.literal("transfer"), id }),
+]);
+
+const AnswerSchema = v.variant("ok", [
+  v.looseObject({ ok: v.literal(true), id }),
+  v.strictObject({ ok: v.literal(false), error: v.string() }),
+]);
+
+/** This node's part in its cluster: connections, identity, members. */
+export class ClusterNode {
+  readonly link: ClusterLink;
+  readonly #config: ServeConfig;
+  readonly #logger: Logger;
+  readonly #storage: NodeStorage;
+  readonly #requests: PeerRequests;
+  /** The latest run of each node that was met: an earlier one is a copy of its directory. */
+  readonly #incarnations = new Map<number, number>();
+  #peers: Peers;
+  #founding: Founding | undefined;
+  #server: Server | undefined;
+  #cluster: Cluster | undefined;
+  #configuration: Configuration | undefined;
+
+  constructor(config: ServeConfig, logger: Logger, storage: NodeStorage) {
+    this.#config = config;
+    this.#logger = logger;
+    this.#storage = storage;
+    this.link = new ClusterLink(logger);
+    this.#requests = new PeerRequests(() => this.#peers, logger);
+    this.#peers = this.#makePeers(config.peerPort);
+  }
+
+  get port(): number {
+    return this.#peers.port;
+  }
+
+  /** Where other nodes reach this one. */
+  get address(): string {
+    const { advertise, host } = this.#config;
+    if (/:\d+$/.test(advertise)) return advertise;
+    return joinAddress(advertise === "" ? host : advertise, this.port);
+  }
+
+  async listen(): Promise<void> {
+    try {
+      await this.#peers.listen();
+    } catch (error) {
+      if (this.#config.isPeerPortFixed || (error as { code?: string }).code !== "EADDRINUSE") {
+        throw error;
+      }
+      const { peerPort } = this.#config;
+      this.#logger.warn("peer port in use, taking a free one", { port: peerPort });
+      this.#peers = this.#makePeers(0);
+      await this.#peers.listen();
+    }
+  }
+
+  /** Resolves when this node has an identity. */
+  async findIdentity(): Promise<void> {
+    await this.#makeFounding().run();
+  }
+
+  /** Connects a server that has started to run. */
+  attach(server: Server): void {
+    this.#server = server;
+    this.link.attach(this.#peers, server);
+    this.#cluster ??= this.#makeCluster(server);
+    this.#followMembers();
+  }
+
+  view(server: Server): ClusterView {
+    this.#cluster ??= this.#makeCluster(server);
+    return this.#cluster;
+  }
+
+  tick(nowMs: number): void {
+    this.#followMembers();
+    this.#cluster?.tick(nowMs);
+  }
+
+  /** Lets another voter take over before this leader stops, where there is one. */
+  async handOver(timeoutMs: number): Promise<void> {
+    const server = this.#server;
+    if (server === undefined || server.driver.raft.status().configuration.voters.length < 2) return;
+    const deadlineMs = server.monotonicMs() + timeoutMs;
+    if (server.transferLeader(0) !== undefined) return;
+    while (server.leadership.isLeader && server.monotonicMs() < deadlineMs) await pause();
+  }
+
+  stop(): void {
+    this.#founding?.stop();
+    this.#peers.stop();
+  }
+
+  #makePeers(port: number): Peers {
+    return new Peers({
+      host: this.#config.host,
+      port,
+      secret: this.#config.clusterSecret,
+      payloadBytesMax: FRAME_PAYLOAD_BYTES_MAX,
+      logger: this.#logger,
+      local: () => this.#identity(),
+      refuse: (remote, purpose) => this.#refuse(remote, purpose),
+      connected: ({ nodeId }) => this.#server?.peerConnected(nodeId),
+      disconnected: (nodeId) => this.#server?.peerDisconnected(nodeId),
+      message: (from, frame) => this.link.receive(from, frame),
+      accepted: (connection) => this.#accepted(connection),
+    });
+  }
+
+  #makeFounding(): Founding {
+    const { join, bootstrapExpect } = this.#config;
+    this.#founding ??= new Founding({
+      storage: this.#storage,
+      requests: this.#requests,
+      logger: this.#logger,
+      address: this.address,
+      join,
+      bootstrapExpect,
+    });
+    return this.#founding;
+  }
+
+  #makeCluster(server: Server): Cluster {
+    return new Cluster({
+      server,
+      identity: this.#storage.log.identity!,
+      logger: this.#logger,
+      isConnected: (node) => this.#peers.isConnected(node),
+      ask: (_leader, target, request) => this.#askLeader(target, request),
+      snapshot: () => Promise.resolve({ ok: false, error: "not available yet" }),
+    });
+  }
+
+  #identity(): PeerIdentity {
+    const { identity } = this.#storage.log;
+    const own = { address: this.address };
+    if (identity === undefined) return { clusterId: "", nodeId: 0, incarnation: 0, ...own };
+    const { clusterId, nodeId, incarnation } = identity;
+    return { clusterId, nodeId, incarnation, ...own };
+  }
+
+  #refuse(remote: PeerIdentity, purpose: Purpose): string | undefined {
+    const own = this.#identity();
+    if (purpose === "request") {
+      const isForeign = remote.clusterId !== "" && own.clusterId !== "" &&
+        remote.clusterId !== own.clusterId;
+      return isForeign ? "it belongs to another cluster" : undefined;
+    }
+    if (own.clusterId === "") return "this node is in no cluster yet";
+    if (remote.clusterId !== own.clusterId) return "it belongs to another cluster";
+    if (remote.nodeId === own.nodeId) {
+      return "it has this node's identity: its data directory is a copy of this one's";
+    }
+    const known = this.#incarnations.get(remote.nodeId) ?? 0;
+    if (remote.incarnation < known) {
+      return `node ${remote.nodeId} has run since this copy of its data directory was made: ` +
+        "wipe it and let it join again";
+    }
+    this.#incarnations.set(remote.nodeId, remote.incarnation);
+    return undefined;
+  }
+
+  #accepted(connection: PeerConnection): FrameHandler {
+    if (connection.purpose === "request") {
+      return answerRequests(connection, (request) => this.#answer(request));
+    }
+    connection.close("snapshots are not taken here yet");
+    return { frame: () => {}, closed: () => {} };
+  }
+
+  async #answer(body: unknown): Promise<unknown> {
+    const parsed = v.safeParse(RequestSchema, body);
+    if (!parsed.success) return { ok: false, error: parsed.issues[0].message };
+    const request = parsed.output;
+    if (request.kind === "standing") return this.#makeFounding().standing();
+    if (this.#server === undefined || this.#cluster === undefined) {
+      return { ok: false, error: "this node is in no cluster yet" };
+    }
+    const answer = await this.#cluster.request(request);
+    if (!answer.ok || request.kind !== "join") return answer;
+    const { configuration } = this.#server.driver.raft.status();
+    return { ...answer, clusterId: this.#identity().clusterId, configuration };
+  }
+
+  async #askLeader(target: string, request: ClusterRequest): Promise<ClusterAnswer> {
+    const parsed = v.safeParse(AnswerSchema, await this.#requests.ask(target, request));
+    if (!parsed.success) throw new Error("no answer");
+    const answer = parsed.output;
+    return answer.ok ? { ok: true, id: answer.id } : answer;
+  }
+
+  /** Connects to the members as they are, and makes a new address of this node known. */
+  #followMembers(): void {
+    const server = this.#server;
+    if (server === undefined) return;
+    const { configuration, id: self } = server.driver.raft.status();
+    if (configuration === this.#configuration) return;
+    this.#configuration = configuration;
+    const { voters, votersOutgoing, learners, addresses } = configuration;
+    const members = new Map<number, string>();
+    for (const member of [...voters, ...votersOutgoing, ...learners]) {
+      if (member !== self && addresses[member] !== undefined) {
+        members.set(member, addresses[member]);
+      }
+    }
+    this.#peers.setMembers(members);
+    if (voters.length === 2 && votersOutgoing.length === 0) {
+      this.#logger.warn("two voters: losing either one stops writes; add a third");
+    }
+    if (addresses[self] !== undefined && addresses[self] !== this.address) this.#moveTo(self);
+  }
+
+  #moveTo(self: number): void {
+    const request = { kind: "set_address", id: self, address: this.address } as const;
+    this.#cluster?.request(request).then((answer) => {
+      if (answer.ok) return;
+      this.#logger.warn("this node's new address is not known yet", { error: answer.error });
+      this.#configuration = undefined;
+    });
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 5));
+}

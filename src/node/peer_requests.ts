@@ -1,0 +1,83 @@
+import { Buffer } from "node:buffer";
+import type { Logger } from "../base/log.ts";
+import { FRAME, type Frame } from "../transport/frame.ts";
+import type { PeerConnection } from "../transport/peer_connection.ts";
+import type { FrameHandler, Peers } from "../transport/peers.ts";
+
+/** How long an answer may take: a change of members waits for a leader and its commit. */
+const ANSWER_TIMEOUT_MS = 15_000;
+
+/** Requests between nodes, as JSON, each on a connection of its own. */
+export class PeerRequests {
+  readonly #peers: () => Peers;
+  readonly #logger: Logger;
+
+  constructor(peers: () => Peers, logger: Logger) {
+    this.#peers = peers;
+    this.#logger = logger;
+  }
+
+  /** The answer to `request` from whoever listens at `address`; undefined when there is none. */
+  async ask(address: string, request: unknown): Promise<unknown> {
+    try {
+      return await this.#ask(address, request);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#logger.debug("no answer", { address, reason });
+      return undefined;
+    }
+  }
+
+  #ask(address: string, request: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      let connection: PeerConnection | undefined;
+      const timer = setTimeout(() => {
+        connection?.close("");
+        reject(new Error("no answer in time"));
+      }, ANSWER_TIMEOUT_MS);
+      const handler: FrameHandler = {
+        frame: ({ type, payload }) => {
+          if (type !== FRAME.response) return;
+          clearTimeout(timer);
+          resolve(parse(payload));
+          connection?.close("");
+        },
+        closed: (reason) => {
+          clearTimeout(timer);
+          reject(new Error(reason === "" ? "closed without an answer" : reason));
+        },
+      };
+      this.#peers().open(address, { nodeId: 0, purpose: "request" }, handler).then((opened) => {
+        connection = opened;
+        opened.send(FRAME.request, Buffer.from(JSON.stringify(request)));
+      }, (error) => {
+        clearTimeout(timer);
+        reject(error);
+      });
+    });
+  }
+}
+
+/** Answers the requests of one connection with what `answer` returns. */
+export function answerRequests(
+  connection: PeerConnection,
+  answer: (request: unknown) => Promise<unknown>,
+): FrameHandler {
+  return {
+    frame: ({ type, payload }: Frame) => {
+      if (type !== FRAME.request) return connection.close("it sends what is no request");
+      answer(parse(payload)).then((value) => {
+        connection.send(FRAME.response, Buffer.from(JSON.stringify(value)));
+      });
+    },
+    closed: () => {},
+  };
+}
+
+function parse(payload: Buffer): unknown {
+  try {
+    return JSON.parse(payload.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}

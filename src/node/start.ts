@@ -1,0 +1,23 @@
+import type { Logger } from "../base/log.ts";
+import type { RunningServer, ServeConfig } from "../server/config.ts";
+import { openNodeStorage } from "../server/node_storage.ts";
+import { loadSqlite } from "../storage/sqlite.ts";
+import { Node } from "./node.ts";
+
+/**
+ * Starts a node: opens its data directory, recovers, listens. Rejects with one clear line when it
+ * cannot; nothing stays open then.
+ */
+export async function startServer(config: ServeConfig, logger: Logger): Promise<RunningServer> {
+  const driver = await loadSqlite(config.sqliteDriver === "auto" ? undefined : config.sqliteDriver);
+  const { dataDirectory: path, cacheBytes } = config;
+  const storage = openNodeStorage(driver, { path, cacheBytes });
+  const node = new Node(config, logger, driver, storage);
+  try {
+    await node.start();
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
+  return node;
+}

@@ -1,0 +1,186 @@
+import type {
+  ClusterAnswer,
+  ClusterRequest,
+  ClusterStatus,
+  ClusterView,
+  MemberView,
+} from "../commands/cluster_view.ts";
+import type { Logger } from "../base/log.ts";
+import type { MembershipChange, NodeId, Proposed, Refusal } from "../raft/types.ts";
+import type { Identity } from "../storage/raft_log_types.ts";
+import type { Server } from "./server.ts";
+
+export interface ClusterOptions {
+  readonly server: Server;
+  readonly identity: Identity;
+  readonly logger: Logger;
+  readonly isConnected: (id: NodeId) => boolean;
+  /** Hands a request to the leader; rejects when it cannot be reached. */
+  readonly ask: (
+    leader: NodeId,
+    address: string,
+    request: ClusterRequest,
+  ) => Promise<ClusterAnswer>;
+  readonly snapshot: ClusterView["snapshot"];
+}
+
+/** How long a request waits for a leader, and then for its commit. */
+const REQUEST_TIMEOUT_MS = 10_000;
+const RETRY_MS = 50;
+const PROMOTE_CHECK_MS = 100;
+/** A learner is promoted once it lacks no more entries than this. */
+const PROMOTE_LAG_MAX = 64;
+
+/** The members of the cluster: what one node knows of them, and their changes. */
+export class Cluster implements ClusterView {
+  readonly #options: ClusterOptions;
+  #promoteCheckedMs = 0;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+  }
+
+  status(): ClusterStatus {
+    const { server, identity, isConnected } = this.#options;
+    const status = server.driver.raft.status();
+    const { voters, votersOutgoing, learners, addresses } = status.configuration;
+    const ids = [...new Set([...voters, ...votersOutgoing, ...learners])].sort((a, b) => a - b);
+    const members = ids.map((id): MemberView => {
+      const peer = status.peers.find((each) => each.id === id);
+      return {
+        id,
+        address: addresses[id] ?? "",
+        role: learners.includes(id) ? "learner" : "voter",
+        isLeader: id === status.leader,
+        isConnected: id === identity.nodeId || isConnected(id),
+        ...(peer === undefined ? {} : {
+          match: peer.match,
+          lag: status.lastIndex - peer.match,
+          state: peer.state,
+        }),
+      };
+    });
+    return {
+      clusterId: identity.clusterId,
+      nodeId: identity.nodeId,
+      role: learners.includes(identity.nodeId) ? "learner" : status.role,
+      term: status.term,
+      leader: status.leader,
+      commit: status.commit,
+      applied: status.applied,
+      lastIndex: status.lastIndex,
+      snapshotIndex: server.snapshotIndex,
+      digest: server.ops.applied.digest.toString(16).padStart(8, "0"),
+      members,
+    };
+  }
+
+  snapshot(): ReturnType<ClusterView["snapshot"]> {
+    return this.#options.snapshot();
+  }
+
+  async request(request: ClusterRequest): Promise<ClusterAnswer> {
+    const { server, logger } = this.#options;
+    const deadlineMs = server.monotonicMs() + REQUEST_TIMEOUT_MS;
+    let answer: ClusterAnswer = { ok: false, error: "no leader" };
+    while (server.monotonicMs() < deadlineMs) {
+      const { isLeader, leader } = server.leadership;
+      if (isLeader) {
+        answer = await this.#carryOut(request, deadlineMs);
+        if (answer.ok || !RETRIED.has(answer.error)) return answer;
+      } else if (leader !== 0) {
+        const address = server.driver.raft.status().configuration.addresses[leader] ?? "";
+        try {
+          return await this.#options.ask(leader, address, request);
+        } catch (error) {
+          logger.debug("leader not reached", { leader, reason: String(error) });
+          answer = { ok: false, error: "the leader could not be reached" };
+        }
+      }
+      await sleep(RETRY_MS);
+    }
+    return answer;
+  }
+
+  /** Promotes learners that have caught up; `nowMs` on a monotonic clock. */
+  tick(nowMs: number): void {
+    const { server, logger } = this.#options;
+    if (nowMs - this.#promoteCheckedMs < PROMOTE_CHECK_MS || !server.leadership.isLeader) return;
+    this.#promoteCheckedMs = nowMs;
+    const { configuration, peers, lastIndex } = server.driver.raft.status();
+    if (configuration.learners.length === 0 || configuration.votersOutgoing.length > 0) return;
+    for (const id of configuration.learners) {
+      const peer = peers.find((each) => each.id === id);
+      if (peer === undefined || !peer.active || peer.state !== "replicate") continue;
+      if (lastIndex - peer.match > PROMOTE_LAG_MAX) continue;
+      const { ok } = server.changeMembership({ kind: "promote", id });
+      if (ok) logger.info("learner has caught up and becomes a voter", { node: id });
+      return;
+    }
+  }
+
+  async #carryOut(request: ClusterRequest, deadlineMs: number): Promise<ClusterAnswer> {
+    const { server, identity } = this.#options;
+    const status = server.driver.raft.status();
+    if (request.kind === "transfer") return await this.#transfer(request.id, deadlineMs);
+    // An id is the index of the entry that admits the node, so none is ever given twice.
+    const id = request.kind === "join" ? status.lastIndex + 1 : request.id;
+    const change: MembershipChange = request.kind === "join"
+      ? { kind: "add_learner", id, address: request.address }
+      : request.kind === "add"
+      ? { kind: "add_learner", id, address: request.address }
+      : request;
+    const proposed = server.changeMembership(change);
+    if (!proposed.ok) return { ok: false, error: refusalText(proposed, request, identity.nodeId) };
+    while (server.monotonicMs() < deadlineMs) {
+      const { applied, configuration } = server.driver.raft.status();
+      if (applied >= proposed.index && configuration.votersOutgoing.length === 0) {
+        return { ok: true, id };
+      }
+      if (!server.leadership.isLeader && request.kind !== "remove") break;
+      await sleep(5);
+    }
+    return { ok: false, error: "not confirmed in time: it may still take effect" };
+  }
+
+  async #transfer(to: NodeId, deadlineMs: number): Promise<ClusterAnswer> {
+    const { server, identity } = this.#options;
+    const refusal = server.transferLeader(to);
+    if (refusal !== undefined) return { ok: false, error: TEXTS[refusal] };
+    while (server.monotonicMs() < deadlineMs) {
+      const { leader, isLeader } = server.leadership;
+      if (!isLeader && leader !== 0 && leader !== identity.nodeId) return { ok: true, id: leader };
+      if (isLeader && server.driver.raft.status().transferTarget === 0) break;
+      await sleep(5);
+    }
+    return { ok: false, error: "the transfer was given up: the target did not catch up in time" };
+  }
+}
+
+const TEXTS: Record<Refusal, string> = {
+  not_leader: "not the leader",
+  transferring: "leadership is being transferred",
+  window_full: "too many writes are waiting",
+  change_pending: "another change of the members is under way",
+  no_own_term_commit: "the leader was just elected",
+  invalid: "the members do not allow this change",
+};
+/** They pass by themselves. */
+const RETRIED = new Set([
+  TEXTS.not_leader,
+  TEXTS.transferring,
+  TEXTS.change_pending,
+  TEXTS.no_own_term_commit,
+]);
+
+function refusalText(proposed: Proposed, request: ClusterRequest, self: NodeId): string {
+  if (proposed.ok) return "";
+  if (proposed.reason !== "invalid") return TEXTS[proposed.reason];
+  const id = "id" in request ? request.id : 0;
+  if (request.kind === "remove" && id === self) return "the last voter cannot be removed";
+  return `${TEXTS.invalid}: ${request.kind} of node ${id}`;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,26 @@
+import type { AppliedState } from "../storage/redis_operations.ts";
+
+/** Digests of the latest applied entries that are remembered. */
+const REMEMBERED = 8192;
+
+/** Remembers the digest at recent applied indexes, to compare it with the leader's. */
+export class DigestHistory {
+  readonly #indexes = new Float64Array(REMEMBERED);
+  readonly #digests = new Float64Array(REMEMBERED);
+
+  applied({ index, digest }: Readonly<AppliedState>): void {
+    this.#indexes[index % REMEMBERED] = index;
+    this.#digests[index % REMEMBERED] = digest;
+  }
+
+  /** Whether this node had another digest at that index; false when it is not known. */
+  differs(index: number, digest: number): boolean {
+    return this.#indexes[index % REMEMBERED] === index &&
+      this.#digests[index % REMEMBERED] !== digest;
+  }
+}
+
+/** This node's data has come apart from the leader's: it must not serve it any more. */
+export class DivergenceError extends Error {
+  override name = "DivergenceError";
+}

@@ -1,0 +1,184 @@
+import type { Prng } from "../base/prng.ts";
+import type { DataCommand } from "../commands/command.ts";
+import { DataContext } from "../commands/data_context.ts";
+import type { NodeId, RaftCore } from "../raft/types.ts";
+import type { Reply } from "../resp/reply.ts";
+import type { RedisOperations } from "../storage/redis_operations.ts";
+import type { Clock } from "./clock.ts";
+import { NOT_DONE } from "./errors.ts";
+import type { Leadership } from "./leadership.ts";
+import type { PeerLink } from "./peer_link.ts";
+import type { Pending } from "./session.ts";
+
+export interface ReadsOptions {
+  readonly raft: RaftCore;
+  readonly ops: RedisOperations;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly link: PeerLink;
+  readonly leadership: () => Leadership;
+  readonly complete: (pending: Pending, reply: Reply, durationMs: number) => void;
+  /** The read must go through the log instead. */
+  readonly toLog: (pending: Pending) => void;
+  readonly schedule: () => void;
+}
+
+/** Reads that share one read point. */
+interface Round {
+  readonly reads: readonly Pending[];
+  /** Whom it was asked of; 0: this node's own core. */
+  readonly askedOf: NodeId;
+}
+
+/**
+ * Linearizable reads: all that come in one loop turn share a read point (thesis, section 6.4),
+ * from this node's core or from the leader, and run once this node has applied that far.
+ */
+export class Reads {
+  readonly #options: ReadsOptions;
+  readonly #context: DataContext;
+  #gathered: Pending[] = [];
+  readonly #rounds = new Map<number, Round>();
+  /** Other nodes' requests to this leader, by the id of the round here. */
+  readonly #foreign = new Map<number, { readonly from: NodeId; readonly id: number }>();
+  /** Rounds whose point is known, in the order they were confirmed. */
+  #confirmed: { readonly reads: readonly Pending[]; readonly index: number }[] = [];
+  #nextId = 1;
+
+  constructor(options: ReadsOptions) {
+    this.#options = options;
+    this.#context = new DataContext(options.ops, options.prng);
+  }
+
+  get waiting(): number {
+    return this.#gathered.length + this.#rounds.size + this.#confirmed.length;
+  }
+
+  add(pending: Pending): void {
+    this.#gathered.push(pending);
+  }
+
+  /** Asks for a read point for what was gathered, where there is somebody to ask. */
+  start(): void {
+    if (this.#gathered.length === 0) return;
+    const { raft, link, leadership } = this.#options;
+    const { isLeader, leader } = leadership();
+    if (!isLeader && leader === 0) return;
+    const id = this.#nextId++;
+    const reads = this.#gathered;
+    if (isLeader ? raft.readIndex(id) === undefined : link.requestReadPoint(leader, id)) {
+      this.#gathered = [];
+      this.#rounds.set(id, { reads, askedOf: isLeader ? 0 : leader });
+    }
+  }
+
+  /** A point was confirmed by this node's core. */
+  confirmed(id: number, index: number): void {
+    const foreign = this.#foreign.get(id);
+    if (foreign === undefined) return this.pointReceived(id, index);
+    this.#foreign.delete(id);
+    this.#options.link.answerReadPoint(foreign.from, foreign.id, index);
+  }
+
+  /** This node's core cannot confirm it any more. */
+  failed(id: number): void {
+    const foreign = this.#foreign.get(id);
+    if (foreign === undefined) return this.#askAgain(id);
+    this.#foreign.delete(id);
+    this.#options.link.answerReadPoint(foreign.from, foreign.id, -1);
+  }
+
+  /** The leader's answer, or this node's core's; `index` -1: ask again. */
+  pointReceived(id: number, index: number): void {
+    const round = this.#rounds.get(id);
+    if (round === undefined) return;
+    if (index < 0) return this.#askAgain(id);
+    this.#rounds.delete(id);
+    this.#confirmed.push({ reads: round.reads, index });
+    this.runConfirmed();
+  }
+
+  /** A node that follows this one asks for a point. */
+  requested(from: NodeId, id: number): void {
+    const { raft, link, leadership, schedule } = this.#options;
+    if (!leadership().isLeader) return link.answerReadPoint(from, id, -1);
+    const own = this.#nextId++;
+    if (raft.readIndex(own) !== undefined) return link.answerReadPoint(from, id, -1);
+    this.#foreign.set(own, { from, id });
+    schedule();
+  }
+
+  /** The leader changed or came back: what it was asked is asked again. */
+  leaderChanged(): void {
+    for (const [id, { askedOf }] of this.#rounds) if (askedOf !== 0) this.#askAgain(id);
+  }
+
+  /** Runs what waited for entries to be applied; call it after applying. */
+  runConfirmed(): void {
+    const { index } = this.#options.ops.applied;
+    while (this.#confirmed.length > 0 && this.#confirmed[0].index <= index) {
+      this.#run(this.#confirmed.shift()!.reads);
+    }
+  }
+
+  /** Runs one read at once, on the state as it is here (read levels lease and stale). */
+  runNow(pending: Pending): void {
+    pending.session.pendingReads++;
+    this.#run([pending]);
+  }
+
+  /** Answers those whose time is up with an error. */
+  abandonOverdue(nowMs: number): void {
+    for (const [id, round] of this.#rounds) {
+      if (round.reads.length > 0 && round.reads[0].deadlineMs <= nowMs) this.#askAgain(id);
+    }
+    if (this.#gathered.length === 0 || this.#gathered[0].deadlineMs > nowMs) return;
+    const late = this.#gathered.filter((pending) => pending.deadlineMs <= nowMs);
+    this.#gathered = this.#gathered.filter((pending) => pending.deadlineMs > nowMs);
+    for (const pending of late) {
+      pending.session.pendingReads--;
+      this.#options.complete(pending, NOT_DONE, 0);
+    }
+  }
+
+  #askAgain(id: number): void {
+    const round = this.#rounds.get(id);
+    if (round === undefined) return;
+    this.#rounds.delete(id);
+    this.#gathered = round.reads.concat(this.#gathered);
+    this.#options.schedule();
+  }
+
+  #run(reads: readonly Pending[]): void {
+    const { clock, ops, complete, toLog } = this.#options;
+    const context = this.#context;
+    context.logTimeMs = ops.applied.logTimeMs;
+    context.nowMs = Math.max(context.logTimeMs, clock.wallMs());
+    let startMs = clock.monotonicMs();
+    for (const pending of reads) {
+      const { session } = pending;
+      if (session.closed) {
+        session.pendingReads--;
+        continue;
+      }
+      if (session.outputBlocked) {
+        session.deferredReads.push(pending);
+        continue;
+      }
+      context.db = pending.db;
+      context.dueSeen = false;
+      const reply = session.pendingLog > 0
+        ? null
+        : (pending.command as DataCommand).run(context, pending.argv);
+      session.pendingReads--;
+      if (session.pendingLog > 0 || context.dueSeen) {
+        // A key's time has come by the clock but not in the log: the log decides, in order.
+        toLog(pending);
+        continue;
+      }
+      const endMs = clock.monotonicMs();
+      complete(pending, reply, endMs - startMs);
+      startMs = endMs;
+    }
+  }
+}

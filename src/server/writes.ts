@@ -1,0 +1,195 @@
+import { fromUint8Array } from "../base/bytes.ts";
+import type { Prng } from "../base/prng.ts";
+import { BATCH_BYTES_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
+import type { NodeId, RaftCore } from "../raft/types.ts";
+import type { ErrorReply } from "../resp/reply.ts";
+import type { Identity } from "../storage/raft_log_types.ts";
+import type { RedisOperations } from "../storage/redis_operations.ts";
+import {
+  type Batch,
+  BatchFormatError,
+  decodeSegment,
+  encodeBatch,
+  encodeSegment,
+  type Segment,
+} from "./batch.ts";
+import type { Clock } from "./clock.ts";
+import { NOT_DONE, OUTCOME_UNKNOWN } from "./errors.ts";
+import type { Leadership } from "./leadership.ts";
+import { Outbox } from "./outbox.ts";
+import type { PeerLink } from "./peer_link.ts";
+import type { Pending } from "./session.ts";
+
+export interface WritesOptions {
+  readonly raft: RaftCore;
+  readonly ops: RedisOperations;
+  readonly clock: Clock;
+  readonly prng: Prng;
+  readonly link: PeerLink;
+  readonly identity: Identity;
+  readonly leadership: () => Leadership;
+  /** Carries out what a proposal caused. */
+  readonly advance: () => void;
+  readonly giveUp: (pending: Pending, reply: ErrorReply) => void;
+}
+
+/** Without progress for so long, what was sent to the leader is sent again. */
+const RESEND_AFTER_MS = 2000;
+/** Entries that may be on their way to commit; more commands gather for the next one meanwhile. */
+const ENTRIES_IN_FLIGHT_MAX = 4;
+
+/** Commands of another node for this leader. */
+interface ForeignSegment {
+  readonly segment: Segment;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The way of commands into the log. On the leader, all that came in a loop turn, from its own
+ * clients and from other nodes, becomes one entry; elsewhere it is sent to the leader. Either way
+ * this node answers its own clients when it applies their commands itself.
+ */
+export class Writes {
+  readonly outbox = new Outbox();
+  readonly #options: WritesOptions;
+  #foreign: ForeignSegment[] = [];
+  #foreignBytes = 0;
+  /** The next number expected of each node in this term. */
+  readonly #expected = new Map<NodeId, number>();
+  #progressMs = 0;
+  #tickProposed = false;
+
+  constructor(options: WritesOptions) {
+    this.#options = options;
+  }
+
+  /** Sends on what is unsent: into the log here, or to the leader. */
+  send(): void {
+    const { isLeader, leader, term } = this.#options.leadership();
+    if (isLeader) return this.#propose();
+    const { identity, link } = this.#options;
+    while (leader !== 0 && this.outbox.hasUnsent) {
+      const batch = this.outbox.takeUnsent();
+      const { nodeId, incarnation } = identity;
+      const segment = encodeSegment({ node: nodeId, incarnation, ...batch });
+      if (!link.forward(leader, term, segment)) return this.outbox.untake(batch);
+    }
+  }
+
+  /** An entry without commands moves log time, so that keys expire on an idle node too. */
+  proposeTick(): void {
+    if (!this.#tickProposed) this.#tickProposed = this.#proposeEntry([], []);
+  }
+
+  /** A `normal` entry was applied. */
+  entryApplied(): void {
+    this.#tickProposed = false;
+  }
+
+  /** Takes out the command of this number of ours, which is being applied. */
+  settle(sequence: number): Pending | undefined {
+    this.#progressMs = this.#options.clock.monotonicMs();
+    return this.outbox.settle(sequence);
+  }
+
+  /** Commands of another node's clients; dropped, to be sent again, when they cannot be taken. */
+  receive(from: NodeId, term: number, bytes: Uint8Array): void {
+    const { leadership } = this.#options;
+    const { isLeader, term: ownTerm } = leadership();
+    if (!isLeader || term !== ownTerm) return;
+    if (this.#foreignBytes + bytes.length > UNCOMMITTED_BYTES_MAX) return;
+    let segment: Segment;
+    try {
+      segment = decodeSegment(bytes);
+    } catch (error) {
+      if (error instanceof BatchFormatError) return;
+      throw error;
+    }
+    if (segment.node !== from) return;
+    // A gap: something before it was dropped. Later numbers must not overtake.
+    const expected = this.#expected.get(from);
+    if (expected !== undefined && segment.firstSequence > expected) return;
+    this.#expected.set(from, segment.firstSequence + segment.commands.length);
+    this.#foreign.push({ segment, bytes });
+    this.#foreignBytes += bytes.length;
+  }
+
+  /** Another leader or term: everything not yet applied goes to it. */
+  leaderChanged(): void {
+    this.outbox.resend();
+    this.#foreign = [];
+    this.#foreignBytes = 0;
+    this.#expected.clear();
+    this.#tickProposed = false;
+    this.#progressMs = this.#options.clock.monotonicMs();
+  }
+
+  /** Answers those whose time is up; the error tells whether it may still happen. */
+  abandonOverdue(nowMs: number): void {
+    for (const { pending, sent } of this.outbox.held()) {
+      if (pending.deadlineMs > nowMs) break;
+      if (pending.isAbandoned) continue;
+      const maySucceed = sent || pending.wasSent;
+      this.#options.giveUp(pending, maySucceed ? OUTCOME_UNKNOWN : NOT_DONE);
+      pending.isAbandoned = true;
+      if (!maySucceed) this.outbox.blank(pending);
+    }
+    const { isLeader } = this.#options.leadership();
+    if (isLeader || this.outbox.length === 0 || nowMs - this.#progressMs < RESEND_AFTER_MS) return;
+    this.#progressMs = nowMs;
+    this.outbox.resend();
+  }
+
+  #propose(): void {
+    const { raft, identity, advance } = this.#options;
+    while (this.outbox.hasUnsent || this.#foreign.length > 0) {
+      const { commit, lastIndex } = raft.status();
+      if (lastIndex - commit >= ENTRIES_IN_FLIGHT_MAX) return;
+      const segments: Segment[] = [];
+      const own = this.outbox.hasUnsent ? this.outbox.takeUnsent() : undefined;
+      if (own !== undefined) {
+        const { nodeId, incarnation } = identity;
+        segments.push({ node: nodeId, incarnation, ...own });
+      }
+      const encoded = segments.map(encodeSegment);
+      const foreign = this.#takeForeign(encoded.reduce((sum, text) => sum + text.length, 0));
+      for (const { segment, bytes } of foreign) {
+        segments.push(segment);
+        encoded.push(fromUint8Array(bytes));
+      }
+      if (!this.#proposeEntry(segments, encoded)) {
+        if (own !== undefined) this.outbox.untake(own);
+        this.#foreign = foreign.concat(this.#foreign);
+        for (const { bytes } of foreign) this.#foreignBytes += bytes.length;
+        return;
+      }
+      advance();
+      if (!this.#options.leadership().isLeader) return;
+    }
+  }
+
+  /** Other nodes' segments for an entry that has `bytes` already. */
+  #takeForeign(bytes: number): ForeignSegment[] {
+    let total = bytes;
+    let count = 0;
+    while (count < this.#foreign.length && count < SEGMENTS_PER_ENTRY_MAX) {
+      total += this.#foreign[count].bytes.length;
+      if (total > BATCH_BYTES_MAX && total !== this.#foreign[count].bytes.length) break;
+      count++;
+    }
+    const taken = this.#foreign.splice(0, count);
+    for (const each of taken) this.#foreignBytes -= each.bytes.length;
+    return taken;
+  }
+
+  /** False when the core does not take it: nothing was appended. */
+  #proposeEntry(segments: readonly Segment[], encoded: readonly string[]): boolean {
+    const { raft, ops, clock, prng } = this.#options;
+    const timeMs = Math.max(ops.applied.logTimeMs, clock.wallMs());
+    const seed = prng.nextUint32();
+    const batch: Batch = { timeMs, seed, segments };
+    return raft.propose(encodeBatch(timeMs, seed, encoded), batch).ok;
+  }
+}
+
+const SEGMENTS_PER_ENTRY_MAX = 200;

@@ -1,0 +1,151 @@
+import { createHash, randomBytes } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { copyFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fsyncDirectory, fsyncFile } from "./files.ts";
+import type { SqlDatabase, SqliteDriver } from "./sqlite_types.ts";
+
+const HASH_CHUNK_BYTES = 1024 * 1024;
+
+/** What identifies a snapshot, on every node. */
+export interface SnapshotInfo {
+  /** Index and term of the last entry that the state holds. */
+  readonly index: number;
+  readonly term: number;
+  readonly bytes: number;
+  /** SHA-256 of the file, in hex. */
+  readonly sha256: string;
+}
+
+/** Reads from a copy of state.db what has been applied to it. */
+export type ReadApplied = (copy: SqlDatabase) => { readonly index: number; readonly term: number };
+
+/**
+ * Makes a snapshot of the live state.db at `statePath` in `directory` and returns what it is. It
+ * takes a second, read-only connection, so it may run in a worker or another process while the
+ * state changes. The file is durable and complete when this returns. Synchronous and slow: some
+ * seconds a gigabyte.
+ */
+export function makeSnapshot(
+  driver: SqliteDriver,
+  statePath: string,
+  directory: string,
+  readApplied: ReadApplied,
+): SnapshotInfo {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const temporary = join(directory, `make-${randomBytes(8).toString("hex")}.tmp`);
+  try {
+    const source = driver.open(statePath, { synchronous: "normal", readOnly: true });
+    try {
+      source.prepare("VACUUM INTO ?").run(temporary);
+    } finally {
+      source.close();
+    }
+    // What the copy holds, not what the live state holds by now.
+    const copy = driver.open(temporary, { synchronous: "normal", readOnly: true });
+    let applied: { readonly index: number; readonly term: number };
+    try {
+      applied = readApplied(copy);
+    } finally {
+      copy.close();
+    }
+    fsyncFile(temporary);
+    const { index, term } = applied;
+    const { bytes, sha256 } = hashFile(temporary);
+    return publish(directory, temporary, { index, term, bytes, sha256 });
+  } catch (error) {
+    removeDatabase(temporary);
+    throw error;
+  }
+}
+
+/** The file of a snapshot in `directory`. */
+export function snapshotPath(directory: string, info: SnapshotInfo): string {
+  return join(directory, `snapshot-${info.index}-${info.term}-${info.sha256.slice(0, 16)}.db`);
+}
+
+/** The description beside a snapshot's file: without it the file does not count. */
+export function descriptionPath(directory: string, info: SnapshotInfo): string {
+  return snapshotPath(directory, info).replace(/\.db$/, ".json");
+}
+
+/** Gives a complete, durable file its name, and then its description. */
+export function publish(directory: string, temporary: string, info: SnapshotInfo): SnapshotInfo {
+  renameSync(temporary, snapshotPath(directory, info));
+  const description = descriptionPath(directory, info);
+  const fd = openSync(`${description}.tmp`, "w", 0o600);
+  try {
+    writeSync(fd, JSON.stringify(info) + "\n");
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  fsyncDirectory(directory);
+  renameSync(`${description}.tmp`, description);
+  fsyncDirectory(directory);
+  return info;
+}
+
+/** Size and SHA-256 of a file, read piece by piece. */
+export function hashFile(path: string): { bytes: number; sha256: string } {
+  const hash = createHash("sha256");
+  const chunk = new Uint8Array(HASH_CHUNK_BYTES);
+  const fd = openSync(path, "r");
+  let bytes = 0;
+  try {
+    for (let read; (read = readSync(fd, chunk, 0, chunk.length, bytes)) > 0; bytes += read) {
+      hash.update(chunk.subarray(0, read));
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return { bytes, sha256: hash.digest("hex") };
+}
+
+/**
+ * First step of an install: copies a snapshot beside state.db, durably, without blocking the
+ * loop. Returns the copy's path for `finishInstall`; state.db is not touched.
+ */
+export async function prepareInstall(
+  directory: string,
+  info: SnapshotInfo,
+  statePath: string,
+): Promise<string> {
+  const copy = `${statePath}.install`;
+  rmSync(copy, { force: true });
+  await copyFile(snapshotPath(directory, info), copy, constants.COPYFILE_FICLONE);
+  if (statSync(copy).size !== info.bytes) throw new Error(`${copy}: the copy is not complete`);
+  fsyncFile(copy);
+  return copy;
+}
+
+/**
+ * Last step of an install: puts the copy in place of state.db, whose connection must be closed.
+ *
+ * Call it after `LogStore.reset` made the snapshot's position durable. A crash before it ends
+ * leaves a state behind the log's start: whoever opens both must then install the snapshot again.
+ */
+export function finishInstall(copy: string, statePath: string): void {
+  const directory = dirname(statePath);
+  // A WAL that outlived its database would be replayed into the new one.
+  rmSync(`${statePath}-wal`, { force: true });
+  rmSync(`${statePath}-shm`, { force: true });
+  fsyncDirectory(directory);
+  renameSync(copy, statePath);
+  fsyncDirectory(directory);
+}
+
+function removeDatabase(path: string): void {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(path + suffix, { force: true });
+}

@@ -1,0 +1,227 @@
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { assert } from "../base/assert.ts";
+import { errnoOf, fsyncDirectory } from "./files.ts";
+import { descriptionPath, hashFile, publish, type SnapshotInfo, snapshotPath } from "./snapshot.ts";
+
+/**
+ * The snapshots of one node: one current, and older ones for as long as a transfer reads them.
+ * A snapshot's file never changes.
+ */
+export class SnapshotStore {
+  readonly #directory: string;
+  readonly #readers = new Map<string, number>();
+  #current: SnapshotInfo | undefined;
+
+  /** Finds the newest snapshot in `directory`; older and unfinished ones are removed. */
+  constructor(directory: string) {
+    this.#directory = directory;
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const infos = readdirSync(directory)
+      .filter((name) => /^snapshot-.*\.json$/.test(name))
+      .map((name) => readDescription(join(directory, name)))
+      .filter((info) => info !== undefined && this.#isWhole(info)) as SnapshotInfo[];
+    this.#current = infos.sort(byPosition)[infos.length - 1];
+    this.#removeOthers();
+  }
+
+  get directory(): string {
+    return this.#directory;
+  }
+
+  get current(): SnapshotInfo | undefined {
+    return this.#current;
+  }
+
+  /** Makes a snapshot that was made or received the current one, unless that is newer already. */
+  adopt(info: SnapshotInfo): void {
+    const old = this.#current;
+    if (old !== undefined && byPosition(old, info) > 0) return this.#removeUnused(info);
+    this.#current = info;
+    if (old !== undefined && old.sha256 !== info.sha256) this.#removeUnused(old);
+  }
+
+  /** Opens a snapshot for a transfer; it is kept until the reader is closed. */
+  read(info: SnapshotInfo): SnapshotReader {
+    const fd = openSync(snapshotPath(this.#directory, info), "r");
+    this.#readers.set(info.sha256, (this.#readers.get(info.sha256) ?? 0) + 1);
+    return new SnapshotReader(info, fd, () => {
+      const others = (this.#readers.get(info.sha256) ?? 1) - 1;
+      if (others > 0) this.#readers.set(info.sha256, others);
+      else this.#readers.delete(info.sha256);
+      this.#removeUnused(info);
+    });
+  }
+
+  /** Starts to receive a snapshot, or goes on where an earlier transfer of it ended. */
+  receive(info: SnapshotInfo): SnapshotReceiver {
+    return new SnapshotReceiver(this.#directory, info);
+  }
+
+  #isWhole(info: SnapshotInfo): boolean {
+    try {
+      return statSync(snapshotPath(this.#directory, info)).size === info.bytes;
+    } catch (error) {
+      if (errnoOf(error) === "ENOENT") return false;
+      throw error;
+    }
+  }
+
+  #removeUnused(info: SnapshotInfo): void {
+    if (info.sha256 === this.#current?.sha256 || this.#readers.has(info.sha256)) return;
+    // The description first: a file without one does not count.
+    rmSync(descriptionPath(this.#directory, info), { force: true });
+    rmSync(snapshotPath(this.#directory, info), { force: true });
+  }
+
+  #removeOthers(): void {
+    const keep = this.#current;
+    const kept = keep === undefined
+      ? []
+      : [snapshotPath(this.#directory, keep), descriptionPath(this.#directory, keep)];
+    for (const name of readdirSync(this.#directory)) {
+      const path = join(this.#directory, name);
+      // A half received one may go on after a restart.
+      if (kept.includes(path) || /^receive-[0-9a-f]{64}\.part$/.test(name)) continue;
+      if (/^(snapshot|make)-/.test(name)) rmSync(path, { force: true });
+    }
+    fsyncDirectory(this.#directory);
+  }
+}
+
+/** Reads one snapshot in chunks, at bounded memory. */
+export class SnapshotReader {
+  readonly info: SnapshotInfo;
+  readonly #release: () => void;
+  #fd: number | undefined;
+
+  constructor(info: SnapshotInfo, fd: number, release: () => void) {
+    this.info = info;
+    this.#fd = fd;
+    this.#release = release;
+  }
+
+  /** Up to `length` bytes from `offset`; fewer only at the end of the file. */
+  readChunk(offset: number, length: number): Uint8Array {
+    assert(this.#fd !== undefined, "a closed snapshot is not read");
+    const chunk = new Uint8Array(Math.max(0, Math.min(length, this.info.bytes - offset)));
+    let filled = 0;
+    while (filled < chunk.length) {
+      const read = readSync(this.#fd, chunk, filled, chunk.length - filled, offset + filled);
+      if (read === 0) throw new Error(`Snapshot ${this.info.index}: the file is too short`);
+      filled += read;
+    }
+    return chunk;
+  }
+
+  close(): void {
+    if (this.#fd === undefined) return;
+    closeSync(this.#fd);
+    this.#fd = undefined;
+    this.#release();
+  }
+}
+
+/** Takes a snapshot in chunks into a temporary file; resumable after a restart. */
+export class SnapshotReceiver {
+  readonly info: SnapshotInfo;
+  readonly #directory: string;
+  readonly #path: string;
+  #fd: number | undefined;
+  #offset: number;
+
+  constructor(directory: string, info: SnapshotInfo) {
+    assert(/^[0-9a-f]{64}$/.test(info.sha256), "a snapshot is named by its SHA-256");
+    this.info = info;
+    this.#directory = directory;
+    this.#path = join(directory, `receive-${info.sha256}.part`);
+    removeOtherParts(directory, this.#path);
+    this.#fd = openSync(this.#path, "a+", 0o600);
+    closeSync(this.#fd);
+    this.#fd = openSync(this.#path, "r+");
+    this.#offset = statSync(this.#path).size;
+    if (this.#offset > info.bytes) this.#restart();
+  }
+
+  /** Bytes received: where the next chunk starts. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /**
+   * Writes a chunk and returns where the next one starts. A chunk that leaves a gap or exceeds
+   * the size is not taken; one that came before is written again.
+   */
+  write(offset: number, chunk: Uint8Array): number {
+    assert(this.#fd !== undefined, "nothing is received after the end");
+    const end = offset + chunk.length;
+    if (offset < 0 || offset > this.#offset || end > this.info.bytes) return this.#offset;
+    for (let done = 0; done < chunk.length;) {
+      done += writeSync(this.#fd, chunk, done, chunk.length - done, offset + done);
+    }
+    this.#offset = Math.max(this.#offset, end);
+    return this.#offset;
+  }
+
+  /**
+   * Ends the transfer: verifies size and hash and makes the file durable. False when they do not
+   * match: all has been discarded and the transfer starts over.
+   */
+  finish(): boolean {
+    assert(this.#fd !== undefined, "a transfer ends once");
+    const { bytes, sha256 } = hashFile(this.#path);
+    if (bytes !== this.info.bytes || sha256 !== this.info.sha256) {
+      this.#restart();
+      return false;
+    }
+    fsyncSync(this.#fd);
+    this.close();
+    publish(this.#directory, this.#path, this.info);
+    return true;
+  }
+
+  /** Stops; what was received is kept for another try. */
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  #restart(): void {
+    truncateSync(this.#path, 0);
+    this.#offset = 0;
+  }
+}
+
+/** One transfer at a time: parts of other snapshots will not be asked for again. */
+function removeOtherParts(directory: string, path: string): void {
+  for (const name of readdirSync(directory)) {
+    const other = join(directory, name);
+    if (name.startsWith("receive-") && other !== path) rmSync(other, { force: true });
+  }
+}
+
+function byPosition(a: SnapshotInfo, b: SnapshotInfo): number {
+  return a.index - b.index || a.term - b.term;
+}
+
+function readDescription(path: string): SnapshotInfo | undefined {
+  try {
+    const info = JSON.parse(readFileSync(path, "utf8")) as SnapshotInfo;
+    return /^[0-9a-f]{64}$/.test(info.sha256) ? info : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

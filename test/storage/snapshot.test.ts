@@ -1,0 +1,168 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  finishInstall,
+  hashFile,
+  makeSnapshot,
+  prepareInstall,
+  type SnapshotInfo,
+  snapshotPath,
+} from "../../src/storage/snapshot.ts";
+import { SnapshotStore } from "../../src/storage/snapshot_store.ts";
+import { loadSqlite } from "../../src/storage/sqlite.ts";
+import type { SqlDatabase } from "../../src/storage/sqlite_types.ts";
+import { temporaryDirectory } from "./raft_log_fixture.ts";
+
+const driver = await loadSqlite();
+let temporary: ReturnType<typeof temporaryDirectory>;
+let directory: string;
+let statePath: string;
+let state: SqlDatabase;
+
+beforeEach(() => {
+  temporary = temporaryDirectory();
+  directory = join(temporary.path, "snapshots");
+  statePath = join(temporary.path, "state.db");
+  state = driver.open(statePath, { synchronous: "normal" });
+  state.exec("CREATE TABLE applied(i); INSERT INTO applied VALUES (0); CREATE TABLE kv(k, v)");
+});
+
+afterEach(() => {
+  state.close();
+  temporary.remove();
+});
+
+function readApplied(copy: SqlDatabase): { index: number; term: number } {
+  return { index: Number(copy.prepare("SELECT i FROM applied").get()?.i), term: 2 };
+}
+
+/** Adds a row, moves the applied index and makes a snapshot. */
+function snapshotAt(index: number): SnapshotInfo {
+  state.exec(`BEGIN; UPDATE applied SET i = ${index}`);
+  state.prepare("INSERT INTO kv VALUES (?, ?)").run(index, new Uint8Array(50_000).fill(index));
+  state.exec("COMMIT");
+  return makeSnapshot(driver, statePath, directory, readApplied);
+}
+
+function transfer(from: SnapshotStore, info: SnapshotInfo, to: SnapshotStore): boolean {
+  const reader = from.read(info);
+  const receiver = to.receive(info);
+  while (receiver.offset < info.bytes) {
+    receiver.write(receiver.offset, reader.readChunk(receiver.offset, 10_000));
+  }
+  reader.close();
+  const ok = receiver.finish();
+  receiver.close();
+  return ok;
+}
+
+test("makeSnapshot copies the committed state and its own applied index", () => {
+  state.exec("BEGIN; INSERT INTO kv VALUES ('committed', 1); COMMIT");
+  state.exec("BEGIN; UPDATE applied SET i = 99; INSERT INTO kv VALUES ('open', 1)");
+  const info = makeSnapshot(driver, statePath, directory, readApplied);
+  state.exec("ROLLBACK");
+  expect([info.index, info.term]).toEqual([0, 2]);
+  expect(hashFile(snapshotPath(directory, info)))
+    .toEqual({ bytes: info.bytes, sha256: info.sha256 });
+  const copy = driver.open(snapshotPath(directory, info), {
+    synchronous: "normal",
+    readOnly: true,
+  });
+  expect(copy.prepare("SELECT k FROM kv").all().map((row) => row.k)).toEqual(["committed"]);
+  copy.close();
+  expect(readdirSync(directory).length).toBe(2);
+});
+
+describe("SnapshotStore", () => {
+  test("finds the newest after a restart and removes what is unfinished", () => {
+    const old = snapshotAt(5);
+    const info = snapshotAt(10);
+    writeFileSync(join(directory, "make-0123.tmp"), "half");
+    writeFileSync(join(directory, "snapshot-20-2-0123456789abcdef.db"), "no description");
+    writeFileSync(join(directory, "snapshot-30-2-0123456789abcdef.json"), "{");
+    const store = new SnapshotStore(directory);
+    expect(store.current).toEqual(info);
+    expect(existsSync(snapshotPath(directory, old))).toBe(false);
+    expect(readdirSync(directory).length).toBe(2);
+  });
+
+  test("keeps an older snapshot while a transfer reads it", () => {
+    const store = new SnapshotStore(directory);
+    const old = snapshotAt(5);
+    store.adopt(old);
+    const reader = store.read(old);
+    const second = store.read(old);
+    const info = snapshotAt(10);
+    store.adopt(info);
+    expect(store.current).toEqual(info);
+    reader.close();
+    expect(second.readChunk(0, 15)).toEqual(new TextEncoder().encode("SQLite format 3"));
+    second.close();
+    expect(existsSync(snapshotPath(directory, old))).toBe(false);
+    store.adopt({ ...old });
+    expect(store.current).toEqual(info);
+  });
+
+  test("gives chunks within the file only", () => {
+    const store = new SnapshotStore(directory);
+    const info = snapshotAt(5);
+    const reader = store.read(info);
+    expect(reader.readChunk(info.bytes - 10, 100).length).toBe(10);
+    expect(reader.readChunk(info.bytes, 100).length).toBe(0);
+    reader.close();
+    expect(() => reader.readChunk(0, 1)).toThrow(/closed/);
+  });
+});
+
+describe("SnapshotReceiver", () => {
+  test("takes a snapshot in chunks, and goes on after a restart", () => {
+    const from = new SnapshotStore(directory);
+    const info = snapshotAt(7);
+    const targetPath = join(temporary.path, "target");
+    let target = new SnapshotStore(targetPath);
+    const reader = from.read(info);
+    const first = target.receive(info);
+    expect(first.write(0, reader.readChunk(0, 20_000))).toBe(20_000);
+    expect(first.write(30_000, reader.readChunk(30_000, 100))).toBe(20_000);
+    expect(first.write(10_000, reader.readChunk(10_000, 20_000))).toBe(30_000);
+    expect(first.write(0, new Uint8Array(info.bytes + 1))).toBe(30_000);
+    first.close();
+    target = new SnapshotStore(targetPath);
+    expect(target.receive(info).offset).toBe(30_000);
+    expect(transfer(from, info, target)).toBe(true);
+    target.adopt(info);
+    expect(new SnapshotStore(targetPath).current).toEqual(info);
+    reader.close();
+  });
+
+  test("discards what does not match its hash and starts over", () => {
+    const from = new SnapshotStore(directory);
+    const info = snapshotAt(7);
+    const target = new SnapshotStore(join(temporary.path, "target"));
+    const receiver = target.receive(info);
+    receiver.write(0, new Uint8Array(info.bytes));
+    expect(receiver.finish()).toBe(false);
+    expect(receiver.offset).toBe(0);
+    receiver.close();
+    expect(target.current).toBeUndefined();
+    expect(transfer(from, info, target)).toBe(true);
+  });
+});
+
+test("an install puts the snapshot in place of the state and of its WAL", async () => {
+  const info = snapshotAt(5);
+  const targetState = join(temporary.path, "target.db");
+  const target = driver.open(targetState, { synchronous: "normal" });
+  target.exec("CREATE TABLE old(a)");
+  const copy = await prepareInstall(directory, info, targetState);
+  target.close();
+  writeFileSync(`${targetState}-wal`, "left by a crash");
+  finishInstall(copy, targetState);
+  expect(existsSync(`${targetState}-wal`)).toBe(false);
+  const installed = driver.open(targetState, { synchronous: "normal" });
+  expect(installed.prepare("SELECT i FROM applied").get()?.i).toBe(5);
+  expect(installed.prepare("SELECT count(*) AS n FROM kv").get()?.n).toBe(1);
+  installed.close();
+  expect(hashFile(snapshotPath(directory, info)).sha256).toBe(info.sha256);
+});
