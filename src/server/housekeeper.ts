@@ -19,6 +19,7 @@ export class Housekeeper {
   #stopped = false;
   #isDiskFull = false;
   #compactionCheckedMs = 0;
+  #isCompactionDue = false;
 
   constructor(
     storage: NodeStorage,
@@ -34,8 +35,9 @@ export class Housekeeper {
   tick(nowMs: number): void {
     if (nowMs - this.#compactionCheckedMs >= COMPACTION_CHECK_MS) {
       this.#compactionCheckedMs = nowMs;
-      this.#compact();
+      this.#isCompactionDue = true;
     }
+    this.#compact();
     if (this.#timer === undefined && this.#storage.ops.flushWaitMs() === 0) this.#plan(0);
   }
 
@@ -58,6 +60,7 @@ export class Housekeeper {
       const more = this.#storage.ops.flushStep(FLUSH_BUDGET_MS);
       if (this.#isDiskFull) this.#logger.info("state.db can be written again");
       this.#isDiskFull = false;
+      this.#compact();
       if (more) this.#plan(0);
     } catch (error) {
       if (!(error instanceof SqliteError && error.code === "SQLITE_FULL")) {
@@ -69,11 +72,14 @@ export class Housekeeper {
     }
   }
 
+  /** Between two flushes: SQLite refuses a checkpoint amid a transaction. */
   #compact(): void {
     const { log, ops } = this.#storage;
+    if (!this.#isCompactionDue || ops.flushing) return;
+    this.#isCompactionDue = false;
     if (log.bytes <= LOG_BYTES_BEFORE_COMPACTION) return;
     try {
-      this.#storage.syncState();
+      if (!this.#storage.syncState()) return;
       const { index, term, configuration } = ops.durable;
       if (index <= log.snapshot.index) return;
       log.compact({
