@@ -76,10 +76,11 @@ export class Housekeeper {
   #compact(): void {
     const { log, ops } = this.#storage;
     if (!this.#isCompactionDue || ops.flushing) return;
-    this.#isCompactionDue = false;
-    if (log.bytes <= LOG_BYTES_BEFORE_COMPACTION) return;
     try {
-      if (!this.#storage.syncState()) return;
+      const isLong = log.bytes > LOG_BYTES_BEFORE_COMPACTION;
+      if (isLong && !this.#storage.syncState()) return;
+      this.#isCompactionDue = false;
+      if (!isLong) return;
       const { index, term, configuration } = ops.durable;
       if (index <= log.snapshot.index) return;
       log.compact({
@@ -91,6 +92,7 @@ export class Housekeeper {
       });
       this.#logger.debug("log compacted", { index, bytes: log.bytes });
     } catch (error) {
+      this.#isCompactionDue = false;
       if (!(error instanceof SqliteError && error.code === "SQLITE_FULL")) this.#fatal(error);
     }
   }
