@@ -21,6 +21,7 @@ export class Housekeeper {
   #stopped = false;
   #isDiskFull = false;
   #compactionCheckedMs = 0;
+  #isCompactionDue = false;
 
   constructor(
     storage: NodeStorage,
@@ -38,8 +39,9 @@ export class Housekeeper {
   tick(nowMs: number): void {
     if (nowMs - this.#compactionCheckedMs >= COMPACTION_CHECK_MS) {
       this.#compactionCheckedMs = nowMs;
-      this.#compact();
+      this.#isCompactionDue = true;
     }
+    this.#compact();
     if (this.#timer === undefined && this.#storage.ops.flushWaitMs() === 0) this.#plan(0);
   }
 
@@ -66,6 +68,7 @@ export class Housekeeper {
         if (ops.diskFull) this.#logger.error("disk full: state.db cannot be written");
         else this.#logger.info("state.db can be written again");
       }
+      this.#compact();
       if (more) this.#plan(0);
     } catch (error) {
       this.#fatal(error);
@@ -73,11 +76,15 @@ export class Housekeeper {
     this.#onStep();
   }
 
+  /** Between two flushes: SQLite refuses a checkpoint amid a transaction. */
   #compact(): void {
     const { log, ops } = this.#storage;
-    if (log.bytes <= LOG_BYTES_BEFORE_COMPACTION) return;
+    if (!this.#isCompactionDue || ops.flushing) return;
     try {
-      this.#storage.syncState();
+      const isLong = log.bytes > LOG_BYTES_BEFORE_COMPACTION;
+      if (isLong && !this.#storage.syncState()) return;
+      this.#isCompactionDue = false;
+      if (!isLong) return;
       const { index, term, configuration } = ops.durable;
       if (index <= log.snapshot.index) return;
       log.compact({
@@ -89,6 +96,7 @@ export class Housekeeper {
       });
       this.#logger.debug("log compacted", { index, bytes: log.bytes });
     } catch (error) {
+      this.#isCompactionDue = false;
       if (!(error instanceof SqliteError && error.code === "SQLITE_FULL")) this.#fatal(error);
     }
   }

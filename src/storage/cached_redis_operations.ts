@@ -275,6 +275,11 @@ export class CachedRedisOperations implements RedisOperations {
     return this.flushWaitMs() === 0;
   }
 
+  /** Whether a flush is between two steps: its transaction on state.db is open. */
+  get flushing(): boolean {
+    return this.#flusher.isActive;
+  }
+
   /** Makes everything applied durable before it returns: for shutdown and snapshots. */
   flushAll(): void {
     this.#flusher.step(Infinity);
