@@ -11,8 +11,11 @@ export interface NodeStorage {
   readonly directory: DataDirectory;
   readonly log: RaftLog;
   readonly ops: CachedRedisOperations;
-  /** Makes what is committed in state.db survive a power loss, not only a crash. */
-  syncState(): void;
+  /**
+   * Makes what is committed in state.db survive a power loss, not only a crash. False when it could
+   * not, since another connection reads or checkpoints. Not amid a flush.
+   */
+  syncState(): boolean;
   /** Bytes of state.db and its WAL. */
   stateBytes(): number;
   /** Writes what is pending and closes all; resolves when no file is open any more. */
@@ -63,7 +66,10 @@ function assemble(
     directory,
     log,
     ops,
-    syncState: () => state.exec("PRAGMA wal_checkpoint(PASSIVE)"),
+    syncState() {
+      const result = state.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+      return result?.busy === 0 && result.log === result.checkpointed;
+    },
     stateBytes: () => fileBytes(directory.statePath) + fileBytes(directory.statePath + "-wal"),
     async close() {
       await ops.close();
