@@ -206,8 +206,10 @@ export class Server {
   /** Whether its read level lets a session read from this node's state as it is. */
   #isReadableNow(session: Session): boolean {
     if (session.pendingReads > 0 || session.outputBlocked) return false;
-    return session.consistency === "stale" ||
-      (this.#leadership.isLeader && this.driver.raft.status().leaseValid);
+    if (session.consistency === "stale") return true;
+    const { leaseValid, applied, commit } = this.driver.raft.status();
+    // The commit may be ahead of what is applied while the disk of this leader is full.
+    return this.#leadership.isLeader && leaseValid && applied === commit;
   }
 
   /** Some of the data was written: commands that were held back may go on. */
@@ -396,8 +398,9 @@ export class Server {
   /** A session's output has room again: its reads that waited for it go on. */
   resumeReads(session: Session): void {
     if (session.deferredReads.length === 0) return;
-    for (const pending of session.deferredReads) this.#reads.add(pending);
+    const reads = session.deferredReads;
     session.deferredReads = [];
+    this.#reads.addAgain(reads);
     this.#schedule();
   }
 

@@ -171,10 +171,14 @@ export class TestCluster {
   /** The node that leads and is followed by a majority of those that answer. */
   async leader(timeoutMs = 30_000): Promise<ClusterNode> {
     let found: ClusterNode | undefined;
-    await this.#until(async () => {
-      found = await this.findLeader();
-      return found !== undefined;
-    }, "a leader", timeoutMs);
+    await this.#until(
+      async () => {
+        found = await this.findLeader();
+        return found !== undefined;
+      },
+      "a leader",
+      timeoutMs,
+    );
     return found!;
   }
 
@@ -202,17 +206,21 @@ export class TestCluster {
   async converged(timeoutMs = 30_000): Promise<string> {
     let digest = "";
     let seen = "";
-    await this.#until(async () => {
-      const running = this.nodes.filter((node) => node.isRunning);
-      const infos = await Promise.all(running.map((node) => node.info()));
-      const states = infos.map((info) => `${info?.raft_applied} ${info?.raft_digest}`);
-      const isQuiet = infos.every((info) =>
-        info !== undefined && info.raft_applied === info.raft_last_index
-      );
-      seen = states.join(", ");
-      digest = infos[0]?.raft_digest ?? "";
-      return isQuiet && new Set(states).size === 1;
-    }, () => `equal digests (${seen})`, timeoutMs);
+    await this.#until(
+      async () => {
+        const running = this.nodes.filter((node) => node.isRunning);
+        const infos = await Promise.all(running.map((node) => node.info()));
+        const states = infos.map((info) => `${info?.raft_applied} ${info?.raft_digest}`);
+        const isQuiet = infos.every((info) =>
+          info !== undefined && info.raft_applied === info.raft_last_index
+        );
+        seen = states.join(", ");
+        digest = infos[0]?.raft_digest ?? "";
+        return isQuiet && new Set(states).size === 1;
+      },
+      () => `equal digests (${seen})`,
+      timeoutMs,
+    );
     return digest;
   }
 
@@ -257,9 +265,9 @@ export function stateContents(data: string): { readonly hash: string; readonly r
   let rows = 0;
   for (const table of dataTables(database)) {
     const lines = database.query(`SELECT * FROM "${table}"`).values().map((row) =>
-      JSON.stringify(row.map((cell) =>
-        cell instanceof Uint8Array ? Buffer.from(cell).toString("latin1") : cell
-      ))
+      JSON.stringify(
+        row.map((cell) => cell instanceof Uint8Array ? Buffer.from(cell).toString("latin1") : cell),
+      )
     );
     rows += lines.length;
     hash.update(table + "\n" + lines.sort().join("\n"));
