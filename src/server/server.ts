@@ -206,8 +206,11 @@ export class Server {
   /** Whether its read level lets a session read from this node's state as it is. */
   #isReadableNow(session: Session): boolean {
     if (session.pendingReads > 0 || session.outputBlocked) return false;
-    return session.consistency === "stale" ||
-      (this.#leadership.isLeader && this.driver.raft.status().leaseValid);
+    if (session.consistency === "stale") return true;
+    if (!this.#leadership.isLeader) return false;
+    // A lease is as of the last tick: after a stall that may be long ago.
+    this.driver.raft.tick(this.monotonicMs());
+    return this.driver.raft.status().leaseValid;
   }
 
   /** Some of the data was written: commands that were held back may go on. */
