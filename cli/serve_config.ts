@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { isIP } from "node:net";
 import type { ServeConfig } from "../src/server/config.ts";
-import { REQUEST_TIMEOUT_MS } from "../src/constants.ts";
 import type { Settings } from "./flags.ts";
 import { SERVE_FLAGS } from "./serve_flags.ts";
+import { hostOf, isWildcard } from "./peer_address.ts";
 import { UsageError } from "./usage_error.ts";
 
 const PORT_MAX = 65_535;
@@ -28,13 +28,15 @@ export function serveConfig(settings: Settings<typeof SERVE_FLAGS>): ServeConfig
     logFormat: settings["log-format"],
     sqliteDriver: settings["sqlite-driver"],
     isPeerPortFixed: settings["peer-port"] !== undefined,
-    advertise: "",
-    join: [],
-    bootstrapExpect: 0,
-    clusterSecret: "",
-    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    peerHost: peerHost(settings),
+    advertise: settings.advertise ?? "",
+    join: settings.join ?? [],
+    bootstrapExpect: settings["bootstrap-expect"] ?? 0,
+    clusterSecret: settings["cluster-secret"] ?? "",
+    requestTimeoutMs: settings["request-timeout"],
   };
   refuseSamePort(config);
+  refuseWrongCluster(config);
   return config;
 }
 
@@ -46,6 +48,50 @@ function httpPort(port: number | "auto"): number | "off" {
 /** port + 10000 where that is a port; else, as for port 0, a free one. */
 function defaultPeerPort(port: number): number {
   return port === 0 || port + PEER_PORT_OFFSET > PORT_MAX ? 0 : port + PEER_PORT_OFFSET;
+}
+
+/** Without a secret, only this machine may reach the peer listener. */
+function peerHost(settings: Settings<typeof SERVE_FLAGS>): string {
+  return settings["cluster-secret"] || isLoopback(settings.host) ? settings.host : "127.0.0.1";
+}
+
+function refuseWrongCluster(config: ServeConfig): void {
+  const { host, join, bootstrapExpect, clusterSecret } = config;
+  const isMember = join.length > 0 || bootstrapExpect > 0;
+  if (bootstrapExpect > 1 && join.length < bootstrapExpect - 1) {
+    throw new UsageError(
+      `--bootstrap-expect ${bootstrapExpect} needs the addresses of the nodes: ` +
+        "--join HOST:PEERPORT,…, the same list on each of them",
+    );
+  }
+  if (isMember && clusterSecret === "" && !isLoopback(host)) {
+    throw new UsageError(
+      `--host ${host} is reachable from other machines and there is no cluster secret: ` +
+        "set --cluster-secret (or BALSA_CLUSTER_SECRET), the same on every node",
+    );
+  }
+  refuseWildcards(config, isMember || (clusterSecret !== "" && !isLoopback(host)));
+}
+
+/** Other nodes must be able to connect to the addresses that the cluster keeps. */
+function refuseWildcards(config: ServeConfig, hasPeers: boolean): void {
+  const { host, join, advertise } = config;
+  for (const [flag, addresses] of [["--advertise", [advertise]], ["--join", join]] as const) {
+    for (const address of addresses) {
+      const name = hostOf(address);
+      if (!isWildcard(name)) continue;
+      throw new UsageError(
+        `${flag}: ${name} is no address that other nodes can connect to: ` +
+          "give the one of this machine in their network",
+      );
+    }
+  }
+  if (hasPeers && advertise === "" && isWildcard(host)) {
+    throw new UsageError(
+      `--host ${host} does not tell other nodes where this one is: ` +
+        "set --advertise HOST[:PORT] to its address in their network",
+    );
+  }
 }
 
 function refuseOpenDoor(settings: Settings<typeof SERVE_FLAGS>): void {

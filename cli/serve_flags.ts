@@ -1,6 +1,9 @@
-import { MAXCLIENTS_DEFAULT } from "../src/constants.ts";
+import { MAXCLIENTS_DEFAULT, REQUEST_TIMEOUT_MS } from "../src/constants.ts";
 import type { Flag, FlagTable } from "./flags.ts";
 import * as kinds from "./value_kinds.ts";
+
+/** More voters than this make a cluster slower, not safer. */
+const VOTERS_MAX = 9;
 
 /** The one table of what `balsa serve` takes: parser, help, environment and file come from it. */
 export const SERVE_FLAGS = {
@@ -21,6 +24,30 @@ export const SERVE_FLAGS = {
     kind: kinds.port(),
     help: "port for other nodes; 0 picks a free one",
     defaultText: "port + 10000",
+  },
+  join: {
+    kind: kinds.peerAddresses(),
+    help: "nodes of the cluster to join",
+  },
+  "bootstrap-expect": {
+    kind: kinds.integer("N", 1, VOTERS_MAX),
+    help: "found a cluster of the N nodes that --join names",
+  },
+  advertise: {
+    kind: kinds.advertisedAddress(),
+    help: "where other nodes reach this one",
+    defaultText: "host:peer-port",
+  },
+  "cluster-secret": {
+    kind: kinds.text("TEXT"),
+    help: "what all nodes of a cluster know; needed off loopback",
+    secret: true,
+  },
+  "request-timeout": {
+    kind: kinds.duration(1),
+    default: REQUEST_TIMEOUT_MS,
+    defaultText: "10s",
+    help: "how long a command waits for a leader or its commit",
   },
   password: {
     kind: kinds.text("TEXT"),

@@ -1,4 +1,6 @@
 import * as v from "valibot";
+import { hostPort } from "../src/runtime/listen_error.ts";
+import { parseAddress } from "./peer_address.ts";
 
 /**
  * A kind of value that a flag takes. Text from the command line and the environment first passes
@@ -65,8 +67,44 @@ export function portOrAuto(): ValueKind<number | "auto"> {
   };
 }
 
+/** Peer addresses, "HOST:PORT", separated by commas; in a file also an array of them. */
+export function peerAddresses(): ValueKind<readonly string[]> {
+  const message = "must be HOST:PORT, or several separated by commas, such as 10.0.0.1:16379";
+  return {
+    placeholder: "HOST:PEERPORT[,…]",
+    fromText: (value) => value,
+    schema: v.pipe(
+      v.union([v.string(), v.array(v.string())], message),
+      v.transform((value) => typeof value === "string" ? value.split(",") : value),
+      v.transform((list) => list.map((item) => normalAddress(item.trim(), false))),
+      v.array(v.string(message), message),
+      v.minLength(1, message),
+    ),
+  };
+}
+
+/** One peer address to be reached at, "HOST" or "HOST:PORT". */
+export function advertisedAddress(): ValueKind<string> {
+  const message = "must be HOST or HOST:PORT, an IPv6 address [ADDRESS]:PORT";
+  return {
+    placeholder: "HOST[:PORT]",
+    fromText: (value) => value,
+    schema: v.pipe(
+      v.string(message),
+      v.transform((value) => normalAddress(value, true)),
+      v.string(message),
+    ),
+  };
+}
+
+function normalAddress(text: string, isPortOptional: boolean): string | undefined {
+  const address = parseAddress(text, isPortOptional);
+  if (address === undefined || address.port === 0) return address?.host;
+  return hostPort(address.host, address.port);
+}
+
 /** A length of time, in milliseconds: "500ms", "10s", "5m", "1h"; a bare number is seconds. */
-export function duration(): ValueKind<number> {
+export function duration(minMs = 0): ValueKind<number> {
   const message = "must be a length of time, such as 500ms, 10s or 5m (a bare number is seconds)";
   const maxMs = 2 ** 31 - 1; // the longest timer
   return {
@@ -76,7 +114,7 @@ export function duration(): ValueKind<number> {
       v.union([v.number(), v.string()], message),
       v.transform((value) => typeof value === "number" ? value * 1000 : durationMs(value)),
       v.number(message),
-      v.minValue(0, message),
+      v.minValue(minMs, minMs === 0 ? message : `must be ${minMs}ms or longer`),
       v.maxValue(maxMs, "must be shorter than 24 days"),
       v.transform(Math.round),
     ),

@@ -5,7 +5,7 @@ import { clientKill } from "./client_kill.ts";
 import { clientInfoLine, parseClientType } from "./client_info.ts";
 import { localContainer } from "./define_local.ts";
 import { errQuoting, helpReply, quoted, unknownSubcommandOrArity } from "./help.ts";
-import type { LocalContext } from "./local_context.ts";
+import { isConsistency, type LocalContext } from "./local_context.ts";
 import { optionName, parseOffset } from "./parse.ts";
 
 export const INVALID_CLIENT_NAME = err(
@@ -98,6 +98,15 @@ function noTouch({ client }: LocalContext, argv: readonly Bytes[]): Reply {
   return OK;
 }
 
+/** CLIENT CONSISTENCY [LINEARIZABLE | LEASE | STALE]: the level of this connection's reads. */
+function consistency({ client }: LocalContext, argv: readonly Bytes[]): Reply {
+  if (argv.length === 2) return client.consistency;
+  const level = optionName(argv[2]);
+  if (argv.length > 3 || !isConsistency(level)) return SYNTAX_ERROR;
+  client.consistency = level;
+  return OK;
+}
+
 /** CLIENT REPLY <ON | OFF | SKIP>. The server drops what the new mode says is not sent. */
 function reply({ client }: LocalContext, argv: readonly Bytes[]): Reply {
   const mode = optionName(argv[2]);
@@ -141,6 +150,8 @@ function trackingInfo(): Reply {
 }
 
 const HELP_LINES = [
+  "CONSISTENCY [LINEARIZABLE|LEASE|STALE]",
+  "    Show or set the read level of this connection.",
   "GETREDIR",
   "    Return the client ID we are redirecting to when tracking is enabled.",
   "GETNAME",
@@ -200,6 +211,7 @@ export const clientCommand = localContainer("client", [
   ["kill", -3, clientKill],
   ["no-evict", 3, noEvict],
   ["no-touch", 3, noTouch],
+  ["consistency", -2, consistency],
   ["reply", 3, reply],
   ["pause", -3, pause],
   ["unpause", 2, unpause],

@@ -2,6 +2,13 @@ import type { Bytes } from "../base/bytes.ts";
 import type { ErrorReply } from "../resp/reply.ts";
 import type { ClusterView } from "./cluster_view.ts";
 
+/** What reads may answer from, strongest first. */
+export type Consistency = "linearizable" | "lease" | "stale";
+
+export function isConsistency(word: string): word is Consistency {
+  return word === "linearizable" || word === "lease" || word === "stale";
+}
+
 /** What a connection command may see and change of a connection. Times are Unix milliseconds. */
 export interface ClientView {
   readonly id: number;
@@ -28,6 +35,8 @@ export interface ClientView {
   user: Bytes;
   noEvict: boolean;
   noTouch: boolean;
+  /** CLIENT CONSISTENCY */
+  consistency: Consistency;
   /**
    * CLIENT REPLY. The server drops the reply of a command that found or left this at other than
    * "on", unless it left it at "on"; after a command that found "skip" it sets "on" again.

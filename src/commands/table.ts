@@ -13,6 +13,7 @@ import { introspectionCommands } from "./introspection.ts";
 import { keyspaceCommands } from "./keyspace.ts";
 import { lcsCommands } from "./lcs.ts";
 import { objectCommands } from "./object.ts";
+import { raftCommands } from "./raft.ts";
 import { scanCommands } from "./scan.ts";
 import { serverCommands } from "./server.ts";
 import { stringCommands } from "./string.ts";
@@ -25,6 +26,7 @@ const GROUPS: readonly (readonly Command[])[] = [
   introspectionCommands(() => table),
   [aclCommand(() => table)],
   serverCommands,
+  raftCommands,
   stringCommands,
   stringNumberCommands,
   stringRangeCommands,

@@ -70,7 +70,12 @@ export class Node implements RunningServer {
     this.ready.catch(() => {});
     this.stopped.catch(() => {});
     this.#cluster = new ClusterNode(config, logger, storage);
-    this.#housekeeper = new Housekeeper(storage, logger, (error) => this.#fatal(error));
+    this.#housekeeper = new Housekeeper(
+      storage,
+      logger,
+      (error) => this.#fatal(error),
+      () => this.#server?.stateWritten(),
+    );
   }
 
   get respAddress(): ListenAddress {
@@ -197,6 +202,8 @@ export class Node implements RunningServer {
       schedule: (run) => setImmediate(run),
       requestTimeoutMs: this.#config.requestTimeoutMs,
       fatal: (error) => this.#fatal(error),
+      isBacklogged: () => ops.backlogged,
+      stateIsFull: () => ops.diskFull,
       lowOnDisk: () => guard.low(SYSTEM_CLOCK.monotonicMs()),
     });
     server.node = new ServerNodeView({

@@ -7,7 +7,7 @@ export type LogFormat = "text" | "json";
 export interface ServeConfig {
   /** The data directory; created when missing. */
   readonly dataDirectory: string;
-  /** The address that the RESP, HTTP and peer listeners bind to. */
+  /** The address that the RESP and HTTP listeners bind to. */
   readonly host: string;
   /** RESP; 0 picks a free port. */
   readonly port: number;
@@ -29,7 +29,12 @@ export interface ServeConfig {
   readonly sqliteDriver: SqliteDriverName | "auto";
   /** The port above was asked for, not derived: when it is in use, that is an error. */
   readonly isPeerPortFixed: boolean;
-  /** Where other nodes reach this one's peer listener, "host:port"; "" is host and peer port. */
+  /** The address that the peer listener binds to: `host`, or loopback where there is no secret. */
+  readonly peerHost: string;
+  /**
+   * Where other nodes reach this one's peer listener: "host:port", or "host" and its port; "" is
+   * its host and port.
+   */
   readonly advertise: string;
   /** Peer addresses of a cluster to join; empty: found one alone. */
   readonly join: readonly string[];

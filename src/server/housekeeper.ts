@@ -7,7 +7,8 @@ import type { NodeStorage } from "./node_storage.ts";
 
 /** Work on state.db between two turns of the loop. */
 const FLUSH_BUDGET_MS = 2;
-const DISK_FULL_RETRY_MS = 500;
+/** The same while changes come faster than they are written. */
+const BACKLOG_BUDGET_MS = 15;
 const COMPACTION_CHECK_MS = 1000;
 
 /** Work beside the clients': writes the state behind, and drops log that it covers. */
@@ -15,6 +16,7 @@ export class Housekeeper {
   readonly #storage: NodeStorage;
   readonly #logger: Logger;
   readonly #fatal: (error: unknown) => void;
+  readonly #onStep: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
   #isDiskFull = false;
@@ -25,10 +27,12 @@ export class Housekeeper {
     storage: NodeStorage,
     logger: Logger,
     fatal: (error: unknown) => void,
+    onStep: () => void,
   ) {
     this.#storage = storage;
     this.#logger = logger;
     this.#fatal = fatal;
+    this.#onStep = onStep;
   }
 
   /** Looks whether something is due; call it at each tick of the loop. */
@@ -56,20 +60,20 @@ export class Housekeeper {
 
   #step(): void {
     if (this.#stopped) return;
+    const { ops } = this.#storage;
     try {
-      const more = this.#storage.ops.flushStep(FLUSH_BUDGET_MS);
-      if (this.#isDiskFull) this.#logger.info("state.db can be written again");
-      this.#isDiskFull = false;
+      const more = ops.flushStep(ops.backlogged ? BACKLOG_BUDGET_MS : FLUSH_BUDGET_MS);
+      if (ops.diskFull !== this.#isDiskFull) {
+        this.#isDiskFull = ops.diskFull;
+        if (ops.diskFull) this.#logger.error("disk full: state.db cannot be written");
+        else this.#logger.info("state.db can be written again");
+      }
       this.#compact();
       if (more) this.#plan(0);
     } catch (error) {
-      if (!(error instanceof SqliteError && error.code === "SQLITE_FULL")) {
-        return this.#fatal(error);
-      }
-      if (!this.#isDiskFull) this.#logger.error("disk full: state.db cannot be written");
-      this.#isDiskFull = true;
-      this.#plan(DISK_FULL_RETRY_MS);
+      this.#fatal(error);
     }
+    this.#onStep();
   }
 
   /** Between two flushes: SQLite refuses a checkpoint amid a transaction. */

@@ -1,6 +1,5 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
-import type { Logger } from "../base/log.ts";
 import { Prng } from "../base/prng.ts";
 import type { LocalCommand, RunnableCommand } from "../commands/command.ts";
 import type { NodeView } from "../commands/local_context.ts";
@@ -12,45 +11,23 @@ import type {
   Message,
   NodeId,
   Proposed,
-  RaftCore,
   Refusal,
   RoleChange,
 } from "../raft/types.ts";
 import { ErrorReply, type Reply } from "../resp/reply.ts";
-import type { LogStore } from "../storage/raft_log_types.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
 import { commandBytes } from "./batch.ts";
 import { ClientPause } from "./client_pause.ts";
-import type { Clock } from "./clock.ts";
 import { DigestHistory, DivergenceError } from "./digest_check.ts";
 import { DISK_FULL, NOT_AUTHENTICATED, OVERLOADED, STOPPING, TOO_LARGE } from "./errors.ts";
 import type { Leadership } from "./leadership.ts";
 import { Metrics } from "./metrics.ts";
-import type { PeerLink } from "./peer_link.ts";
 import { RaftDriver } from "./raft_driver.ts";
 import { Reads } from "./reads.ts";
+import type { ServerOptions } from "./server_options.ts";
 import type { Pending, Session } from "./session.ts";
 import { StateMachine } from "./state_machine.ts";
 import { Writes } from "./writes.ts";
-
-export interface ServerOptions {
-  readonly raft: RaftCore;
-  readonly log: LogStore;
-  readonly ops: RedisOperations;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Seeds the entries' randomness; unsigned 32 bits. */
-  readonly seed: number;
-  /** Asks to be called back (`turn`) once the sockets that are ready now have been read. */
-  schedule(turn: () => void): void;
-  readonly link: PeerLink;
-  /** A defect or an I/O failure: the node must stop. */
-  fatal(error: unknown): void;
-  /** How long a command may wait for a leader or for its commit. */
-  readonly requestTimeoutMs: number;
-  /** Whether the data directory's file system is too full to take more writes. */
-  lowOnDisk(): boolean;
-}
 
 /** How often the leader tells the others its digest. */
 const DIGEST_INTERVAL_MS = 1000;
@@ -117,6 +94,7 @@ export class Server {
       ...shared,
       identity,
       advance: () => this.driver.advance(),
+      isHeldBack: () => options.isBacklogged(),
       giveUp: (pending, reply) => this.#completeLogged(pending, reply, 0),
     });
     this.#reads = new Reads({
@@ -145,7 +123,7 @@ export class Server {
 
   /** No room for more: writes must not be taken. */
   get isDiskFull(): boolean {
-    return this.driver.diskFull || this.#options.lowOnDisk();
+    return this.driver.diskFull || this.#options.stateIsFull() || this.#options.lowOnDisk();
   }
 
   get leadership(): Leadership {
@@ -230,6 +208,11 @@ export class Server {
     if (session.pendingReads > 0 || session.outputBlocked) return false;
     return session.consistency === "stale" ||
       (this.#leadership.isLeader && this.driver.raft.status().leaseValid);
+  }
+
+  /** Some of the data was written: commands that were held back may go on. */
+  stateWritten(): void {
+    if (this.#writes.outbox.hasUnsent) this.#schedule();
   }
 
   /** Runs timers of the core; call it every few milliseconds. */

@@ -1,5 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
-import type { ClientView } from "../commands/local_context.ts";
+import type { ClientView, Consistency } from "../commands/local_context.ts";
 import type { RunnableCommand } from "../commands/command.ts";
 import type { Reply } from "../resp/reply.ts";
 
@@ -81,11 +81,9 @@ export abstract class Session implements ClientView {
     this.noEvict = false;
     this.noTouch = false;
     this.replyMode = "on";
+    this.consistency = "linearizable";
   }
 }
-
-/** Read levels, strongest first. */
-export type Consistency = "linearizable" | "lease" | "stale";
 
 export interface SessionOptions {
   readonly id: number;

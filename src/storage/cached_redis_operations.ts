@@ -332,8 +332,8 @@ export class CachedRedisOperations implements RedisOperations {
   }
 
   /**
-   * The commit of a flush takes time in proportion to the pages it wrote (SQLite sums up again those
-   * that were written twice), which only a smaller flush makes shorter.
+   * The commit of a flush takes time in proportion to the pages it wrote (SQLite sums up again
+   * those that were written twice), which only a smaller flush makes shorter.
    */
   #adaptFlushKeys(): void {
     const { flushKeys } = this.#options;

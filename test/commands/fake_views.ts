@@ -1,13 +1,19 @@
 import type { Bytes } from "../../src/base/bytes.ts";
-import type { ClusterView } from "../../src/commands/cluster_view.ts";
 import { ConfigStore } from "../../src/commands/config_store.ts";
 import { resolve } from "../../src/commands/table.ts";
 import type {
   ClientView,
+  Consistency,
   NodeView,
   RoleView,
   SlowLogEntry,
 } from "../../src/commands/local_context.ts";
+import type {
+  ClusterAnswer,
+  ClusterRequest,
+  ClusterStatus,
+  ClusterView,
+} from "../../src/commands/cluster_view.ts";
 import { encodeReply } from "../../src/resp/encoder.ts";
 import { err, ErrorReply, type Reply } from "../../src/resp/reply.ts";
 
@@ -33,6 +39,7 @@ export class FakeClient implements ClientView {
   user = "default";
   noEvict = false;
   noTouch = false;
+  consistency: Consistency = "linearizable";
   replyMode: "on" | "off" | "skip" = "on";
   /** How it was closed: after its replies, or at once. */
   closed: "later" | "now" | undefined;
@@ -51,6 +58,50 @@ export class FakeClient implements ClientView {
     this.db = 0;
     this.protocol = 2;
     this.replyMode = "on";
+    this.consistency = "linearizable";
+  }
+}
+
+/** A cluster whose leader is node 1, seen from there; it answers requests with what is set. */
+export class FakeCluster implements ClusterView {
+  current: ClusterStatus = {
+    clusterId: "0123456789abcdef0123456789abcdef",
+    nodeId: 1,
+    role: "leader",
+    term: 3,
+    leader: 1,
+    commit: 12,
+    applied: 12,
+    lastIndex: 13,
+    snapshotIndex: 4,
+    digest: "00c0ffee",
+    members: [
+      { id: 1, address: "127.0.0.1:16379", role: "voter", isLeader: true, isConnected: true },
+      {
+        id: 7,
+        address: "127.0.0.1:16380",
+        role: "learner",
+        isLeader: false,
+        isConnected: false,
+        match: 10,
+        lag: 3,
+        state: "probe",
+      },
+    ],
+  };
+  readonly requests: ClusterRequest[] = [];
+  answer: ClusterAnswer = { ok: true, id: 7 };
+  snapshotAnswer: Awaited<ReturnType<ClusterView["snapshot"]>> = { ok: true, index: 12 };
+
+  status(): ClusterStatus {
+    return this.current;
+  }
+  request(request: ClusterRequest): Promise<ClusterAnswer> {
+    this.requests.push(request);
+    return Promise.resolve(this.answer);
+  }
+  snapshot(): ReturnType<ClusterView["snapshot"]> {
+    return Promise.resolve(this.snapshotAnswer);
   }
 }
 
@@ -58,14 +109,8 @@ export class FakeClient implements ClientView {
 export class FakeNode implements NodeView {
   readonly config = new ConfigStore();
   readonly all: FakeClient[] = [];
+  readonly cluster = new FakeCluster();
   slowLog = { entries: [] as SlowLogEntry[], reset: () => {} };
-  readonly cluster: ClusterView = {
-    status: () => {
-      throw new Error("a fake node is in no cluster");
-    },
-    request: () => Promise.resolve({ ok: false, error: "no leader" }),
-    snapshot: () => Promise.resolve({ ok: false, error: "no snapshots here" }),
-  };
   role: RoleView = { role: "master", offset: 0, replicas: [] };
   sleptMs = 0;
   paused: readonly [number, string] | undefined;

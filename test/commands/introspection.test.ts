@@ -3,6 +3,7 @@ import type { Bytes } from "../../src/base/bytes.ts";
 import type { Command } from "../../src/commands/command.ts";
 import { loadMetadata, statusesOf } from "../../src/commands/metadata/metadata.ts";
 import { newerCommands } from "../../src/commands/metadata/newer.ts";
+import { ownCommands } from "../../src/commands/metadata/own.ts";
 import { commands } from "../../src/commands/table.ts";
 import { encodeReply } from "../../src/resp/encoder.ts";
 import { decodeReply } from "../compat/decode_reply.ts";
@@ -26,7 +27,9 @@ function everyCommand(): readonly Command[] {
 /** Those that redis-server 7.0 has too. */
 async function sharedCommands(): Promise<readonly Command[]> {
   const metadata = await loadMetadata();
-  return everyCommand().filter(({ name }) => name in metadata && !(name in newerCommands));
+  return everyCommand().filter(({ name }) =>
+    name in metadata && !(name in newerCommands) && !(name in ownCommands)
+  );
 }
 
 interface Pair {
@@ -186,6 +189,14 @@ test("COMMAND LIST FILTERBY keeps what Redis keeps", async () => {
     expect(ours).toEqual(real);
   }
   pair.real.close();
+});
+
+test("each command of our own agrees with its metadata in arity", () => {
+  const own = everyCommand().filter(({ name }) => name in ownCommands);
+  expect(own.map(({ name }) => name).sort()).toEqual(Object.keys(ownCommands).sort());
+  for (const { name, arity } of own) {
+    expect([name, ownCommands[name].info[0]]).toEqual([name, arity]);
+  }
 });
 
 test("COMMAND INFO describes a command of newer Redis", async () => {

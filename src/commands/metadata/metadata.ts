@@ -1,5 +1,6 @@
 import { MapReply, type Reply, SetReply, Status } from "../../resp/reply.ts";
 import { newerCommands } from "./newer.ts";
+import { ownCommands } from "./own.ts";
 
 /**
  * A reply as data: a string is a bulk string, `{"~": […]}` a set, `{"~+": […]}` a set of
@@ -74,6 +75,7 @@ export function loadMetadata(): Promise<Metadata> {
   loading ??= import("./redis_7_0.json", { with: { type: "json" } }).then((module) => ({
     ...module.default as unknown as Metadata,
     ...newerCommands,
+    ...ownCommands,
   }));
   return loading;
 }
