@@ -207,9 +207,12 @@ export class Server {
   #isReadableNow(session: Session): boolean {
     if (session.pendingReads > 0 || session.outputBlocked) return false;
     if (session.consistency === "stale") return true;
+    if (!this.#leadership.isLeader) return false;
+    // A lease is as of the last tick: after a stall that may be long ago.
+    this.driver.raft.tick(this.monotonicMs());
     const { leaseValid, applied, commit } = this.driver.raft.status();
-    // The commit may be ahead of what is applied while the disk of this leader is full.
-    return this.#leadership.isLeader && leaseValid && applied === commit;
+    // The commit is ahead of what is applied while the disk of this leader is full.
+    return leaseValid && applied === commit;
   }
 
   /** Some of the data was written: commands that were held back may go on. */
