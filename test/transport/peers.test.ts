@@ -113,6 +113,9 @@ test("a wrong secret, another cluster and another node are refused, each with it
   await until(() => /peer refused.*does not know the cluster's secret/.test(one.log), "a refusal");
   foreigner.meet(one);
   await until(() => /peer refused.*another cluster/.test(one.log), "the second refusal");
+  // Which cluster it is in matters more than which node.
+  foreigner.peers.setMembers(new Map([[7, one.address]]));
+  await until(() => /it refuses: another cluster/.test(foreigner.log), "the same again");
   const lost = await start(3);
   lost.peers.setMembers(new Map([[7, one.address]]));
   await until(() => /it looks for node 7, this is 1/.test(lost.log), "the third refusal");
