@@ -233,7 +233,9 @@ export class ClusterNode {
     const { voters, votersOutgoing, learners, addresses } = configuration;
     const members = new Map<number, string>();
     for (const member of [...voters, ...votersOutgoing, ...learners]) {
-      if (member !== self && addresses[member] !== undefined) {
+      // Another identity at this node's address is what it was before it lost its data.
+      const isOld = addresses[member] === this.address;
+      if (member !== self && !isOld && addresses[member] !== undefined) {
         members.set(member, addresses[member]);
       }
     }
