@@ -240,6 +240,11 @@ export class ClusterNode {
       }
     }
     this.#peers.setMembers(members);
+    if (addresses[self] === undefined) {
+      this.#logger.warn("this node was removed from its cluster: it may be stopped", {
+        node: self,
+      });
+    }
     if (voters.length === 2 && votersOutgoing.length === 0) {
       this.#logger.warn("two voters: losing either one stops writes; add a third");
     }

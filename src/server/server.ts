@@ -361,7 +361,9 @@ export class Server {
 
   #refuseWrite(argv: readonly Bytes[]): ErrorReply | undefined {
     if (this.#stopping) return STOPPING;
-    if (this.#leadership.isLeader && this.isDiskFull) return DISK_FULL;
+    // A follower that cannot log cannot apply either, and so would never answer.
+    const isFull = this.#leadership.isLeader ? this.isDiskFull : this.driver.diskFull;
+    if (isFull) return DISK_FULL;
     const { outbox } = this.#writes;
     const bytes = commandBytes(argv);
     if (bytes > ENTRY_BYTES_MAX) return TOO_LARGE;
