@@ -35,7 +35,7 @@ export const REQUEST_TIMEOUT_MS = 10_000;
 export const TICK_MS = 10;
 export const RAFT_DEFAULTS = {
   electionTimeoutMs: 400,
-  heartbeatMs: 60,
+  heartbeatMs: 80,
   inflightMax: 4,
   appendBytesMax: 1024 * 1024,
   uncommittedBytesMax: UNCOMMITTED_BYTES_MAX,

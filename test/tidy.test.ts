@@ -57,10 +57,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "raft",
     "storage",
     "commands",
-    "transport",
   ],
   listeners: ["base", "constants", "runtime", "resp", "commands", "server"],
-  start: [
+  node: [
     "base",
     "constants",
     "runtime",
@@ -72,13 +71,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "server",
     "listeners",
   ],
-  cli: ["base", "constants", "runtime", "resp", "server", "start"],
+  cli: ["base", "constants", "runtime", "resp", "server", "node"],
 };
 
 /** Packages and runtime modules, and the layers that may use each. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "hono": ["listeners"],
-  "valibot": ["listeners", "transport", "cli"],
+  "valibot": ["listeners", "transport", "node", "cli"],
   "@logtape/logtape": ["server"],
   "@hono/node-server": ["runtime"],
   "better-sqlite3": ["storage"],
@@ -210,7 +209,17 @@ describe("the repository", () => {
   });
 
   test("has a README.md in each folder that holds a decision", () => {
-    const folders = ["commands", "listeners", "raft", "runtime", "storage"];
+    const folders = [
+      "commands",
+      "listeners",
+      "node",
+      "raft",
+      "resp",
+      "runtime",
+      "server",
+      "storage",
+      "transport",
+    ];
     expect(folders.filter((name) => !FILES.includes(`src/${name}/README.md`))).toEqual([]);
   });
 

@@ -8,7 +8,7 @@ import type { ServeConfig } from "../server/config.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
 import type { Server } from "../server/server.ts";
 import { joinAddress } from "../transport/address.ts";
-import { ClusterLink } from "../transport/cluster_link.ts";
+import { ClusterLink } from "./cluster_link.ts";
 import type { Purpose } from "../transport/handshake.ts";
 import type { PeerConnection, PeerIdentity } from "../transport/peer_connection.ts";
 import { type FrameHandler, Peers } from "../transport/peers.ts";

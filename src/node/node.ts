@@ -154,7 +154,7 @@ export class Node implements RunningServer {
     clearInterval(this.#timer);
     this.#cluster.stop();
     this.#housekeeper.stop();
-    this.#storage.close();
+    await this.#storage.close();
   }
 
   #tick(): void {

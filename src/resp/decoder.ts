@@ -152,7 +152,8 @@ export class RequestDecoder {
     const end = this.#lineEnd(buffer, "too big bulk count string");
     if (end < 0) return false;
     if (buffer[this.#at] !== DOLLAR) {
-      throw new ProtocolError(`expected '$', got '${sliceBytes(buffer, this.#at, this.#at + 1)}'`);
+      const got = sliceBytes(buffer, this.#at, this.#at + 1).replace(/[\r\n]/, " ");
+      throw new ProtocolError(`expected '$', got '${got}'`);
     }
     const length = parseLength(buffer, this.#at + 1, end);
     if (!(length >= 0 && length < this.bulkBytesMax)) {

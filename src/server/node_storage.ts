@@ -3,6 +3,7 @@ import { CachedRedisOperations } from "../storage/cached_redis_operations.ts";
 import { WorkerCheckpointer } from "../storage/checkpointer.ts";
 import { type DataDirectory, openDataDirectory } from "../storage/data_directory.ts";
 import { openRaftLog, type RaftLog } from "../storage/raft_log.ts";
+import { STATE_PAGE_CACHE_BYTES } from "../storage/schema.ts";
 import type { SqlDatabase, SqliteDriver } from "../storage/sqlite_types.ts";
 
 /** What one node keeps on disk, open. */
@@ -14,7 +15,8 @@ export interface NodeStorage {
   syncState(): void;
   /** Bytes of state.db and its WAL. */
   stateBytes(): number;
-  close(): void;
+  /** Writes what is pending and closes all; resolves when no file is open any more. */
+  close(): Promise<void>;
 }
 
 export interface NodeStorageOptions {
@@ -33,7 +35,10 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
     if (identity !== undefined) {
       log.setIdentity({ ...identity, incarnation: identity.incarnation + 1 });
     }
-    state = driver.open(directory.statePath, { synchronous: "normal" });
+    state = driver.open(directory.statePath, {
+      synchronous: "normal",
+      cacheBytes: STATE_PAGE_CACHE_BYTES,
+    });
     const ops = new CachedRedisOperations(state, {
       cacheBytes: options.cacheBytes,
       checkpointer: new WorkerCheckpointer(state, driver.name),
@@ -60,8 +65,8 @@ function assemble(
     ops,
     syncState: () => state.exec("PRAGMA wal_checkpoint(PASSIVE)"),
     stateBytes: () => fileBytes(directory.statePath) + fileBytes(directory.statePath + "-wal"),
-    close() {
-      ops.close();
+    async close() {
+      await ops.close();
       log.close();
       directory.close();
     },

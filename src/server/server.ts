@@ -20,6 +20,7 @@ import { ErrorReply, type Reply } from "../resp/reply.ts";
 import type { LogStore } from "../storage/raft_log_types.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
 import { commandBytes } from "./batch.ts";
+import { ClientPause } from "./client_pause.ts";
 import type { Clock } from "./clock.ts";
 import { DigestHistory, DivergenceError } from "./digest_check.ts";
 import { DISK_FULL, NOT_AUTHENTICATED, OVERLOADED, STOPPING, TOO_LARGE } from "./errors.ts";
@@ -88,9 +89,7 @@ export class Server {
   #touched: Session[] = [];
   #scheduled = false;
   #stopping = false;
-  /** On the monotonic clock; 0 when no pause is on. */
-  #pausedUntilMs = 0;
-  #pauseMode: "write" | "all" = "all";
+  readonly #pause = new ClientPause(() => this.#resumeAll());
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -174,9 +173,7 @@ export class Server {
 
   /** Holds back the writes, or all commands, of every client for a time; 0 lets them go. */
   pause(timeoutMs: number, mode: "write" | "all"): void {
-    this.#pauseMode = mode;
-    this.#pausedUntilMs = this.#options.clock.monotonicMs() + timeoutMs;
-    if (timeoutMs === 0) this.#endPause();
+    this.#pause.set(this.monotonicMs() + timeoutMs, timeoutMs === 0 ? "none" : mode);
   }
 
   get expiredKeys(): number {
@@ -204,7 +201,7 @@ export class Server {
     if (!session.authenticated && !(command.path === "local" && command.noAuth === true)) {
       return this.#reject(session, command, NOT_AUTHENTICATED);
     }
-    if (this.#pausedUntilMs > 0 && this.#isPaused(command)) return false;
+    if (this.#pause.holdsBack(command)) return false;
     if (command.path === "local") return this.#runLocal(session, command, argv);
     if (session.localRunning) return false;
     if (command.path === "read" && session.pendingLog === 0) {
@@ -245,7 +242,7 @@ export class Server {
       this.#nowMs = nowMs;
       this.#writes.abandonOverdue(nowMs);
       this.#reads.abandonOverdue(nowMs);
-      if (this.#pausedUntilMs > 0 && nowMs >= this.#pausedUntilMs) this.#endPause();
+      this.#pause.tick(nowMs);
       this.metrics.sample(nowMs);
       this.driver.tick(nowMs);
       this.#announceDigest(nowMs);
@@ -253,14 +250,7 @@ export class Server {
     });
   }
 
-  /** CLIENT stays possible, so that a pause can be ended. */
-  #isPaused(command: RunnableCommand): boolean {
-    if (this.#pauseMode === "write") return command.path === "write";
-    return !command.name.startsWith("client|");
-  }
-
-  #endPause(): void {
-    this.#pausedUntilMs = 0;
+  #resumeAll(): void {
     for (const session of this.sessions.values()) if (session.idle) session.resume();
   }
 

@@ -24,7 +24,7 @@ export interface CachedRedisOperationsOptions {
   readonly flushIdleMs?: number;
   /** … or when the first unflushed change is this old … */
   readonly flushAgeMs?: number;
-  /** … or at this many changed keys, or a quarter of the cache in bytes. */
+  /** … or at this many changed keys, fewer where commits are slow, or a quarter of the cache. */
   readonly flushKeys?: number;
   /** Bounds the -wal file; an InlineCheckpointer by default. */
   readonly checkpointer?: Checkpointer;
@@ -33,6 +33,9 @@ export interface CachedRedisOperationsOptions {
 const FLUSH_IDLE_MS = 50;
 const FLUSH_AGE_MS = 2000;
 const FLUSH_KEYS = 100_000;
+/** A flush is made smaller down to this while its commit takes longer than that. */
+const FLUSH_KEYS_MIN = 4000;
+const COMMIT_MS_MAX = 10;
 const FULL_RETRY_MS = 1000;
 /** Between looks whether a checkpoint has ended. */
 const CHECKPOINT_WAIT_MS = 5;
@@ -53,6 +56,8 @@ export class CachedRedisOperations implements RedisOperations {
   readonly #flusher: StateFlusher;
   readonly #keyspaces: Keyspace[];
   readonly #options: Required<CachedRedisOperationsOptions>;
+  /** Changed keys at which a flush starts, by the time that commits took. */
+  #flushKeys: number;
   /** Slots flushed since the last freeze that have rows. */
   #pendingPurges: number[] = [];
   #applied: AppliedState;
@@ -80,6 +85,7 @@ export class CachedRedisOperations implements RedisOperations {
       checkpointer: options.checkpointer ?? new InlineCheckpointer(sql),
       ...options,
     };
+    this.#flushKeys = this.#options.flushKeys;
     const { applied, version } = this.#tables.applied();
     this.#applied = applied;
     this.#version = version;
@@ -256,7 +262,11 @@ export class CachedRedisOperations implements RedisOperations {
         else if (this.#flusher.purges.size > 0) this.#flusher.purge(deadlineMs);
         else this.#flusher.shrink(deadlineMs);
       }
-      if (this.#flusher.step(deadlineMs)) this.#options.checkpointer.afterCommit();
+      const wasActive = this.#flusher.isActive;
+      if (this.#flusher.step(deadlineMs)) {
+        if (wasActive) this.#adaptFlushKeys();
+        this.#options.checkpointer.afterCommit();
+      }
       this.#retryMs = undefined;
     } catch (error) {
       if (!(error instanceof SqliteError) || error.code !== "SQLITE_FULL") throw error;
@@ -304,8 +314,8 @@ export class CachedRedisOperations implements RedisOperations {
   #dueWaitMs(): number {
     if (!this.#isChanged || this.#isBetween) return Infinity;
     const { dirtyBytes, dirtyCount } = this.#ledger;
-    const { cacheBytes, flushKeys, flushIdleMs, flushAgeMs } = this.#options;
-    if (dirtyBytes >= cacheBytes / 4 || dirtyCount >= flushKeys) return 0;
+    const { cacheBytes, flushIdleMs, flushAgeMs } = this.#options;
+    if (dirtyBytes >= cacheBytes / 4 || dirtyCount >= this.#flushKeys) return 0;
     const nowMs = this.#options.now();
     this.#firstChangeMs ??= nowMs;
     if (this.#applied.index !== this.#seenIndex) {
@@ -314,6 +324,17 @@ export class CachedRedisOperations implements RedisOperations {
     }
     const dueMs = Math.min(this.#lastChangeMs + flushIdleMs, this.#firstChangeMs + flushAgeMs);
     return Math.max(0, dueMs - nowMs);
+  }
+
+  /**
+   * The commit of a flush takes time in proportion to the pages it wrote (SQLite sums up again those
+   * that were written twice), which only a smaller flush makes shorter.
+   */
+  #adaptFlushKeys(): void {
+    const { flushKeys } = this.#options;
+    const slow = this.#flusher.commitMs > COMMIT_MS_MAX;
+    const next = Math.max(FLUSH_KEYS_MIN, this.#flushKeys * (slow ? 0.5 : 1.1));
+    this.#flushKeys = Math.min(flushKeys, next);
   }
 
   #change(): void {

@@ -36,6 +36,8 @@ export class StateFlusher {
   /** Slots whose rows are garbage, by a durable state. */
   readonly purges: Set<number>;
   durable: Readonly<AppliedState>;
+  /** How long the last commit of a flush took: its one step that cannot be cut. */
+  commitMs = 0;
   /** Whether the file has so many free pages that `shrink` is due. */
   isSparse: boolean;
   readonly #tables: StateTables;
@@ -206,8 +208,10 @@ export class StateFlusher {
     for (const [db, row] of frozen.databases.entries()) this.#tables.setDatabase(db, row);
     for (const slot of frozen.purges) this.#tables.addPurge(slot);
     this.#tables.setApplied(frozen.applied, frozen.version);
+    const startMs = this.#now();
     this.#tables.sql.exec("COMMIT");
     this.durable = frozen.applied;
+    this.commitMs = this.#now() - startMs;
     for (const slot of frozen.purges) this.purges.add(slot);
     this.#resetWindows(frozen);
   }

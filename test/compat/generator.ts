@@ -48,6 +48,9 @@ const ODD_NUMBERS = [
   "\x001",
 ];
 
+/** Commands that an odd number makes wait for ever. */
+const STALLING = new Set(["DEBUG", "WAIT"]);
+
 const FLOATS = [
   "0",
   "1.5",
@@ -100,7 +103,7 @@ export class Generator {
     const dice = this.prng.below(60);
     if (dice === 0 && argv.length > 1) argv.pop();
     else if (dice === 1) argv.push(this.value());
-    else if (dice === 2 && argv.length > 1) {
+    else if (dice === 2 && argv.length > 1 && !STALLING.has(argv[0])) {
       argv[1 + this.prng.below(argv.length - 1)] = this.oddNumber();
     } else if (dice === 3) argv[0] = this.mixCase(argv[0]);
     return argv;

@@ -127,6 +127,7 @@ const EXPIRE: CommandMakers = [
   [1, (g) => ["RENAME", g.key(), g.key()]],
   [1, (g) => ["COPY", g.key(), g.key(), ...copyOptions(g)]],
   [1, (g) => ["MSET", ...pairs(g, 3)]],
+  [1, (g) => ["EXISTS", ...g.keys(4)]],
 ];
 
 function helloWords(g: Generator): Argv {

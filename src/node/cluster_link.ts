@@ -5,8 +5,8 @@ import { decodeMessage, encodeMessage } from "../raft/message.ts";
 import type { Message, NodeId } from "../raft/types.ts";
 import { DecodeError } from "../raft/wire.ts";
 import type { PeerLink } from "../server/peer_link.ts";
-import { FRAME, type Frame } from "./frame.ts";
-import type { Peers } from "./peers.ts";
+import { FRAME, type Frame } from "../transport/frame.ts";
+import type { Peers } from "../transport/peers.ts";
 
 /** Where received messages go. */
 export interface LinkReceiver {

@@ -1,0 +1,60 @@
+import { NOTHING_APPLIED } from "../../src/storage/redis_operations.ts";
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { loadSqlite } from "../../src/storage/sqlite.ts";
+import { readAppliedState, StateTables } from "../../src/storage/state_tables.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "balsa-state-tables-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+const driver = await loadSqlite();
+
+test("StateTables: no statement on keys scans or sorts", () => {
+  const sql = driver.open(join(directory, "plans.db"), { synchronous: "normal" });
+  const statements: string[] = [];
+  new StateTables({
+    path: sql.path,
+    exec: (text) => sql.exec(text),
+    close: () => sql.close(),
+    prepare: (text) => {
+      statements.push(text);
+      return sql.prepare(text);
+    },
+  });
+  const onKeys = statements.filter((text) => /\b(FROM|UPDATE) keys/.test(text));
+  expect(onKeys.length).toBeGreaterThan(5);
+  for (const text of onKeys) {
+    const plan = sql.prepare(`EXPLAIN QUERY PLAN ${text}`).all().map(({ detail }) => detail);
+    expect(plan.filter((step) => /SCAN|TEMP B-TREE/.test(String(step)))).toEqual([]);
+  }
+  sql.close();
+});
+
+test("StateTables: expiries go on behind a position among equal times", () => {
+  const sql = driver.open(join(directory, "expiries.db"), { synchronous: "normal" });
+  const tables = new StateTables(sql);
+  for (let id = 1; id <= 10; id++) {
+    const expireAtMs = id === 10 ? -5 : 1000;
+    tables.insert(3, { id, key: `k${id}`, type: "string", version: id, expireAtMs, value: "" });
+  }
+  const first = tables.expiries(3, -Infinity, 0, 4);
+  expect(first.map(({ id }) => id)).toEqual([10, 1, 2, 3]);
+  const rest = tables.expiries(3, first[3].expireAtMs, first[3].id, 100);
+  expect(rest.map(({ id }) => id)).toEqual([4, 5, 6, 7, 8, 9]);
+  expect(tables.expiries(2, -Infinity, 0, 4)).toEqual([]);
+  sql.close();
+});
+
+test("readAppliedState: reads a read-only copy", () => {
+  const path = join(directory, "copy.db");
+  const sql = driver.open(path, { synchronous: "normal" });
+  const digest = 4_000_000_000;
+  const position = { index: 2 ** 40, term: 3, logTimeMs: 1_700_000_000_000, digest };
+  const state = { ...NOTHING_APPLIED, ...position };
+  new StateTables(sql).setApplied(state, 9);
+  sql.close();
+  const copy = driver.open(path, { synchronous: "normal", readOnly: true });
+  expect(readAppliedState(copy)).toEqual(state);
+  copy.close();
+});
