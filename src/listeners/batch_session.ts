@@ -1,7 +1,13 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { Reply } from "../resp/reply.ts";
+import type { Consistency } from "../commands/local_context.ts";
 import { Session, type SessionOptions } from "../server/session.ts";
 import type { Server } from "../server/server.ts";
+
+export interface BatchOptions extends SessionOptions {
+  /** What reads may answer from; linearizable when absent. */
+  readonly consistency?: Consistency;
+}
 
 /** A session without a connection: runs a list of commands in order and collects the replies. */
 export class BatchSession extends Session {
@@ -14,12 +20,13 @@ export class BatchSession extends Session {
   #next = 0;
   #resolve: (replies: readonly Reply[]) => void = () => {};
 
-  constructor(server: Server, commands: readonly (readonly Bytes[])[], options: SessionOptions) {
+  constructor(server: Server, commands: readonly (readonly Bytes[])[], options: BatchOptions) {
     super(options);
     this.#server = server;
     this.#commands = commands;
     this.authenticated = true;
     this.protocol = 3;
+    this.consistency = options.consistency ?? "linearizable";
   }
 
   /** Runs them; resolves with as many replies. */

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { type Bytes, fromUint8Array } from "../base/bytes.ts";
+import type { Consistency } from "../commands/local_context.ts";
 import { ErrorReply, type Reply } from "../resp/reply.ts";
 import {
   pathArguments,
@@ -14,14 +15,21 @@ import { CorsPolicy } from "./http_cors.ts";
 import { parseCommand, parsePipeline } from "./http_json.ts";
 import { refusedOverHttp } from "./http_refused.ts";
 import { errorJson } from "./http_reply.ts";
-import { batchResponse, problemResponse, replyFormat, replyResponse } from "./http_response.ts";
-import type { ReplyFormat } from "./http_response.ts";
+import {
+  batchResponse,
+  clusterResponse,
+  problemResponse,
+  readLevel,
+  type ReplyFormat,
+  replyFormat,
+  replyResponse,
+} from "./http_response.ts";
 import { type HttpExecutor, type HttpOptions, HttpProblem } from "./http_types.ts";
 
 /**
  * The HTTP interface as a Hono application, in the Upstash REST dialect: commands as paths
- * (`GET /get/key`), as a JSON array (`POST /`) or as several (`POST /pipeline`), and the probes
- * `GET /health` and `GET /ready`. Every answer but a 2xx has a body `{"error":"…"}`.
+ * (`GET /get/key`), as a JSON array (`POST /`) or as several (`POST /pipeline`), the probes
+ * `GET /health` and `GET /ready`, and `GET /cluster`. Every answer but a 2xx has a body `{"error":"…"}`.
  */
 export function makeHttpApp(executor: HttpExecutor, options: HttpOptions): Hono {
   const listener = new HttpListener(executor, options);
@@ -30,6 +38,12 @@ export function makeHttpApp(executor: HttpExecutor, options: HttpOptions): Hono 
   app.all("/", (context) => listener.answer(context.req.raw));
   app.onError(() => problemResponse(INTERNAL_ERROR));
   return app;
+}
+
+/** What the headers of a request say of how it is run and answered. */
+interface Manner {
+  readonly format: ReplyFormat;
+  readonly consistency: Consistency;
 }
 
 class HttpListener {
@@ -74,8 +88,14 @@ class HttpListener {
     }
     const format = replyFormat(headers);
     if (format instanceof HttpProblem) return problemResponse(format);
-    if (POST_PATHS.has(target.path)) return this.#jsonForm(request, target.path, format);
-    return this.#pathForm(request, target, format);
+    const consistency = readLevel(headers);
+    if (consistency instanceof HttpProblem) return problemResponse(consistency);
+    const manner = { format, consistency };
+    if (POST_PATHS.has(target.path)) return this.#jsonForm(request, target.path, manner);
+    if (target.path === "/cluster" && (method === "GET" || method === "HEAD")) {
+      if (this.#executor.cluster !== undefined) return clusterResponse(this.#executor.cluster());
+    }
+    return this.#pathForm(request, target, manner);
   }
 
   #probe(path: string, method: string): Response {
@@ -92,7 +112,7 @@ class HttpListener {
   #pathForm(
     request: Request,
     target: RequestTarget,
-    format: ReplyFormat,
+    manner: Manner,
   ): Response | Promise<Response> {
     const method = request.method;
     const sends = method === "POST" || method === "PUT";
@@ -106,17 +126,17 @@ class HttpListener {
     if (options instanceof HttpProblem) return problemResponse(options);
     if (!sends) {
       argv.push(...options);
-      return this.#execute(argv, format);
+      return this.#execute(argv, manner);
     }
     return readBody(request, this.#bodyBytesMax).then((body) => {
       if (body instanceof HttpProblem) return problemResponse(body);
       if (body.length > 0) argv.push(fromUint8Array(body));
       argv.push(...options);
-      return this.#execute(argv, format);
+      return this.#execute(argv, manner);
     });
   }
 
-  async #jsonForm(request: Request, path: string, format: ReplyFormat): Promise<Response> {
+  async #jsonForm(request: Request, path: string, manner: Manner): Promise<Response> {
     const method = request.method;
     if (method !== "POST") {
       const hinted = path === "/" && (method === "GET" || method === "HEAD");
@@ -127,29 +147,34 @@ class HttpListener {
     if (path === "/multi-exec") return problemResponse(NO_TRANSACTIONS);
     if (path === "/") {
       const argv = parseCommand(body);
-      return argv instanceof HttpProblem ? problemResponse(argv) : this.#execute(argv, format);
+      return argv instanceof HttpProblem ? problemResponse(argv) : this.#execute(argv, manner);
     }
     const commands = parsePipeline(body);
     if (commands instanceof HttpProblem) return problemResponse(commands);
-    return batchResponse(await this.#executeInOrder(commands), format);
+    return batchResponse(await this.#executeInOrder(commands, manner), manner.format);
   }
 
-  #execute(argv: readonly Bytes[], format: ReplyFormat): Response | Promise<Response> {
+  #execute(argv: readonly Bytes[], manner: Manner): Response | Promise<Response> {
     const refused = refusedOverHttp(argv);
-    if (refused !== undefined) return replyResponse(refused, format);
-    return this.#executor.execute(argv).then((reply) => replyResponse(reply, format));
+    if (refused !== undefined) return replyResponse(refused, manner.format);
+    return this.#executor.execute(argv, manner).then((reply) =>
+      replyResponse(reply, manner.format)
+    );
   }
 
   /** The replies of a pipeline; a refused command is answered in its place. */
-  async #executeInOrder(commands: readonly (readonly Bytes[])[]): Promise<readonly Reply[]> {
+  async #executeInOrder(
+    commands: readonly (readonly Bytes[])[],
+    manner: Manner,
+  ): Promise<readonly Reply[]> {
     const replies: Reply[] = commands.map((argv) => refusedOverHttp(argv) ?? null);
     const allowed = commands.filter((_, index) => !(replies[index] instanceof ErrorReply));
-    const answers = await this.#executor.executeInOrder?.(allowed);
+    const answers = await this.#executor.executeInOrder?.(allowed, manner);
     let next = 0;
     for (let index = 0; index < replies.length; index++) {
       if (replies[index] instanceof ErrorReply) continue;
       replies[index] = answers === undefined
-        ? await this.#executor.execute(commands[index])
+        ? await this.#executor.execute(commands[index], manner)
         : answers[next++];
     }
     return replies;

@@ -1,4 +1,6 @@
 import { toBuffer } from "../base/bytes.ts";
+import type { ClusterStatus } from "../commands/cluster_view.ts";
+import { type Consistency, isConsistency } from "../commands/local_context.ts";
 import { encodeReply } from "../resp/encoder.ts";
 import { ErrorReply, type Reply } from "../resp/reply.ts";
 import { errorJson, replyJson } from "./http_reply.ts";
@@ -22,6 +24,24 @@ export function replyFormat(headers: Headers): ReplyFormat | HttpProblem {
     return new HttpProblem(400, `ERR unsupported Upstash-Response-Format: ${shape}`);
   }
   return encoding === null ? "resp2" : ENCODED_RESP2;
+}
+
+/** The read level that the header Balsa-Consistency asks for. */
+export function readLevel(headers: Headers): Consistency | HttpProblem {
+  const header = headers.get("balsa-consistency");
+  if (header === null) return "linearizable";
+  const level = header.trim().toLowerCase();
+  if (isConsistency(level)) return level;
+  return new HttpProblem(
+    400,
+    `ERR unsupported Balsa-Consistency: ${header} (linearizable, lease or stale)`,
+  );
+}
+
+/** The answer to GET /cluster. */
+export function clusterResponse(status: ClusterStatus | undefined): Response {
+  if (status !== undefined) return new Response(JSON.stringify(status), JSON_OK);
+  return new Response(errorJson("not ready: in no cluster yet"), INITS[503]);
 }
 
 /** The answer to one command: 200 with its result, or the status that fits its error. */

@@ -1,18 +1,31 @@
 import type { Bytes } from "../base/bytes.ts";
+import type { ClusterStatus } from "../commands/cluster_view.ts";
+import type { Consistency } from "../commands/local_context.ts";
 import type { Reply } from "../resp/reply.ts";
+
+/** How a request's commands are to be run. */
+export interface ExecuteOptions {
+  /** What reads may answer from; linearizable when absent. */
+  readonly consistency?: Consistency;
+}
 
 /** What the HTTP listener needs of the server. */
 export interface HttpExecutor {
   /** Runs one command on a session of its own; write replies come after the commit. Never rejects. */
-  execute(argv: readonly Bytes[]): Promise<Reply>;
+  execute(argv: readonly Bytes[], options?: ExecuteOptions): Promise<Reply>;
   /**
    * Runs commands in order on one session, as a pipelining connection would: each sees what those
    * before it wrote, and they share commits. Replies in the same order. Never rejects. Where it is
    * missing, the listener waits for each reply before it sends the next command.
    */
-  executeInOrder?(commands: readonly (readonly Bytes[])[]): Promise<readonly Reply[]>;
+  executeInOrder?(
+    commands: readonly (readonly Bytes[])[],
+    options?: ExecuteOptions,
+  ): Promise<readonly Reply[]>;
   /** Can this node serve writes now? The reason when not. */
   readiness(): { ready: boolean; reason: string };
+  /** What this node knows of its cluster; undefined while it is in none. */
+  cluster?(): ClusterStatus | undefined;
 }
 
 export interface HttpOptions {
