@@ -1,40 +1,45 @@
-import { toBuffer } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
-import { LOG_BYTES_BEFORE_COMPACTION } from "../constants.ts";
-import { decodeConfiguration } from "../raft/membership.ts";
 import { SqliteError } from "../storage/sqlite_types.ts";
+import { isDiskFull } from "../storage/snapshot_maker.ts";
+import type { LogPurger, LogUsers } from "./log_purger.ts";
 import type { NodeStorage } from "./node_storage.ts";
 
 /** Work on state.db between two turns of the loop. */
 const FLUSH_BUDGET_MS = 2;
 const DISK_FULL_RETRY_MS = 500;
-const COMPACTION_CHECK_MS = 1000;
+const PURGE_CHECK_MS = 500;
 
 /** Work beside the clients': writes the state behind, and drops log that it covers. */
 export class Housekeeper {
   readonly #storage: NodeStorage;
   readonly #logger: Logger;
+  readonly #purger: LogPurger;
+  readonly #users: LogUsers;
   readonly #fatal: (error: unknown) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
   #isDiskFull = false;
-  #compactionCheckedMs = 0;
+  #purgeCheckedMs = 0;
 
   constructor(
     storage: NodeStorage,
     logger: Logger,
+    purger: LogPurger,
+    users: LogUsers,
     fatal: (error: unknown) => void,
   ) {
     this.#storage = storage;
     this.#logger = logger;
+    this.#purger = purger;
+    this.#users = users;
     this.#fatal = fatal;
   }
 
   /** Looks whether something is due; call it at each tick of the loop. */
   tick(nowMs: number): void {
-    if (nowMs - this.#compactionCheckedMs >= COMPACTION_CHECK_MS) {
-      this.#compactionCheckedMs = nowMs;
-      this.#compact();
+    if (nowMs - this.#purgeCheckedMs >= PURGE_CHECK_MS) {
+      this.#purgeCheckedMs = nowMs;
+      this.#purge(nowMs);
     }
     if (this.#timer === undefined && this.#storage.ops.flushWaitMs() === 0) this.#plan(0);
   }
@@ -69,23 +74,9 @@ export class Housekeeper {
     }
   }
 
-  #compact(): void {
-    const { log, ops } = this.#storage;
-    if (log.bytes <= LOG_BYTES_BEFORE_COMPACTION) return;
-    try {
-      this.#storage.syncState();
-      const { index, term, configuration } = ops.durable;
-      if (index <= log.snapshot.index) return;
-      log.compact({
-        index,
-        term,
-        configuration: configuration === ""
-          ? log.snapshot.configuration
-          : decodeConfiguration(toBuffer(configuration)),
-      });
-      this.#logger.debug("log compacted", { index, bytes: log.bytes });
-    } catch (error) {
-      if (!(error instanceof SqliteError && error.code === "SQLITE_FULL")) this.#fatal(error);
-    }
+  #purge(nowMs: number): void {
+    this.#purger.run(nowMs, this.#users).catch((error) => {
+      if (!isDiskFull(error)) this.#fatal(error);
+    });
   }
 }

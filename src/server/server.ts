@@ -1,6 +1,5 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
-import type { Logger } from "../base/log.ts";
 import { Prng } from "../base/prng.ts";
 import type { LocalCommand, RunnableCommand } from "../commands/command.ts";
 import type { NodeView } from "../commands/local_context.ts";
@@ -12,45 +11,25 @@ import type {
   Message,
   NodeId,
   Proposed,
-  RaftCore,
   Refusal,
   RoleChange,
+  SnapshotMeta,
 } from "../raft/types.ts";
 import { ErrorReply, type Reply } from "../resp/reply.ts";
-import type { LogStore } from "../storage/raft_log_types.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
 import { commandBytes } from "./batch.ts";
 import { ClientPause } from "./client_pause.ts";
-import type { Clock } from "./clock.ts";
 import { DigestHistory, DivergenceError } from "./digest_check.ts";
 import { DISK_FULL, NOT_AUTHENTICATED, OVERLOADED, STOPPING, TOO_LARGE } from "./errors.ts";
 import type { Leadership } from "./leadership.ts";
 import { Metrics } from "./metrics.ts";
-import type { PeerLink } from "./peer_link.ts";
 import { RaftDriver } from "./raft_driver.ts";
 import { Reads } from "./reads.ts";
+import type { ServerOptions } from "./server_options.ts";
 import type { Pending, Session } from "./session.ts";
+import type { SnapshotService } from "./snapshot_service.ts";
 import { StateMachine } from "./state_machine.ts";
 import { Writes } from "./writes.ts";
-
-export interface ServerOptions {
-  readonly raft: RaftCore;
-  readonly log: LogStore;
-  readonly ops: RedisOperations;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Seeds the entries' randomness; unsigned 32 bits. */
-  readonly seed: number;
-  /** Asks to be called back (`turn`) once the sockets that are ready now have been read. */
-  schedule(turn: () => void): void;
-  readonly link: PeerLink;
-  /** A defect or an I/O failure: the node must stop. */
-  fatal(error: unknown): void;
-  /** How long a command may wait for a leader or for its commit. */
-  readonly requestTimeoutMs: number;
-  /** Whether the data directory's file system is too full to take more writes. */
-  lowOnDisk(): boolean;
-}
 
 /** How often the leader tells the others its digest. */
 const DIGEST_INTERVAL_MS = 1000;
@@ -75,6 +54,9 @@ export class Server {
 
   /** Called when a change of the members was applied. */
   onConfiguration: (() => void) | undefined;
+
+  /** Sends and takes snapshots, in a cluster. */
+  snapshots: SnapshotService | undefined;
 
   readonly #options: ServerOptions;
   readonly #digests = new DigestHistory();
@@ -104,6 +86,8 @@ export class Server {
       readable: (id, index) => this.#reads.confirmed(id, index),
       unreadable: (id) => this.#reads.failed(id),
       roleChanged: (change) => this.#roleChanged(change),
+      snapshotsNeeded: (peers) => this.snapshots?.needed(peers),
+      install: (snapshot) => this.snapshots?.install(snapshot),
     });
     const shared = {
       raft,
@@ -432,7 +416,33 @@ export class Server {
 
   /** A Raft message of another node. */
   receive(message: Message): void {
+    if (message.type === "install_snapshot" && !this.snapshots?.holds(message.snapshot)) return;
     this.#guard(() => this.driver.raft.step(message));
+    this.#schedule();
+  }
+
+  /** Log and state stand at a snapshot's position now, as the core has asked for. */
+  snapshotInstalled(index: number): void {
+    this.#guard(() => {
+      this.#digests.applied(this.ops.applied);
+      this.#writes.snapshotInstalled();
+      this.driver.snapshotInstalled(index);
+      this.#reads.runConfirmed();
+      this.onConfiguration?.();
+    });
+    this.#schedule();
+  }
+
+  /** The transfer of a snapshot to a peer has ended; with `snapshot`, it is told to install it. */
+  snapshotSent(to: NodeId, snapshot: SnapshotMeta | undefined): void {
+    this.#guard(() => {
+      const { raft } = this.driver;
+      const { id: from, term } = raft.status();
+      if (snapshot !== undefined) {
+        this.#options.link.send([{ type: "install_snapshot", from, to, term, snapshot }]);
+      }
+      raft.reportSnapshot(to, snapshot !== undefined);
+    });
     this.#schedule();
   }
 
@@ -464,12 +474,7 @@ export class Server {
   /** The leader's digest at an applied index: another one here means that this node is wrong. */
   receiveDigest(from: NodeId, index: number, digest: number): void {
     if (from !== this.#leadership.leader || !this.#digests.differs(index, digest)) return;
-    this.#options.fatal(
-      new DivergenceError(
-        `The data of this node differs from the leader's at index ${index}: it stops serving. ` +
-          "Remove it from the cluster, wipe its data directory and let it join again.",
-      ),
-    );
+    this.#options.fatal(new DivergenceError(index));
   }
 
   /** Changes the members, on the leader. */
