@@ -5,10 +5,8 @@ import { flagHelp, parseCommandLine } from "./flags.ts";
 import { listenerLines, READY_TEXT } from "./serve_banner.ts";
 import { serveConfig } from "./serve_config.ts";
 import { SERVE_FLAGS } from "./serve_flags.ts";
+import { toldToStop } from "./stop_signals.ts";
 import { UsageError } from "./usage_error.ts";
-
-/** One Ctrl-C may arrive twice: from the terminal and from npm. */
-const SAME_SIGNAL_MS = 500;
 
 /** `balsa serve`: runs a node until it is told to stop. Returns the exit code. */
 export async function serve(args: readonly string[]): Promise<number> {
@@ -53,11 +51,11 @@ async function run(config: ServeConfig): Promise<number> {
   process.on("uncaughtException", crash);
   process.on("unhandledRejection", crash);
 
-  const signalled = firstSignal();
+  const signalled = toldToStop();
   try {
     const server = await startServer(config, logger);
-    const stopping = signalled.then((signal) => {
-      logger.info("stopping", { signal });
+    const stopping = signalled.then((reason) => {
+      logger.info("stopping", { reason });
       return server.stop();
     });
     const stopped = Promise.race([server.stopped, stopping]);
@@ -71,20 +69,6 @@ async function run(config: ServeConfig): Promise<number> {
     logger.error(describeStartError(error), errorFields(error));
     return 1;
   }
-}
-
-/** Resolves at the first SIGTERM or SIGINT; at the second the process exits at once. */
-function firstSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    let firstMs: number | undefined;
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.on(signal, () => {
-        if (firstMs !== undefined && performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(1);
-        firstMs ??= performance.now();
-        resolve(signal);
-      });
-    }
-  });
 }
 
 function describeError(error: unknown): string {

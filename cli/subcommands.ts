@@ -13,6 +13,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "run a node (what balsa does when no command is given)",
     run: async (args) => (await import("./serve.ts")).serve(args),
   },
+  dev: {
+    summary: "run a cluster on this machine, each node a process",
+    run: async (args) => (await import("./dev.ts")).dev(args),
+  },
   cli: {
     summary: "send commands to a node: a prompt, or one command and exit",
     run: async (args) => (await import("./cli.ts")).cli(args),

@@ -80,10 +80,17 @@ export class Node implements RunningServer {
       purger,
       fatal,
     });
-    this.#housekeeper = new Housekeeper(storage, logger, purger, {
-      status: () => this.#server!.driver.raft.status(),
-      snapshotHold: () => this.#cluster.snapshotHold(),
-    }, fatal);
+    this.#housekeeper = new Housekeeper({
+      storage,
+      logger,
+      purger,
+      users: {
+        status: () => this.#server!.driver.raft.status(),
+        snapshotHold: () => this.#cluster.snapshotHold(),
+      },
+      fatal,
+      onStep: () => this.#server?.stateWritten(),
+    });
   }
 
   get respAddress(): ListenAddress {
@@ -210,6 +217,8 @@ export class Node implements RunningServer {
       schedule: (run) => setImmediate(run),
       requestTimeoutMs: this.#config.requestTimeoutMs,
       fatal: (error) => this.#fatal(error),
+      isBacklogged: () => ops.backlogged,
+      stateIsFull: () => ops.diskFull,
       lowOnDisk: () => guard.low(SYSTEM_CLOCK.monotonicMs()),
     });
     server.node = new ServerNodeView({

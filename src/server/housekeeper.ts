@@ -1,38 +1,34 @@
 import type { Logger } from "../base/log.ts";
-import { SqliteError } from "../storage/sqlite_types.ts";
 import { isDiskFull } from "../storage/snapshot_maker.ts";
 import type { LogPurger, LogUsers } from "./log_purger.ts";
 import type { NodeStorage } from "./node_storage.ts";
 
 /** Work on state.db between two turns of the loop. */
 const FLUSH_BUDGET_MS = 2;
-const DISK_FULL_RETRY_MS = 500;
+/** The same while changes come faster than they are written. */
+const BACKLOG_BUDGET_MS = 15;
 const PURGE_CHECK_MS = 500;
+
+export interface HousekeeperOptions {
+  readonly storage: NodeStorage;
+  readonly logger: Logger;
+  readonly purger: LogPurger;
+  readonly users: LogUsers;
+  readonly fatal: (error: unknown) => void;
+  /** Called after each step of writing. */
+  readonly onStep: () => void;
+}
 
 /** Work beside the clients': writes the state behind, and drops log that it covers. */
 export class Housekeeper {
-  readonly #storage: NodeStorage;
-  readonly #logger: Logger;
-  readonly #purger: LogPurger;
-  readonly #users: LogUsers;
-  readonly #fatal: (error: unknown) => void;
+  readonly #options: HousekeeperOptions;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
   #isDiskFull = false;
   #purgeCheckedMs = 0;
 
-  constructor(
-    storage: NodeStorage,
-    logger: Logger,
-    purger: LogPurger,
-    users: LogUsers,
-    fatal: (error: unknown) => void,
-  ) {
-    this.#storage = storage;
-    this.#logger = logger;
-    this.#purger = purger;
-    this.#users = users;
-    this.#fatal = fatal;
+  constructor(options: HousekeeperOptions) {
+    this.#options = options;
   }
 
   /** Looks whether something is due; call it at each tick of the loop. */
@@ -41,7 +37,7 @@ export class Housekeeper {
       this.#purgeCheckedMs = nowMs;
       this.#purge(nowMs);
     }
-    if (this.#timer === undefined && this.#storage.ops.flushWaitMs() === 0) this.#plan(0);
+    if (this.#timer === undefined && this.#options.storage.ops.flushWaitMs() === 0) this.#plan(0);
   }
 
   stop(): void {
@@ -59,24 +55,26 @@ export class Housekeeper {
 
   #step(): void {
     if (this.#stopped) return;
+    const { storage, logger, fatal, onStep } = this.#options;
+    const { ops } = storage;
     try {
-      const more = this.#storage.ops.flushStep(FLUSH_BUDGET_MS);
-      if (this.#isDiskFull) this.#logger.info("state.db can be written again");
-      this.#isDiskFull = false;
+      const more = ops.flushStep(ops.backlogged ? BACKLOG_BUDGET_MS : FLUSH_BUDGET_MS);
+      if (ops.diskFull !== this.#isDiskFull) {
+        this.#isDiskFull = ops.diskFull;
+        if (ops.diskFull) logger.error("disk full: state.db cannot be written");
+        else logger.info("state.db can be written again");
+      }
       if (more) this.#plan(0);
     } catch (error) {
-      if (!(error instanceof SqliteError && error.code === "SQLITE_FULL")) {
-        return this.#fatal(error);
-      }
-      if (!this.#isDiskFull) this.#logger.error("disk full: state.db cannot be written");
-      this.#isDiskFull = true;
-      this.#plan(DISK_FULL_RETRY_MS);
+      fatal(error);
     }
+    onStep();
   }
 
   #purge(nowMs: number): void {
-    this.#purger.run(nowMs, this.#users).catch((error) => {
-      if (!isDiskFull(error)) this.#fatal(error);
+    const { purger, users, fatal } = this.#options;
+    purger.run(nowMs, users).catch((error) => {
+      if (!this.#stopped && !isDiskFull(error)) fatal(error);
     });
   }
 }

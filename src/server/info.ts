@@ -5,6 +5,7 @@ import { RUNTIME_NAME, RUNTIME_VERSION } from "../runtime/runtime.ts";
 import type { LogStore } from "../storage/raft_log_types.ts";
 import type { SqliteDriver } from "../storage/sqlite_types.ts";
 import type { ServeConfig } from "./config.ts";
+import { roleOf } from "./role.ts";
 import type { Server } from "./server.ts";
 
 /** What INFO reports on. */
@@ -157,10 +158,30 @@ function statsSection({ server }: InfoSources): Lines {
   ];
 }
 
-function replicationSection({ log }: InfoSources): Lines {
+function replicationSection({ server, log }: InfoSources): Lines {
+  const view = roleOf(server);
+  const lines: [string, string | number][] = view.role === "master"
+    ? [["role", "master"], ["connected_slaves", view.replicas.length]]
+    : [
+      ["role", "slave"],
+      ["master_host", view.leaderHost],
+      ["master_port", view.leaderPort],
+      ["master_link_status", view.state === "connected" ? "up" : "down"],
+      ["slave_repl_offset", view.offset],
+      ["slave_read_only", 0],
+      ["connected_slaves", 0],
+    ];
+  if (view.role === "master") {
+    for (const [i, { host, port, offset }] of view.replicas.entries()) {
+      const lag = view.offset - offset;
+      lines.push([
+        `slave${i}`,
+        `ip=${host},port=${port},state=online,offset=${offset},lag=${lag}`,
+      ]);
+    }
+  }
   return [
-    ["role", "master"],
-    ["connected_slaves", 0],
+    ...lines,
     ["master_failover_state", "no-failover"],
     ["master_replid", (log.identity?.clusterId ?? "").padEnd(40, "0")],
     ["master_replid2", "0".repeat(40)],

@@ -95,8 +95,9 @@ export class LogPurger {
     const limit = this.#limit(users);
     let target: Mark | undefined;
     for (const mark of this.#marks) {
-      const isHalf = isLong && log.endBytes - mark.endBytes >= SOFT_MAX / 2;
-      if ((isHalf || isOld(mark)) && mark.meta.index <= limit) target = mark;
+      const isOlderHalf = isLong && log.endBytes - mark.endBytes >= SOFT_MAX / 2;
+      const isDue = isOlderHalf || isOld(mark) || log.bytes > HARD_MAX;
+      if (isDue && mark.meta.index <= limit) target = mark;
     }
     return target?.meta;
   }

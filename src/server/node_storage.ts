@@ -113,9 +113,8 @@ function assemble(
       }),
     stateBytes: () => fileBytes(statePath) + fileBytes(statePath + "-wal"),
     async close() {
-      const closed = ops.close();
+      await ops.close();
       log.close();
-      await closed;
       directory.close();
     },
   };

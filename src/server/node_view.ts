@@ -7,6 +7,7 @@ import type { ClientView, NodeView, RoleView } from "../commands/local_context.t
 import type { ErrorReply } from "../resp/reply.ts";
 import { formatInfo, type InfoSources } from "./info.ts";
 import type { Limits } from "./limits.ts";
+import { roleOf } from "./role.ts";
 import type { Server } from "./server.ts";
 import type { SlowLog } from "./slow_log.ts";
 
@@ -81,7 +82,7 @@ export class ServerNodeView implements NodeView {
   }
 
   get role(): RoleView {
-    return { role: "master", offset: this.#options.server.ops.applied.index, replicas: [] };
+    return roleOf(this.#options.server);
   }
 
   /** Peers whose log matches ours up to the end. */

@@ -90,6 +90,15 @@ export class RaftDriver {
     }
   }
 
+  /** The transfer of a snapshot to a peer has ended; with `snapshot`, it is told to install it. */
+  snapshotSent(to: NodeId, snapshot: SnapshotMeta | undefined): void {
+    const { id: from, term } = this.raft.status();
+    if (snapshot !== undefined) {
+      this.#events.send([{ type: "install_snapshot", from, to, term, snapshot }]);
+    }
+    this.raft.reportSnapshot(to, snapshot !== undefined);
+  }
+
   /** Log and state stand at the snapshot that was to be installed. */
   snapshotInstalled(index: number): void {
     const { term, votedFor } = this.#log.hardState;

@@ -101,6 +101,7 @@ export class Server {
       ...shared,
       identity,
       advance: () => this.driver.advance(),
+      isHeldBack: () => options.isBacklogged(),
       giveUp: (pending, reply) => this.#completeLogged(pending, reply, 0),
     });
     this.#reads = new Reads({
@@ -129,7 +130,7 @@ export class Server {
 
   /** No room for more: writes must not be taken. */
   get isDiskFull(): boolean {
-    return this.driver.diskFull || this.#options.lowOnDisk();
+    return this.driver.diskFull || this.#options.stateIsFull() || this.#options.lowOnDisk();
   }
 
   get leadership(): Leadership {
@@ -212,8 +213,16 @@ export class Server {
   /** Whether its read level lets a session read from this node's state as it is. */
   #isReadableNow(session: Session): boolean {
     if (session.pendingReads > 0 || session.outputBlocked) return false;
-    return session.consistency === "stale" ||
-      (this.#leadership.isLeader && this.driver.raft.status().leaseValid);
+    if (session.consistency === "stale") return true;
+    if (!this.#leadership.isLeader) return false;
+    // A lease is as of the last tick: after a stall that may be long ago.
+    this.driver.raft.tick(this.monotonicMs());
+    return this.driver.raft.status().leaseValid;
+  }
+
+  /** Some of the data was written: commands that were held back may go on. */
+  stateWritten(): void {
+    if (this.#writes.outbox.hasUnsent) this.#schedule();
   }
 
   /** Runs timers of the core; call it every few milliseconds. */
@@ -435,14 +444,7 @@ export class Server {
 
   /** The transfer of a snapshot to a peer has ended; with `snapshot`, it is told to install it. */
   snapshotSent(to: NodeId, snapshot: SnapshotMeta | undefined): void {
-    this.#guard(() => {
-      const { raft } = this.driver;
-      const { id: from, term } = raft.status();
-      if (snapshot !== undefined) {
-        this.#options.link.send([{ type: "install_snapshot", from, to, term, snapshot }]);
-      }
-      raft.reportSnapshot(to, snapshot !== undefined);
-    });
+    this.#guard(() => this.driver.snapshotSent(to, snapshot));
     this.#schedule();
   }
 

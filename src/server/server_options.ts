@@ -21,6 +21,10 @@ export interface ServerOptions {
   fatal(error: unknown): void;
   /** How long a command may wait for a leader or for its commit. */
   readonly requestTimeoutMs: number;
+  /** Whether changes of the data come faster than they are written: then fewer are let in. */
+  isBacklogged(): boolean;
+  /** Whether there was no room to write the data. */
+  stateIsFull(): boolean;
   /** Whether the data directory's file system is too full to take more writes. */
   lowOnDisk(): boolean;
 }

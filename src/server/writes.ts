@@ -30,6 +30,8 @@ export interface WritesOptions {
   readonly leadership: () => Leadership;
   /** Carries out what a proposal caused. */
   readonly advance: () => void;
+  /** Nothing new may go into the log for now. */
+  readonly isHeldBack: () => boolean;
   readonly giveUp: (pending: Pending, reply: ErrorReply) => void;
 }
 
@@ -149,7 +151,8 @@ export class Writes {
   }
 
   #propose(): void {
-    const { raft, identity, advance } = this.#options;
+    const { raft, identity, advance, isHeldBack } = this.#options;
+    if (isHeldBack()) return;
     while (this.outbox.hasUnsent || this.#foreign.length > 0) {
       const { commit, lastIndex } = raft.status();
       if (lastIndex - commit >= ENTRIES_IN_FLIGHT_MAX) return;

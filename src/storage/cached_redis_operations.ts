@@ -285,6 +285,11 @@ export class CachedRedisOperations implements RedisOperations {
     return this.flushWaitMs() === 0;
   }
 
+  /** Whether a flush is between two steps: its transaction on state.db is open. */
+  get flushing(): boolean {
+    return this.#flusher.isActive;
+  }
+
   /** Makes everything applied durable before it returns: for shutdown and snapshots. */
   flushAll(): void {
     this.#flusher.step(Infinity);
@@ -361,8 +366,8 @@ export class CachedRedisOperations implements RedisOperations {
   }
 
   /**
-   * The commit of a flush takes time in proportion to the pages it wrote (SQLite sums up again those
-   * that were written twice), which only a smaller flush makes shorter.
+   * The commit of a flush takes time in proportion to the pages it wrote (SQLite sums up again
+   * those that were written twice), which only a smaller flush makes shorter.
    */
   #adaptFlushKeys(): void {
     const { flushKeys } = this.#options;

@@ -134,7 +134,8 @@ export class Peers {
     this.#stopped = true;
     clearInterval(this.#ping);
     this.#net?.close();
-    this.setMembers(new Map());
+    for (const { timer } of this.#members.values()) clearTimeout(timer);
+    this.#members.clear();
     for (const connection of [...this.#connections]) connection.close("");
   }
 
@@ -218,6 +219,7 @@ export class Peers {
     }
     const { nodeId, address } = connection.remote;
     const member = this.#members.get(nodeId);
+    if (this.#stopped) return connection.close("");
     if (member === undefined) return connection.close("it is no member of this cluster");
     member.dialing = false;
     const existing = member.connection;

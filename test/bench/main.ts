@@ -42,7 +42,9 @@ function makeRows(scale: number): Row[] {
 
 async function measure(server: Server, load: Load): Promise<Sample> {
   const before = cpuSeconds(server.pid);
-  const measured = await runLoad(server.port, load);
+  const measured = await runLoad(server.port, load).catch((error) => {
+    throw new Error(`${rowName(load)}: ${error.message}\n${server.output()}`);
+  });
   return { ...measured, cpuSeconds: cpuSeconds(server.pid) - before };
 }
 

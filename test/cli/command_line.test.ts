@@ -9,13 +9,14 @@ describe("balsa", () => {
   const TEXTS: [string[], RegExp][] = [
     [["version"], /^balsa \d+\.\d+\.\d+ \(commands of Redis [\d.]+; bun [\d.]+\)\n$/],
     [["--version"], /^balsa \d/],
-    [["--help"], /balsa serve .*\n.*balsa cli .*\n.*balsa version/],
+    [["--help"], /balsa serve .*\n.*balsa dev .*\n(.*\n)*.*balsa version/],
     [["help"], /Usage: balsa/],
     [["help", "cli"], /Usage: balsa cli/],
     [["serve", "--help"], /--http-port PORT/],
     [["--port", "1", "--help"], /--http-port PORT/],
     [["cli", "--help"], /-p, --port PORT/],
     [["version", "--help"], /Usage: balsa version/],
+    [["dev", "--help"], /--nodes N/],
   ];
   for (const [args, pattern] of TEXTS) {
     test(`${args.join(" ")} prints to standard output`, async () => {

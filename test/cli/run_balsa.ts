@@ -5,6 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
+const BIN = fileURLToPath(new URL("../../node_modules/.bin/", import.meta.url).href);
 const MAIN = fileURLToPath(new URL("../../cli/main.ts", import.meta.url).href);
 
 export interface Ended {
@@ -18,19 +19,28 @@ export interface Ended {
 export interface BalsaProcess {
   /** Ends when the process does. */
   readonly ended: Promise<Ended>;
-  /** Resolves with standard output so far, once it holds `text`; rejects when it ends without. */
-  output(text: string): Promise<string>;
+  /**
+   * Resolves with standard output so far, once it holds `text` (so many times); rejects when it
+   * ends without.
+   */
+  output(text: string, times?: number): Promise<string>;
   kill(signal: NodeJS.Signals): void;
 }
+
+export type BalsaRuntime = "bun" | "deno";
 
 /** Starts `balsa` with these arguments, `environment` added to a bare one. */
 export function startBalsa(
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
   input?: string,
+  runtime: BalsaRuntime = "bun",
 ): BalsaProcess {
   const { PATH } = process.env;
-  const child = spawn(process.execPath, [MAIN, ...args], { env: { PATH, ...environment } });
+  const [program, ...before] = runtime === "bun"
+    ? [process.execPath]
+    : [join(BIN, "deno"), "run", "--allow-all", "--quiet"];
+  const child = spawn(program, [...before, MAIN, ...args], { env: { PATH, ...environment } });
   let stdout = "";
   let stderr = "";
   const waiting: (() => void)[] = [];
@@ -45,10 +55,10 @@ export function startBalsa(
   });
   return {
     ended,
-    output: (text) =>
+    output: (text, times = 1) =>
       new Promise((resolve, reject) => {
         const check = () => {
-          if (stdout.includes(text)) resolve(stdout);
+          if (stdout.split(text).length > times) resolve(stdout);
         };
         waiting.push(check);
         check();

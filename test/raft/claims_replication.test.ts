@@ -1,9 +1,7 @@
 // Claims of "In Search of an Understandable Consensus Algorithm" (section numbers alone) and of
 // Ongaro's thesis (marked so) about the log, its replication, snapshots and bounds.
 import { describe, expect, test } from "bun:test";
-import { encodeConfiguration } from "../../src/raft/membership.ts";
 import type { Entry } from "../../src/raft/types.ts";
-import { configurationOf } from "./cluster.ts";
 import { entry, InHand, ofType } from "./in_hand.ts";
 
 const DATA = new Uint8Array([1, 2, 3]);

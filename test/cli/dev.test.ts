@@ -1,0 +1,180 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { RespClient } from "../../cli/resp_client.ts";
+import type { Reply } from "../../src/resp/reply.ts";
+import { type BalsaProcess, type BalsaRuntime, startBalsa } from "./run_balsa.ts";
+
+const started: BalsaProcess[] = [];
+afterEach(() => {
+  for (const balsa of started.splice(0)) balsa.kill("SIGKILL");
+});
+
+interface Dev {
+  readonly balsa: BalsaProcess;
+  readonly output: string;
+  readonly ports: readonly number[];
+}
+
+/** Starts `balsa dev` on free ports; another program may take one first, so it tries again. */
+async function startDev(directory: string, runtime?: BalsaRuntime): Promise<Dev> {
+  for (let attempt = 0;; attempt++) {
+    const port = await freeBase();
+    const flags = ["--port", `${port}`, "--http-port", "0", "--data", directory];
+    const balsa = startBalsa(["dev", ...flags], {}, undefined, runtime);
+    started.push(balsa);
+    try {
+      const output = await balsa.output("ready: ");
+      return { balsa, output, ports: [port, port + 1, port + 2] };
+    } catch (error) {
+      if (attempt === 2 || !String(error).includes("in use")) throw error;
+    }
+  }
+}
+
+async function freeBase(): Promise<number> {
+  for (;;) {
+    const base = 20_000 + Math.floor(Math.random() * 10_000);
+    const ports = [0, 1, 2].flatMap((i) => [base + i, base + 10_000 + i]);
+    if ((await Promise.all(ports.map(isFree))).every((free) => free)) return base;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.on("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
+
+async function call(port: number, ...argv: string[]): Promise<Reply> {
+  const client = await RespClient.connect("127.0.0.1", port);
+  try {
+    return await client.call(...argv);
+  } finally {
+    client.close();
+  }
+}
+
+/** Process ids of the nodes. */
+function pidsOf(ports: readonly number[]): Promise<number[]> {
+  return Promise.all(ports.map(async (port) => {
+    const info = String(await call(port, "INFO", "server"));
+    return Number(/^process_id:(\d+)/m.exec(info)?.[1]);
+  }));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function end(pids: readonly number[]): Promise<void> {
+  while (pids.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function withDirectory(run: (directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "balsa-dev-"));
+  try {
+    await run(directory);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+describe("balsa dev", () => {
+  test(
+    "runs a cluster, tells who leads, stops it, and resumes it",
+    () =>
+      withDirectory(async (directory) => {
+        const first = await startDev(directory);
+        expect(first.output).toMatch(/^[abc] leads \(127\.0\.0\.1:\d+, node \d, term \d+\)$/m);
+        for (const port of first.ports) expect(first.output).toContain(`RESP 127.0.0.1:${port}`);
+        expect(await call(first.ports[0], "SET", "k", "v")).toMatchObject({ text: "OK" });
+        expect(await call(first.ports[1], "GET", "k")).toBe("v");
+        expect(await call(first.ports[2], "APPEND", "k", "w")).toBe(2);
+        const pids = await pidsOf(first.ports);
+        first.balsa.kill("SIGINT");
+        const { code, stdout } = await first.balsa.ended;
+        expect(code).toBe(0);
+        expect(stdout).toEndWith("stopping 3 nodes\nstopped\n");
+        expect(pids.filter(isAlive)).toEqual([]);
+
+        const second = await startDev(directory);
+        expect(await call(second.ports[2], "GET", "k")).toBe("vw");
+        second.balsa.kill("SIGTERM");
+        expect((await second.balsa.ended).code).toBe(0);
+      }),
+    60_000,
+  );
+
+  test(
+    "says that a node died and who leads then, and serves on",
+    () =>
+      withDirectory(async (directory) => {
+        const { balsa, output, ports } = await startDev(directory);
+        const [, name, term] = /^([abc]) leads .* term (\d+)\)$/m.exec(output)!;
+        const pids = await pidsOf(ports);
+        const leader = "abc".indexOf(name);
+        process.kill(pids[leader], "SIGKILL");
+        await balsa.output(`${name} died (127.0.0.1:${ports[leader]}, SIGKILL)`);
+        await balsa.output(` leads (`, 2);
+        const later = /^([abc]) leads .* term (\d+)\)$/m.exec(
+          (await balsa.output(" leads (", 2)).split(" died ")[1],
+        )!;
+        expect(later[1]).not.toBe(name);
+        expect(Number(later[2])).toBeGreaterThan(Number(term));
+        const other = ports[(leader + 1) % 3];
+        expect(await call(other, "INCR", "n")).toBe(1);
+        balsa.kill("SIGTERM");
+        const { code, stdout } = await balsa.ended;
+        expect(code).toBe(0);
+        expect(stdout).toContain("stopping 2 nodes");
+      }),
+    60_000,
+  );
+
+  test("its nodes stop when it is killed", () =>
+    withDirectory(async (directory) => {
+      const { balsa, ports } = await startDev(directory);
+      const pids = await pidsOf(ports);
+      balsa.kill("SIGKILL");
+      await end(pids);
+    }), 60_000);
+
+  test("on Deno", () =>
+    withDirectory(async (directory) => {
+      const { balsa, ports } = await startDev(directory, "deno");
+      expect(await call(ports[1], "SET", "k", "v")).toMatchObject({ text: "OK" });
+      expect(await call(ports[0], "GET", "k")).toBe("v");
+      const pids = await pidsOf(ports);
+      balsa.kill("SIGTERM");
+      expect((await balsa.ended).code).toBe(0);
+      expect(pids.filter(isAlive)).toEqual([]);
+    }), 60_000);
+
+  test(
+    "a node that cannot start ends the start of a new cluster",
+    () =>
+      withDirectory(async (directory) => {
+        const port = await freeBase();
+        const other = createServer();
+        await new Promise<void>((resolve) => other.listen(port + 1, "127.0.0.1", resolve));
+        const flags = ["--port", `${port}`, "--http-port", "0", "--data", directory];
+        const { code, stderr } = await startBalsa(["dev", ...flags]).ended;
+        other.close();
+        expect(code).toBe(1);
+        expect(stderr).toContain(`balsa: b (127.0.0.1:${port + 1}) did not start: exit code 1`);
+        expect(stderr).toMatch(/^b \| .* error .*127.0.0.1:\d+/m);
+      }),
+    60_000,
+  );
+});
