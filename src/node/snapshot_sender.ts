@@ -1,4 +1,5 @@
 import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_WINDOW_BYTES } from "../constants.ts";
+import { crashPoint } from "../storage/crash_point.ts";
 import type { SnapshotReader } from "../storage/snapshot_store.ts";
 import { FRAME, type Frame } from "../transport/frame.ts";
 import type { PeerConnection } from "../transport/peer_connection.ts";
@@ -88,6 +89,7 @@ export class SnapshotSender {
     // The first state of a connection, or a transfer that starts over.
     if (state.offset < this.#acknowledged || this.#sent < state.offset) this.#sent = state.offset;
     this.#acknowledged = state.offset;
+    if (state.offset > this.#reader.info.bytes / 2) crashPoint("send_half");
     this.#best = Math.max(this.#best, state.offset);
     try {
       this.#pump();

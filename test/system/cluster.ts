@@ -65,6 +65,12 @@ export class TestCluster {
     await this.members[node].server?.kill9();
   }
 
+  /** Ends a node once all that it has applied is in its state.db. */
+  async kill9WhenDurable(node: number): Promise<void> {
+    await this.command(node, "RAFT.SNAPSHOT");
+    await this.kill9(node);
+  }
+
   async stop(node: number): Promise<void> {
     this.#disconnect(node);
     await this.members[node].server?.stop();
