@@ -73,6 +73,7 @@ export class SnapshotSender {
         closed: (reason) => fail(new Error(reason === "" ? "the connection was closed" : reason)),
       }).then((connection) => {
         this.#connection = connection;
+        this.#acknowledged = this.#sent = 0;
         if (this.#isStopped) return connection.close("");
         this.#watch();
         connection.send(FRAME.snapshotOffer, encodeJson(this.#reader.info));
