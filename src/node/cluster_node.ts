@@ -181,7 +181,11 @@ export class ClusterNode {
     if (remote.nodeId === own.nodeId) {
       return "it has this node's identity: its data directory is a copy of this one's";
     }
-    const known = this.#incarnations.get(remote.nodeId) ?? 0;
+    const { origins } = this.#storage.ops.applied;
+    const known = Math.max(
+      this.#incarnations.get(remote.nodeId) ?? 0,
+      origins.find(({ node }) => node === remote.nodeId)?.incarnation ?? 0,
+    );
     if (remote.incarnation < known) {
       return `node ${remote.nodeId} has run since this copy of its data directory was made: ` +
         "wipe it and let it join again";
@@ -229,7 +233,9 @@ export class ClusterNode {
     const { voters, votersOutgoing, learners, addresses } = configuration;
     const members = new Map<number, string>();
     for (const member of [...voters, ...votersOutgoing, ...learners]) {
-      if (member !== self && addresses[member] !== undefined) {
+      // Another identity at this node's address is what it was before it lost its data.
+      const isOld = addresses[member] === this.address;
+      if (member !== self && !isOld && addresses[member] !== undefined) {
         members.set(member, addresses[member]);
       }
     }

@@ -210,7 +210,9 @@ export class Server {
     if (!this.#leadership.isLeader) return false;
     // A lease is as of the last tick: after a stall that may be long ago.
     this.driver.raft.tick(this.monotonicMs());
-    return this.driver.raft.status().leaseValid;
+    const { leaseValid, applied, commit } = this.driver.raft.status();
+    // The commit is ahead of what is applied while the disk of this leader is full.
+    return leaseValid && applied === commit;
   }
 
   /** Some of the data was written: commands that were held back may go on. */
@@ -399,8 +401,9 @@ export class Server {
   /** A session's output has room again: its reads that waited for it go on. */
   resumeReads(session: Session): void {
     if (session.deferredReads.length === 0) return;
-    for (const pending of session.deferredReads) this.#reads.add(pending);
+    const reads = session.deferredReads;
     session.deferredReads = [];
+    this.#reads.addAgain(reads);
     this.#schedule();
   }
 

@@ -57,6 +57,8 @@ export class PeerConnection {
   purpose: Purpose = "messages";
   remote: PeerIdentity = { clusterId: "", nodeId: 0, incarnation: 0, address: "" };
   readonly remoteAddress: string;
+  /** Pings sent since anything was received; its owner counts them. */
+  pingsUnheard = 0;
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   readonly #reader = new FrameReader(HANDSHAKE_BYTES_MAX);
@@ -141,6 +143,7 @@ export class PeerConnection {
   }
 
   #receive(chunk: Buffer): void {
+    this.pingsUnheard = 0;
     try {
       this.#reader.push(chunk);
       for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
