@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import process from "node:process";
 import { call, end, freeBase, isAlive, pidsOf, startDev, withDirectory } from "./run_dev.ts";
 import { killStarted } from "./run_dev.ts";
@@ -42,15 +43,21 @@ describe("balsa dev", () => {
         const pids = await pidsOf(ports);
         const leader = "abc".indexOf(name);
         process.kill(pids[leader], "SIGKILL");
-        await balsa.output(`${name} died (127.0.0.1:${ports[leader]}, SIGKILL)`);
-        await balsa.output(` leads (`, 2);
-        const later = /^([abc]) leads .* term (\d+)\)$/m.exec(
-          (await balsa.output(" leads (", 2)).split(" died ")[1],
-        )!;
+        const died = `${name} died (127.0.0.1:${ports[leader]}, SIGKILL)`;
+        const before = (await balsa.output(died)).split(died)[0];
+        const next = await balsa.output(" leads (", before.split(" leads (").length);
+        const later = /^([abc]) leads .* term (\d+)\)$/m.exec(next.split(died)[1])!;
         expect(later[1]).not.toBe(name);
         expect(Number(later[2])).toBeGreaterThan(Number(term));
         const other = ports[(leader + 1) % 3];
         expect(await call(other, "INCR", "n")).toBe(1);
+        const config = join(directory, `${name}.json`);
+        expect(next).toContain(`start it again: balsa serve --config ${config}\n`);
+        const again = startBalsa(["serve", "--config", config]);
+        await again.output("ready to accept connections");
+        expect(await call(ports[leader], "GET", "n")).toBe("1");
+        again.kill("SIGTERM");
+        expect((await again.ended).code).toBe(0);
         balsa.kill("SIGTERM");
         const { code, stdout } = await balsa.ended;
         expect(code).toBe(0);
