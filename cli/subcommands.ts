@@ -41,6 +41,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "have a node take a snapshot now",
     run: async (args) => (await import("./admin.ts")).admin("snapshot", args),
   },
+  recover: {
+    summary: "go on with one node after the majority is lost for good",
+    run: async (args) => (await import("./recover.ts")).recover(args),
+  },
   version: {
     summary: "print the version",
     run: async (args) => (await import("./version.ts")).version(args),

@@ -14,6 +14,7 @@ import type { ListenAddress, RunningServer, ServeConfig } from "../server/config
 import { DiskGuard } from "../server/disk_guard.ts";
 import { Housekeeper } from "../server/housekeeper.ts";
 import { Limits } from "../server/limits.ts";
+import { LogPurger } from "../server/log_purger.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
 import { ServerNodeView } from "../server/node_view.ts";
 import { Server } from "../server/server.ts";
@@ -75,13 +76,27 @@ export class Node implements RunningServer {
     this.stopped = new Promise((resolve, reject) => this.#settleStopped = { resolve, reject });
     this.ready.catch(() => {});
     this.stopped.catch(() => {});
-    this.#cluster = new ClusterNode(config, logger, storage);
-    this.#housekeeper = new Housekeeper(
+    const fatal = (error: unknown) => this.#fatal(error);
+    const purger = new LogPurger(storage, logger);
+    this.#cluster = new ClusterNode({
+      config,
+      logger,
+      storage,
+      driver: driver.name,
+      purger,
+      fatal,
+    });
+    this.#housekeeper = new Housekeeper({
       storage,
       logger,
-      (error) => this.#fatal(error),
-      () => this.#server?.stateWritten(),
-    );
+      purger,
+      users: {
+        status: () => this.#server!.driver.raft.status(),
+        snapshotHold: () => this.#cluster.snapshotHold(),
+      },
+      fatal,
+      onStep: () => this.#server?.stateWritten(),
+    });
   }
 
   get respAddress(): ListenAddress {
