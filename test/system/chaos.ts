@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { Clients } from "./cluster_clients.ts";
 import { type ClusterNode, stateContents, TestCluster } from "./cluster_harness.ts";
 import { cleanupAll, type Runtime, sleep } from "./harness.ts";
+import { RespClient } from "./resp_client.ts";
 import { checkLinearizable } from "./linearizability.ts";
 
 export type Fault =
@@ -98,6 +99,12 @@ async function inject(cluster: TestCluster, fault: Fault, pauseMs: number): Prom
   const node: ClusterNode = fault.endsWith("follower") && follower !== undefined
     ? follower
     : leader;
+  if (fault === "transfer") {
+    const client = await RespClient.open(node.port);
+    await client.command("RAFT.TRANSFER_LEADER");
+    client.close();
+    return;
+  }
   if (fault.startsWith("pause")) {
     node.signal("SIGSTOP");
     await sleep(pauseMs);
@@ -124,6 +131,7 @@ const ALL: readonly Fault[] = [
   "kill_follower",
   "stop_leader",
   "pause_follower",
+  "transfer",
   "kill_all",
 ];
 
