@@ -62,12 +62,12 @@ const startMs = performance.now();
 const say = (text: string) =>
   console.log(`${((performance.now() - startMs) / 1000).toFixed(1)} s  ${text}`);
 const cluster = await TestCluster.found(3);
-const leader = (await cluster.leader())!;
 say("cluster founded");
-await fill(cluster.members[leader].port);
+await fill(cluster.members[(await cluster.leader())!].port);
 await until(() => cluster.areEqual([0, 1, 2]), "all nodes are equal", 120_000);
-say(`filled: ${await cluster.command(leader, "DBSIZE")} keys`);
+say(`filled: ${await cluster.command(0, "DBSIZE")} keys`);
 await sleep(3000);
+const leader = (await cluster.leader())!;
 
 const resident = Math.round(residentBytes(cluster.server(leader).pid) / 2 ** 20);
 const onLeader = new Watch(cluster.members[leader].port, cluster.server(leader).pid);
