@@ -133,10 +133,11 @@ class DevCluster {
 
   #ended(node: DevNode, how: string): void {
     if (this.#stopping) return;
-    const { name, respPort } = node.plan;
+    const { name, respPort, configPath } = node.plan;
     const address = hostPort(HOST, respPort);
     if (!this.#isFounded) return this.#failed.resolve(`${name} (${address}) did not start: ${how}`);
     console.log(`${name} died (${address}, ${how})`);
+    if (!this.#restarts) console.log(`start it again: balsa serve --config ${configPath}`);
     if (this.#restarts) {
       setTimeout(() => {
         if (this.#stopping) return;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import * as v from "valibot";
 import type { DEV_FLAGS } from "./dev_flags.ts";
 import type { Settings } from "./flags.ts";
@@ -33,6 +33,8 @@ export interface DevNodePlan {
   readonly peerPort: number;
   /** The command line of `balsa` that runs it. */
   readonly args: readonly string[];
+  /** A file for `balsa serve --config`, to start it by hand. */
+  readonly configPath: string;
 }
 
 export interface DevPlan {
@@ -57,8 +59,9 @@ export function planDev(settings: Settings<typeof DEV_FLAGS>): DevPlan {
   }
   const record = extend(found, count, settings.port);
   refuseSharedPorts(settings, record.peerPorts);
-  writeRecord(join(data, RECORD_FILE), record);
+  writePrivately(join(data, RECORD_FILE), record);
   const nodes = record.peerPorts.map((_, i) => planNode(settings, record, i));
+  for (const node of nodes) writePrivately(node.configPath, configOf(node, record.clusterSecret));
   return { clusterSecret: record.clusterSecret, isResumed: found !== undefined, nodes };
 }
 
@@ -71,17 +74,31 @@ function planNode(
   const respPort = settings.port + i;
   const httpPort = settings["http-port"] === 0 ? 0 : settings["http-port"] + i;
   const peerPort = record.peerPorts[i];
-  const args = ["serve", "--data", join(settings.data, name), "--host", HOST];
-  args.push("--port", `${respPort}`, "--http-port", `${httpPort}`, "--peer-port", `${peerPort}`);
-  args.push("--log-level", settings["log-level"]);
+  const args = ["serve"];
+  const set = (flag: string, value: string | number) => args.push(`--${flag}`, `${value}`);
+  set("data", resolve(settings.data, name));
+  set("host", HOST);
+  set("port", respPort);
+  set("http-port", httpPort);
+  set("peer-port", peerPort);
+  set("log-level", settings["log-level"]);
   const founders = record.peerPorts.slice(0, record.founders);
   if (record.founders > 1 || i >= record.founders) {
-    args.push("--join", founders.map((each) => `${HOST}:${each}`).join(","));
+    set("join", founders.map((each) => `${HOST}:${each}`).join(","));
   }
-  if (record.founders > 1 && i < record.founders) {
-    args.push("--bootstrap-expect", `${record.founders}`);
+  if (record.founders > 1 && i < record.founders) set("bootstrap-expect", record.founders);
+  const configPath = join(settings.data, `${name}.json`);
+  return { name, respPort, httpPort, peerPort, args, configPath };
+}
+
+/** The settings of a node's command line as a configuration file. */
+function configOf({ args }: DevNodePlan, clusterSecret: string): Record<string, string | number> {
+  const config: Record<string, string | number> = {};
+  for (let i = 1; i < args.length; i += 2) {
+    const value = args[i + 1];
+    config[args[i].slice(2)] = /^\d+$/.test(value) ? Number(value) : value;
   }
-  return { name, respPort, httpPort, peerPort, args };
+  return { ...config, "cluster-secret": clusterSecret };
 }
 
 function extend(found: DevRecord | undefined, count: number, firstPort: number): DevRecord {
@@ -127,8 +144,8 @@ function readRecord(path: string): DevRecord | undefined {
   }
 }
 
-function writeRecord(path: string, record: DevRecord): void {
-  const text = JSON.stringify(record, null, 2) + "\n";
+function writePrivately(path: string, content: unknown): void {
+  const text = JSON.stringify(content, null, 2) + "\n";
   writeFileSync(path + ".new", text, { mode: 0o600 });
   renameSync(path + ".new", path);
 }

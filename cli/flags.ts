@@ -36,6 +36,8 @@ export interface SettingSources {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Text of a configuration file; called when the flag `config` is set. */
   readonly readFile?: (path: string) => string;
+  /** Flags may stand behind positionals too. */
+  readonly mixed?: boolean;
 }
 
 export interface ParsedCommandLine<T extends FlagTable> {
@@ -52,13 +54,13 @@ export function environmentName(flag: string): string {
 
 /**
  * The settings of `table`, each from the first that has it: flag, environment, file, default.
- * Flags end at the first positional. Throws UsageError, which says what is wrong where.
+ * Flags end at the first positional, unless mixed. Throws UsageError: what is wrong, and where.
  */
 export function parseCommandLine<const T extends FlagTable>(
   table: T,
   sources: SettingSources,
 ): ParsedCommandLine<T> {
-  const { values, positionals, help } = parseTokens(table, sources.args);
+  const { values, positionals, help } = parseTokens(table, sources.args, sources.mixed);
   const settings: Record<string, unknown> = {};
   // Asking for help must work however wrong the environment is.
   if (help) return { settings: settings as Settings<T>, positionals, help };

@@ -10,8 +10,16 @@ export interface TokenResult {
   readonly help: boolean;
 }
 
-/** Splits a command line into flags and, from the first positional on, the rest as it stands. */
-export function parseTokens(table: FlagTable, args: readonly string[]): TokenResult {
+/**
+ * Splits a command line into flags and, from the first positional on, the rest as it stands; or,
+ * with `mixed`, into flags and positionals wherever they stand.
+ */
+export function parseTokens(
+  table: FlagTable,
+  args: readonly string[],
+  mixed = false,
+): TokenResult {
+  const positionals: string[] = [];
   const values = new Map<string, string | undefined>();
   let help = false;
   // Not strict: parseArgs then reports tokens, and the errors are ours to word.
@@ -24,7 +32,11 @@ export function parseTokens(table: FlagTable, args: readonly string[]): TokenRes
   });
   for (const token of tokens) {
     if (token.kind === "option-terminator") {
-      return { values, positionals: args.slice(token.index + 1), help };
+      return { values, positionals: [...positionals, ...args.slice(token.index + 1)], help };
+    }
+    if (token.kind === "positional" && mixed) {
+      positionals.push(token.value);
+      continue;
     }
     if (token.kind === "positional") {
       return { values, positionals: args.slice(token.index), help };
@@ -49,7 +61,7 @@ export function parseTokens(table: FlagTable, args: readonly string[]): TokenRes
     }
     values.set(token.name, token.value);
   }
-  return { values, positionals: [], help };
+  return { values, positionals, help };
 }
 
 function parseArgsOptions(table: FlagTable) {

@@ -21,6 +21,30 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "send commands to a node: a prompt, or one command and exit",
     run: async (args) => (await import("./cli.ts")).cli(args),
   },
+  status: {
+    summary: "show the cluster: members, who leads, how far each one is",
+    run: async (args) => (await import("./status.ts")).status(args),
+  },
+  add: {
+    summary: "admit a node to the cluster",
+    run: async (args) => (await import("./admin.ts")).admin("add", args),
+  },
+  remove: {
+    summary: "remove a node from the cluster",
+    run: async (args) => (await import("./admin.ts")).admin("remove", args),
+  },
+  transfer: {
+    summary: "hand leadership to another node",
+    run: async (args) => (await import("./admin.ts")).admin("transfer", args),
+  },
+  snapshot: {
+    summary: "have a node take a snapshot now",
+    run: async (args) => (await import("./admin.ts")).admin("snapshot", args),
+  },
+  recover: {
+    summary: "go on with one node after the majority is lost for good",
+    run: async (args) => (await import("./recover.ts")).recover(args),
+  },
   version: {
     summary: "print the version",
     run: async (args) => (await import("./version.ts")).version(args),

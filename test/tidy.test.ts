@@ -71,7 +71,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "server",
     "listeners",
   ],
-  cli: ["base", "constants", "runtime", "resp", "server", "node"],
+  cli: ["base", "constants", "runtime", "resp", "commands", "server", "node"],
 };
 
 /** Packages and runtime modules, and the layers that may use each. */

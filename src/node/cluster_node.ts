@@ -213,7 +213,11 @@ export class ClusterNode {
     if (remote.nodeId === own.nodeId) {
       return "it has this node's identity: its data directory is a copy of this one's";
     }
-    const known = this.#incarnations.get(remote.nodeId) ?? 0;
+    const { origins } = this.#storage.ops.applied;
+    const known = Math.max(
+      this.#incarnations.get(remote.nodeId) ?? 0,
+      origins.find(({ node }) => node === remote.nodeId)?.incarnation ?? 0,
+    );
     if (remote.incarnation < known) {
       return `node ${remote.nodeId} has run since this copy of its data directory was made: ` +
         "wipe it and let it join again";
@@ -260,11 +264,18 @@ export class ClusterNode {
     const { voters, votersOutgoing, learners, addresses } = configuration;
     const members = new Map<number, string>();
     for (const member of [...voters, ...votersOutgoing, ...learners]) {
-      if (member !== self && addresses[member] !== undefined) {
+      // Another identity at this node's address is what it was before it lost its data.
+      const isOld = addresses[member] === this.address;
+      if (member !== self && !isOld && addresses[member] !== undefined) {
         members.set(member, addresses[member]);
       }
     }
     this.#peers.setMembers(members);
+    if (addresses[self] === undefined) {
+      this.#logger.warn("this node was removed from its cluster: it may be stopped", {
+        node: self,
+      });
+    }
     if (voters.length === 2 && votersOutgoing.length === 0) {
       this.#logger.warn("two voters: losing either one stops writes; add a third");
     }

@@ -3,9 +3,9 @@ import type { HttpExecutor } from "../listeners/http_types.ts";
 import { NOT_STARTED } from "../server/errors.ts";
 import type { Server } from "../server/server.ts";
 
-/** Runs what HTTP requests ask for on sessions of their own. */
+/** Runs what HTTP requests ask for on sessions of their own; `current` is set once a node runs. */
 export function makeHttpExecutor(current: () => Server | undefined): HttpExecutor {
-  const run: NonNullable<HttpExecutor["executeInOrder"]> = (commands) => {
+  const run: NonNullable<HttpExecutor["executeInOrder"]> = (commands, options) => {
     const server = current();
     if (server === undefined) return Promise.resolve(commands.map(() => NOT_STARTED));
     return new BatchSession(server, commands, {
@@ -14,11 +14,13 @@ export function makeHttpExecutor(current: () => Server | undefined): HttpExecuto
       remoteAddress: "",
       localAddress: "",
       passwordRequired: () => false,
+      consistency: options?.consistency,
     }).run();
   };
   return {
-    execute: async (argv) => (await run([argv]))[0],
+    execute: async (argv, options) => (await run([argv], options))[0],
     executeInOrder: run,
     readiness: () => current()?.readiness() ?? { ready: false, reason: "joining a cluster" },
+    cluster: () => current()?.node.cluster.status(),
   };
 }

@@ -6,7 +6,7 @@ import type {
   MemberView,
 } from "../commands/cluster_view.ts";
 import type { Logger } from "../base/log.ts";
-import type { MembershipChange, NodeId, Proposed, Refusal } from "../raft/types.ts";
+import type { Configuration, MembershipChange, NodeId, Proposed, Refusal } from "../raft/types.ts";
 import type { Identity } from "../storage/raft_log_types.ts";
 import type { Server } from "./server.ts";
 
@@ -30,6 +30,8 @@ const RETRY_MS = 50;
 const PROMOTE_CHECK_MS = 100;
 /** A learner is promoted once it lacks no more entries than this. */
 const PROMOTE_LAG_MAX = 64;
+/** Ids below are for those that found a cluster together. */
+const JOINED_ID_BASE = 1000;
 
 /** The members of the cluster: what one node knows of them, and their changes. */
 export class Cluster implements ClusterView {
@@ -108,7 +110,8 @@ export class Cluster implements ClusterView {
     if (nowMs - this.#promoteCheckedMs < PROMOTE_CHECK_MS || !server.leadership.isLeader) return;
     this.#promoteCheckedMs = nowMs;
     const { configuration, peers, lastIndex } = server.driver.raft.status();
-    if (configuration.learners.length === 0 || configuration.votersOutgoing.length > 0) return;
+    if (configuration.votersOutgoing.length > 0) return;
+    if (this.#removeReplaced(configuration)) return;
     for (const id of configuration.learners) {
       const peer = peers.find((each) => each.id === id);
       if (peer === undefined || !peer.active || peer.state !== "replicate") continue;
@@ -119,12 +122,41 @@ export class Cluster implements ClusterView {
     }
   }
 
+  /**
+   * A machine that lost its data has joined again as a new node: its old identity, which nothing
+   * can answer for any more, gives up its vote. True when that was started.
+   */
+  #removeReplaced({ voters, addresses }: Configuration): boolean {
+    const { server, logger, identity, isConnected } = this.#options;
+    for (const id of voters) {
+      if (id === identity.nodeId || isConnected(id)) continue;
+      const successor = voters.find((other) =>
+        other > id && addresses[other] === addresses[id] && isConnected(other)
+      );
+      if (successor === undefined || !server.changeMembership({ kind: "remove", id }).ok) continue;
+      logger.info("replaced by a new node at its address", { node: id, successor });
+      return true;
+    }
+    return false;
+  }
+
+  /** A node that asked to join before, and was admitted, but has not heard so. */
+  #admittedBefore(address: string): NodeId | undefined {
+    const { configuration, peers } = this.#options.server.driver.raft.status();
+    return configuration.learners.find((id) =>
+      configuration.addresses[id] === address &&
+      peers.some((peer) => peer.id === id && peer.match === 0)
+    );
+  }
+
   async #carryOut(request: ClusterRequest, deadlineMs: number): Promise<ClusterAnswer> {
     const { server, identity } = this.#options;
     const status = server.driver.raft.status();
     if (request.kind === "transfer") return await this.#transfer(request.id, deadlineMs);
-    // An id is the index of the entry that admits the node, so none is ever given twice.
-    const id = request.kind === "join" ? status.lastIndex + 1 : request.id;
+    const admitted = request.kind === "join" ? this.#admittedBefore(request.address) : undefined;
+    if (admitted !== undefined) return { ok: true, id: admitted };
+    // From the index of the entry that admits the node, so that none is ever given twice.
+    const id = request.kind === "join" ? JOINED_ID_BASE + status.lastIndex + 1 : request.id;
     const change: MembershipChange = request.kind === "join"
       ? { kind: "add_learner", id, address: request.address }
       : request.kind === "add"

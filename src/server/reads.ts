@@ -25,7 +25,7 @@ export interface ReadsOptions {
 
 /** Reads that share one read point. */
 interface Round {
-  readonly reads: readonly Pending[];
+  reads: Pending[];
   /** Whom it was asked of; 0: this node's own core. */
   readonly askedOf: NodeId;
 }
@@ -33,6 +33,10 @@ interface Round {
 /**
  * Linearizable reads: all that come in one loop turn share a read point (thesis, section 6.4),
  * from this node's core or from the leader, and run once this node has applied that far.
+ *
+ * Reads run in the order in which they came, whatever becomes of single rounds: a session's replies
+ * rest on it. So a point serves the rounds before its own too (it was taken later than those
+ * reads came), and the reads of a round that failed go into the next one.
  */
 export class Reads {
   readonly #options: ReadsOptions;
@@ -41,8 +45,8 @@ export class Reads {
   readonly #rounds = new Map<number, Round>();
   /** Other nodes' requests to this leader, by the id of the round here. */
   readonly #foreign = new Map<number, { readonly from: NodeId; readonly id: number }>();
-  /** Rounds whose point is known, in the order they were confirmed. */
-  #confirmed: { readonly reads: readonly Pending[]; readonly index: number }[] = [];
+  /** Rounds whose point is known, oldest first. */
+  #confirmed: { reads: Pending[]; readonly index: number }[] = [];
   #nextId = 1;
 
   constructor(options: ReadsOptions) {
@@ -56,6 +60,14 @@ export class Reads {
 
   add(pending: Pending): void {
     this.#gathered.push(pending);
+  }
+
+  /** Takes reads again that were to run before all others here. */
+  addAgain(reads: readonly Pending[]): void {
+    const [first] = this.#rounds.values();
+    const next = this.#confirmed[0] ?? first;
+    if (next === undefined) this.#gathered = reads.concat(this.#gathered);
+    else next.reads = reads.concat(next.reads);
   }
 
   /** Asks for a read point for what was gathered, where there is somebody to ask. */
@@ -90,11 +102,15 @@ export class Reads {
 
   /** The leader's answer, or this node's core's; `index` -1: ask again. */
   pointReceived(id: number, index: number): void {
-    const round = this.#rounds.get(id);
-    if (round === undefined) return;
+    if (!this.#rounds.has(id)) return;
     if (index < 0) return this.#askAgain(id);
-    this.#rounds.delete(id);
-    this.#confirmed.push({ reads: round.reads, index });
+    const reads: Pending[] = [];
+    for (const [earlier, round] of this.#rounds) {
+      for (const pending of round.reads) reads.push(pending);
+      this.#rounds.delete(earlier);
+      if (earlier === id) break;
+    }
+    this.#confirmed.push({ reads, index });
     this.runConfirmed();
   }
 
@@ -129,24 +145,52 @@ export class Reads {
 
   /** Answers those whose time is up with an error. */
   abandonOverdue(nowMs: number): void {
+    for (const round of this.#confirmed) round.reads = this.#dropOverdue(round.reads, nowMs);
     for (const [id, round] of this.#rounds) {
-      if (round.reads.length > 0 && round.reads[0].deadlineMs <= nowMs) this.#askAgain(id);
+      round.reads = this.#dropOverdue(round.reads, nowMs);
+      if (round.reads.length === 0) this.#rounds.delete(id);
     }
-    if (this.#gathered.length === 0 || this.#gathered[0].deadlineMs > nowMs) return;
-    const late = this.#gathered.filter((pending) => pending.deadlineMs <= nowMs);
-    this.#gathered = this.#gathered.filter((pending) => pending.deadlineMs > nowMs);
-    for (const pending of late) {
-      pending.session.pendingReads--;
-      this.#options.complete(pending, NOT_DONE, 0);
-    }
+    this.#gathered = this.#dropOverdue(this.#gathered, nowMs);
+  }
+
+  /** The reads that have time left; the others are answered. */
+  #dropOverdue(reads: Pending[], nowMs: number): Pending[] {
+    if (reads.length === 0 || reads[0].deadlineMs > nowMs) return reads;
+    return reads.filter((pending) => {
+      if (pending.deadlineMs > nowMs) return true;
+      if (!this.#defer(pending)) {
+        pending.session.pendingReads--;
+        this.#options.complete(pending, NOT_DONE, 0);
+      }
+      return false;
+    });
+  }
+
+  /** Puts off a read whose reply, or that of one before it, the client does not take yet. */
+  #defer(pending: Pending): boolean {
+    const { session } = pending;
+    if (!session.outputBlocked && session.deferredReads.length === 0) return false;
+    session.deferredReads.push(pending);
+    return true;
   }
 
   #askAgain(id: number): void {
     const round = this.#rounds.get(id);
     if (round === undefined) return;
+    const next = this.#roundAfter(id);
     this.#rounds.delete(id);
-    this.#gathered = round.reads.concat(this.#gathered);
+    if (next === undefined) this.#gathered = round.reads.concat(this.#gathered);
+    else next.reads = round.reads.concat(next.reads);
     this.#options.schedule();
+  }
+
+  #roundAfter(id: number): Round | undefined {
+    let isAfter = false;
+    for (const [each, round] of this.#rounds) {
+      if (isAfter) return round;
+      isAfter = each === id;
+    }
+    return undefined;
   }
 
   #run(reads: readonly Pending[]): void {
@@ -161,10 +205,7 @@ export class Reads {
         session.pendingReads--;
         continue;
       }
-      if (session.outputBlocked) {
-        session.deferredReads.push(pending);
-        continue;
-      }
+      if (this.#defer(pending)) continue;
       context.db = pending.db;
       context.dueSeen = false;
       const reply = session.pendingLog > 0

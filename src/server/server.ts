@@ -217,7 +217,9 @@ export class Server {
     if (!this.#leadership.isLeader) return false;
     // A lease is as of the last tick: after a stall that may be long ago.
     this.driver.raft.tick(this.monotonicMs());
-    return this.driver.raft.status().leaseValid;
+    const { leaseValid, applied, commit } = this.driver.raft.status();
+    // The commit is ahead of what is applied while the disk of this leader is full.
+    return leaseValid && applied === commit;
   }
 
   /** Some of the data was written: commands that were held back may go on. */
@@ -366,7 +368,9 @@ export class Server {
 
   #refuseWrite(argv: readonly Bytes[]): ErrorReply | undefined {
     if (this.#stopping) return STOPPING;
-    if (this.#leadership.isLeader && this.isDiskFull) return DISK_FULL;
+    // A follower that cannot log cannot apply either, and so would never answer.
+    const isFull = this.#leadership.isLeader ? this.isDiskFull : this.driver.diskFull;
+    if (isFull) return DISK_FULL;
     const { outbox } = this.#writes;
     const bytes = commandBytes(argv);
     if (bytes > ENTRY_BYTES_MAX) return TOO_LARGE;
@@ -406,8 +410,9 @@ export class Server {
   /** A session's output has room again: its reads that waited for it go on. */
   resumeReads(session: Session): void {
     if (session.deferredReads.length === 0) return;
-    for (const pending of session.deferredReads) this.#reads.add(pending);
+    const reads = session.deferredReads;
     session.deferredReads = [];
+    this.#reads.addAgain(reads);
     this.#schedule();
   }
 

@@ -57,6 +57,8 @@ export class PeerConnection {
   purpose: Purpose = "messages";
   remote: PeerIdentity = { clusterId: "", nodeId: 0, incarnation: 0, address: "" };
   readonly remoteAddress: string;
+  /** Pings sent since anything was received; its owner counts them. */
+  pingsUnheard = 0;
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   readonly #reader = new FrameReader(HANDSHAKE_BYTES_MAX);
@@ -141,6 +143,7 @@ export class PeerConnection {
   }
 
   #receive(chunk: Buffer): void {
+    this.pingsUnheard = 0;
     try {
       this.#reader.push(chunk);
       for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
@@ -199,11 +202,11 @@ export class PeerConnection {
       throw new HandshakeError("it does not know the cluster's secret");
     }
     const local = this.#options.local();
+    const reason = this.#options.refuse(this.remote, this.purpose);
+    if (reason !== undefined) throw new HandshakeError(reason);
     if (hello.toNodeId !== 0 && hello.toNodeId !== local.nodeId) {
       throw new HandshakeError(`it looks for node ${hello.toNodeId}, this is ${local.nodeId}`);
     }
-    const reason = this.#options.refuse(this.remote, this.purpose);
-    if (reason !== undefined) throw new HandshakeError(reason);
     const proof = makeProof(secret, "acceptor", hello, challenge);
     this.#write(FRAME.welcome, encodeJson({ proof, ...local }));
     this.#establish();

@@ -35,6 +35,11 @@ const DIAL_RETRY_MS_MAX = 1000;
 /** The node with the lower id waits for the other to dial first, so that one connection is made. */
 const DIAL_PATIENCE_MS = 300;
 const PING_INTERVAL_MS = 2000;
+/**
+ * After so many pings without a word from it a peer is taken for gone, and its connection closed:
+ * TCP alone may need minutes to notice, and as long again to go on after a cut has healed.
+ */
+const PINGS_UNHEARD_MAX = 3;
 /** A stranger's connections that may be open at a time. */
 const STRANGERS_MAX = 256;
 
@@ -200,16 +205,29 @@ export class Peers {
   }
 
   #connectionOptions(): ConnectionOptions {
-    const { local, secret, payloadBytesMax, refuse } = this.#options;
+    const { local, secret, payloadBytesMax } = this.#options;
     return {
       local,
       secret,
       payloadBytesMax,
-      refuse,
+      refuse: (remote, purpose) => this.#refuse(remote, purpose),
       established: (connection) => this.#established(connection),
       frame: (connection, frame) => this.#frame(connection, frame),
       closed: (connection, reason) => this.#closed(connection, reason),
     };
+  }
+
+  #refuse(remote: PeerIdentity, purpose: Purpose): string | undefined {
+    const present = this.#members.get(remote.nodeId)?.connection;
+    const isAnother = purpose === "messages" && present !== undefined &&
+      present.pingsUnheard < 2 && present.remote.incarnation !== remote.incarnation;
+    if (isAnother) {
+      return `node ${remote.nodeId} is connected already, as another process: ` +
+        "one of the two runs on a copy of the other's data directory";
+    }
+    const reason = this.#options.refuse(remote, purpose);
+    if (reason !== undefined || purpose !== "messages") return reason;
+    return this.#members.has(remote.nodeId) ? undefined : "it is no member of this cluster";
   }
 
   #established(connection: PeerConnection): void {
@@ -268,7 +286,11 @@ export class Peers {
   }
 
   #pingAll(): void {
-    for (const { connection } of this.#members.values()) connection?.send(FRAME.ping, EMPTY);
+    for (const { connection } of this.#members.values()) {
+      if (connection === undefined) continue;
+      if (connection.pingsUnheard >= PINGS_UNHEARD_MAX) connection.close("nothing is heard of it");
+      else if (connection.send(FRAME.ping, EMPTY)) connection.pingsUnheard++;
+    }
   }
 }
 

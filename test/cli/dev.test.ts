@@ -1,94 +1,12 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { RespClient } from "../../cli/resp_client.ts";
-import type { Reply } from "../../src/resp/reply.ts";
-import { type BalsaProcess, type BalsaRuntime, startBalsa } from "./run_balsa.ts";
+import { call, end, freeBase, isAlive, pidsOf, startDev, withDirectory } from "./run_dev.ts";
+import { killStarted } from "./run_dev.ts";
+import { startBalsa } from "./run_balsa.ts";
 
-const started: BalsaProcess[] = [];
-afterEach(() => {
-  for (const balsa of started.splice(0)) balsa.kill("SIGKILL");
-});
-
-interface Dev {
-  readonly balsa: BalsaProcess;
-  readonly output: string;
-  readonly ports: readonly number[];
-}
-
-/** Starts `balsa dev` on free ports; another program may take one first, so it tries again. */
-async function startDev(directory: string, runtime?: BalsaRuntime): Promise<Dev> {
-  for (let attempt = 0;; attempt++) {
-    const port = await freeBase();
-    const flags = ["--port", `${port}`, "--http-port", "0", "--data", directory];
-    const balsa = startBalsa(["dev", ...flags], {}, undefined, runtime);
-    started.push(balsa);
-    try {
-      const output = await balsa.output("ready: ");
-      return { balsa, output, ports: [port, port + 1, port + 2] };
-    } catch (error) {
-      if (attempt === 2 || !String(error).includes("in use")) throw error;
-    }
-  }
-}
-
-async function freeBase(): Promise<number> {
-  for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 10_000);
-    const ports = [0, 1, 2].flatMap((i) => [base + i, base + 10_000 + i]);
-    if ((await Promise.all(ports.map(isFree))).every((free) => free)) return base;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.on("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  });
-}
-
-async function call(port: number, ...argv: string[]): Promise<Reply> {
-  const client = await RespClient.connect("127.0.0.1", port);
-  try {
-    return await client.call(...argv);
-  } finally {
-    client.close();
-  }
-}
-
-/** Process ids of the nodes. */
-function pidsOf(ports: readonly number[]): Promise<number[]> {
-  return Promise.all(ports.map(async (port) => {
-    const info = String(await call(port, "INFO", "server"));
-    return Number(/^process_id:(\d+)/m.exec(info)?.[1]);
-  }));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function end(pids: readonly number[]): Promise<void> {
-  while (pids.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
-async function withDirectory(run: (directory: string) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), "balsa-dev-"));
-  try {
-    await run(directory);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
+afterEach(killStarted);
 
 describe("balsa dev", () => {
   test(
@@ -125,15 +43,21 @@ describe("balsa dev", () => {
         const pids = await pidsOf(ports);
         const leader = "abc".indexOf(name);
         process.kill(pids[leader], "SIGKILL");
-        await balsa.output(`${name} died (127.0.0.1:${ports[leader]}, SIGKILL)`);
-        await balsa.output(` leads (`, 2);
-        const later = /^([abc]) leads .* term (\d+)\)$/m.exec(
-          (await balsa.output(" leads (", 2)).split(" died ")[1],
-        )!;
+        const died = `${name} died (127.0.0.1:${ports[leader]}, SIGKILL)`;
+        const before = (await balsa.output(died)).split(died)[0];
+        const next = await balsa.output(" leads (", before.split(" leads (").length);
+        const later = /^([abc]) leads .* term (\d+)\)$/m.exec(next.split(died)[1])!;
         expect(later[1]).not.toBe(name);
         expect(Number(later[2])).toBeGreaterThan(Number(term));
         const other = ports[(leader + 1) % 3];
         expect(await call(other, "INCR", "n")).toBe(1);
+        const config = join(directory, `${name}.json`);
+        expect(next).toContain(`start it again: balsa serve --config ${config}\n`);
+        const again = startBalsa(["serve", "--config", config]);
+        await again.output("ready to accept connections");
+        expect(await call(ports[leader], "GET", "n")).toBe("1");
+        again.kill("SIGTERM");
+        expect((await again.ended).code).toBe(0);
         balsa.kill("SIGTERM");
         const { code, stdout } = await balsa.ended;
         expect(code).toBe(0);

@@ -57,11 +57,25 @@ describe("planDev", () => {
 
   test("the secret is long and only the user's", () => {
     expect(plan().clusterSecret.length).toBeGreaterThanOrEqual(32);
-    expect(readdirSync(directory)).toEqual(["dev.json"]);
-    expect(statSync(join(directory, "dev.json")).mode & 0o777).toBe(0o600);
+    const names = readdirSync(directory).sort();
+    expect(names).toEqual(["a.json", "b.json", "c.json", "dev.json"]);
+    for (const name of names) {
+      expect(statSync(join(directory, name)).mode & 0o777).toBe(0o600);
+    }
     const kept = JSON.parse(readFileSync(join(directory, "dev.json"), "utf8"));
     expect(kept.clusterSecret).toBe(plan().clusterSecret);
     expect(JSON.stringify(plan().nodes)).not.toContain(kept.clusterSecret);
+  });
+
+  test("a node can be started by hand with its file", () => {
+    const { nodes, clusterSecret } = plan("--http-port", "0");
+    for (const [i, config] of configs("--http-port", "0").entries()) {
+      const { settings } = parseCommandLine(SERVE_FLAGS, {
+        args: ["--config", nodes[i].configPath],
+        readFile: (path) => readFileSync(path, "utf8"),
+      });
+      expect(serveConfig(settings)).toEqual({ ...config, clusterSecret });
+    }
   });
 
   test("a node alone founds its cluster; more of them join it", () => {

@@ -200,7 +200,8 @@ export async function runToEnd(
   return { ...exit, output: running.output() };
 }
 
-interface Launched {
+/** A child of this process under observation. */
+export interface Launched {
   readonly server: Omit<Server, "port" | "httpPort">;
   output(): string;
   kill(): void;
@@ -208,7 +209,7 @@ interface Launched {
 }
 
 /** Spawns a child in the list of those that end with this process. */
-function launch(
+export function launch(
   words: readonly string[],
   data: string,
   env: Readonly<Record<string, string>> | undefined,
