@@ -25,8 +25,19 @@ export const BATCH_BYTES_MAX = 1024 * 1024;
 /** Proposed and not yet committed bytes; beyond it writes are refused. */
 export const UNCOMMITTED_BYTES_MAX = 128 * 1024 * 1024;
 
-/** A log larger than this drops what the data covers durably. */
-export const LOG_BYTES_BEFORE_COMPACTION = 64 * 1024 * 1024;
+/** A log larger than this drops what the data covers durably, but for its newer half … */
+export const LOG_BYTES_SOFT_MAX = 64 * 1024 * 1024;
+/** … and for what followers still need, up to this size. */
+export const LOG_BYTES_HARD_MAX = 256 * 1024 * 1024;
+/** Entries older than this are dropped too, once the log has more than a sixteenth of its size. */
+export const LOG_AGE_MAX_MS = 3_600_000;
+
+// --- snapshots ---------------------------------------------------------------------------------
+export const SNAPSHOT_CHUNK_BYTES = 256 * 1024;
+/** Bytes of a transfer that are sent and not yet acknowledged. */
+export const SNAPSHOT_WINDOW_BYTES = 1024 * 1024;
+/** A snapshot's file that nobody needs is deleted after this time. */
+export const SNAPSHOT_IDLE_MS = 600_000;
 
 // --- consensus ---------------------------------------------------------------------------------
 /** How long a command waits for a leader or its commit before it is answered with an error. */
@@ -64,6 +75,8 @@ export const EXPIRE_KEYS_PER_ENTRY = 256;
 export const HTTP_BODY_BYTES_MAX = ENTRY_BYTES_MAX;
 
 assert(RAFT_DEFAULTS.heartbeatMs * 3 < RAFT_DEFAULTS.electionTimeoutMs, "a lost beat or two");
+assert(LOG_BYTES_SOFT_MAX * 2 <= LOG_BYTES_HARD_MAX, "slow followers find their entries");
+assert(SNAPSHOT_CHUNK_BYTES * 2 <= SNAPSHOT_WINDOW_BYTES, "one chunk on its way, one written");
 assert(BATCH_BYTES_MAX <= ENTRY_BYTES_MAX, "a batch fits in an entry");
 assert(ENTRY_BYTES_MAX < UNCOMMITTED_BYTES_MAX, "one entry fits in the uncommitted window");
 assert(REQUEST_BYTES_MAX <= BULK_BYTES_MAX, "a held request is no larger than a bulk may be");

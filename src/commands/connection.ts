@@ -75,11 +75,10 @@ function hello(context: LocalContext, argv: readonly Bytes[]): Reply {
     if (parsed !== 2 && parsed !== 3) return UNSUPPORTED_PROTOCOL;
     version = parsed;
   }
-  const name = applyHelloOptions(context, argv);
-  if (name instanceof ErrorReply) return name;
+  const error = applyHelloOptions(context, argv);
+  if (error !== undefined) return error;
   const { client, node } = context;
   if (!client.authenticated) return HELLO_NEEDS_AUTH;
-  if (name !== undefined) client.name = name;
   if (version !== undefined) client.protocol = version;
   return new MapReply([
     ["server", "redis"],
@@ -92,12 +91,11 @@ function hello(context: LocalContext, argv: readonly Bytes[]): Reply {
   ]);
 }
 
-/** Authenticates as it goes, as Redis does; the name to set is returned. */
+/** Authenticates and sets the name as it goes, as Redis 7.0 does: an error undoes nothing. */
 function applyHelloOptions(
   context: LocalContext,
   argv: readonly Bytes[],
-): Bytes | ErrorReply | undefined {
-  let name: Bytes | undefined;
+): ErrorReply | undefined {
   for (let i = 2; i < argv.length; i++) {
     const option = optionName(argv[i]);
     const more = argv.length - 1 - i;
@@ -106,13 +104,14 @@ function applyHelloOptions(
       if (error !== undefined) return error;
       i += 2;
     } else if (option === "setname" && more >= 1) {
-      name = argv[++i];
+      const name = argv[++i];
       if (!isClientAttribute(name)) return INVALID_CLIENT_NAME;
+      context.client.name = name;
     } else {
       return errQuoting(`Syntax error in HELLO option '${quoted(argv[i])}'`);
     }
   }
-  return name;
+  return undefined;
 }
 
 /** QUIT: OK, and the connection closes behind it. */

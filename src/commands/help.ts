@@ -12,11 +12,11 @@ export function helpReply(name: string, lines: readonly string[]): readonly Repl
 }
 
 /**
- * An `ERR` reply that quotes client bytes: CR and LF become spaces, which keeps the reply one
- * line, as Redis does.
+ * An `ERR` reply that quotes client bytes: CR and LF are cut off its end and become spaces within,
+ * which keeps the reply one line, as Redis does.
  */
 export function errQuoting(text: Bytes): ErrorReply {
-  return err(text.replace(/[\r\n]/g, " "));
+  return err(text.replace(/[\r\n]+$/, "").replace(/[\r\n]/g, " "));
 }
 
 /** Client bytes as C's `%.{limit}s` prints them: up to the first NUL, at most `limit` bytes. */

@@ -2,11 +2,13 @@ import * as v from "valibot";
 import type { ClusterAnswer, ClusterRequest, ClusterView } from "../commands/cluster_view.ts";
 import type { Logger } from "../base/log.ts";
 import { ENTRY_BYTES_MAX } from "../constants.ts";
-import type { Configuration } from "../raft/types.ts";
+import type { Configuration, NodeId } from "../raft/types.ts";
 import { Cluster } from "../server/cluster.ts";
 import type { ServeConfig } from "../server/config.ts";
+import type { LogPurger } from "../server/log_purger.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
 import type { Server } from "../server/server.ts";
+import type { SqliteDriverName } from "../storage/sqlite_types.ts";
 import { joinAddress } from "../transport/address.ts";
 import { ClusterLink } from "./cluster_link.ts";
 import type { Purpose } from "../transport/handshake.ts";
@@ -14,6 +16,7 @@ import type { PeerConnection, PeerIdentity } from "../transport/peer_connection.
 import { type FrameHandler, Peers } from "../transport/peers.ts";
 import { Founding } from "./founding.ts";
 import { answerRequests, PeerRequests } from "./peer_requests.ts";
+import { Snapshots } from "./snapshots.ts";
 
 const FRAME_PAYLOAD_BYTES_MAX = ENTRY_BYTES_MAX + 16 * 1024 * 1024;
 const id = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -35,6 +38,15 @@ const AnswerSchema = v.variant("ok", [
   v.strictObject({ ok: v.literal(false), error: v.string() }),
 ]);
 
+export interface ClusterNodeOptions {
+  readonly config: ServeConfig;
+  readonly logger: Logger;
+  readonly storage: NodeStorage;
+  readonly driver: SqliteDriverName;
+  readonly purger: LogPurger;
+  readonly fatal: (error: unknown) => void;
+}
+
 /** This node's part in its cluster: connections, identity, members. */
 export class ClusterNode {
   readonly link: ClusterLink;
@@ -42,6 +54,7 @@ export class ClusterNode {
   readonly #logger: Logger;
   readonly #storage: NodeStorage;
   readonly #requests: PeerRequests;
+  readonly #snapshots: Snapshots;
   /** The latest run of each node that was met: an earlier one is a copy of its directory. */
   readonly #incarnations = new Map<number, number>();
   #peers: Peers;
@@ -50,10 +63,15 @@ export class ClusterNode {
   #cluster: Cluster | undefined;
   #configuration: Configuration | undefined;
 
-  constructor(config: ServeConfig, logger: Logger, storage: NodeStorage) {
+  constructor(options: ClusterNodeOptions) {
+    const { config, logger, storage } = options;
     this.#config = config;
     this.#logger = logger;
     this.#storage = storage;
+    this.#snapshots = new Snapshots({
+      ...options,
+      open: (node, handler) => this.#openForSnapshot(node, handler),
+    });
     this.link = new ClusterLink(logger);
     this.#requests = new PeerRequests(() => this.#peers, logger);
     this.#peers = this.#makePeers(config.peerPort);
@@ -93,6 +111,7 @@ export class ClusterNode {
   attach(server: Server): void {
     this.#server = server;
     this.link.attach(this.#peers, server);
+    this.#snapshots.attach(server);
     this.#cluster ??= this.#makeCluster(server);
     this.#followMembers();
   }
@@ -105,6 +124,7 @@ export class ClusterNode {
   tick(nowMs: number): void {
     this.#followMembers();
     this.#cluster?.tick(nowMs);
+    this.#snapshots.tick(nowMs);
   }
 
   /** Lets another voter take over before this leader stops, where there is one. */
@@ -118,7 +138,19 @@ export class ClusterNode {
 
   stop(): void {
     this.#founding?.stop();
+    this.#snapshots.stop();
     this.#peers.stop();
+  }
+
+  /** Behind which index snapshots under way need the log; Infinity: none does. */
+  snapshotHold(): number {
+    return this.#snapshots.hold();
+  }
+
+  #openForSnapshot(node: NodeId, handler: FrameHandler): Promise<PeerConnection> {
+    const address = this.#server?.driver.raft.status().configuration.addresses[node];
+    if (address === undefined) return Promise.reject(new Error("it is no member any more"));
+    return this.#peers.open(address, { nodeId: node, purpose: "snapshot" }, handler);
   }
 
   #makePeers(port: number): Peers {
@@ -157,7 +189,7 @@ export class ClusterNode {
       logger: this.#logger,
       isConnected: (node) => this.#peers.isConnected(node),
       ask: (_leader, target, request) => this.#askLeader(target, request),
-      snapshot: () => Promise.resolve({ ok: false, error: "not available yet" }),
+      snapshot: () => this.#snapshots.take(),
     });
   }
 
@@ -198,8 +230,7 @@ export class ClusterNode {
     if (connection.purpose === "request") {
       return answerRequests(connection, (request) => this.#answer(request));
     }
-    connection.close("snapshots are not taken here yet");
-    return { frame: () => {}, closed: () => {} };
+    return this.#snapshots.accept(connection);
   }
 
   async #answer(body: unknown): Promise<unknown> {
@@ -240,6 +271,11 @@ export class ClusterNode {
       }
     }
     this.#peers.setMembers(members);
+    if (addresses[self] === undefined) {
+      this.#logger.warn("this node was removed from its cluster: it may be stopped", {
+        node: self,
+      });
+    }
     if (voters.length === 2 && votersOutgoing.length === 0) {
       this.#logger.warn("two voters: losing either one stops writes; add a third");
     }

@@ -14,6 +14,7 @@ import type { ListenAddress, RunningServer, ServeConfig } from "../server/config
 import { DiskGuard } from "../server/disk_guard.ts";
 import { Housekeeper } from "../server/housekeeper.ts";
 import { Limits } from "../server/limits.ts";
+import { LogPurger } from "../server/log_purger.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
 import { ServerNodeView } from "../server/node_view.ts";
 import { Server } from "../server/server.ts";
@@ -26,6 +27,10 @@ import { makeHttpExecutor } from "./http_executor.ts";
 const STOP_GRACE_MS = 5000;
 /** How long a leader that stops waits for another to take over. */
 const HANDOVER_MS = 2000;
+
+/** A leader whose disk stays full this long asks another voter to lead, and again after a while. */
+const FULL_DISK_HANDOVER_MS = 500;
+const FULL_DISK_HANDOVER_RETRY_MS = 10_000;
 
 /** One node, put together. */
 export class Node implements RunningServer {
@@ -47,6 +52,8 @@ export class Node implements RunningServer {
   #http: HttpServer | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #sessionIds = 0;
+  /** On the monotonic clock; Infinity while there is room. */
+  #handOverAtMs = Infinity;
   #stopping: Promise<void> | undefined;
   #settleReady!: { resolve: () => void; reject: (error: unknown) => void };
   #settleStopped!: { resolve: () => void; reject: (error: unknown) => void };
@@ -69,13 +76,27 @@ export class Node implements RunningServer {
     this.stopped = new Promise((resolve, reject) => this.#settleStopped = { resolve, reject });
     this.ready.catch(() => {});
     this.stopped.catch(() => {});
-    this.#cluster = new ClusterNode(config, logger, storage);
-    this.#housekeeper = new Housekeeper(
+    const fatal = (error: unknown) => this.#fatal(error);
+    const purger = new LogPurger(storage, logger);
+    this.#cluster = new ClusterNode({
+      config,
+      logger,
+      storage,
+      driver: driver.name,
+      purger,
+      fatal,
+    });
+    this.#housekeeper = new Housekeeper({
       storage,
       logger,
-      (error) => this.#fatal(error),
-      () => this.#server?.stateWritten(),
-    );
+      purger,
+      users: {
+        status: () => this.#server!.driver.raft.status(),
+        snapshotHold: () => this.#cluster.snapshotHold(),
+      },
+      fatal,
+      onStep: () => this.#server?.stateWritten(),
+    });
   }
 
   get respAddress(): ListenAddress {
@@ -169,7 +190,21 @@ export class Node implements RunningServer {
     server.tick();
     this.#cluster.tick(nowMs);
     this.#housekeeper.tick(nowMs);
+    this.#handOverWhenFull(server, nowMs);
     if (server.readiness().ready) this.#settleReady.resolve();
+  }
+
+  #handOverWhenFull(server: Server, nowMs: number): void {
+    if (!server.leadership.isLeader || !server.isDiskFull) {
+      this.#handOverAtMs = Infinity;
+    } else if (this.#handOverAtMs === Infinity) {
+      this.#handOverAtMs = nowMs + FULL_DISK_HANDOVER_MS;
+    } else if (nowMs >= this.#handOverAtMs) {
+      this.#handOverAtMs = nowMs + FULL_DISK_HANDOVER_RETRY_MS;
+      if (server.driver.raft.status().configuration.voters.length < 2) return;
+      this.#logger.warn("disk full: another node is asked to lead");
+      server.transferLeader(0);
+    }
   }
 
   #fatal(error: unknown): void {

@@ -14,6 +14,7 @@ export class ProtocolError extends Error {
   override name = "ProtocolError";
 }
 
+const TOO_BIG = "too big request";
 /** Counts an argument's own overhead towards the bound on a request. */
 const ARGUMENT_OVERHEAD_BYTES = 32;
 const ARGUMENTS_MAX = 2 ** 31 - 1;
@@ -162,9 +163,7 @@ export class RequestDecoder {
     if (length > UNAUTHENTICATED_BULK_BYTES_MAX && !this.authenticated) {
       throw new ProtocolError("unauthenticated bulk length");
     }
-    if (this.#requestBytes + length > this.requestBytesMax) {
-      throw new ProtocolError("too big request");
-    }
+    if (this.#requestBytes > this.requestBytesMax) throw new ProtocolError(TOO_BIG);
     this.#at = end + 2;
     this.#bulkLength = length;
     return true;
@@ -178,6 +177,10 @@ export class RequestDecoder {
       this.#long = growBuffer(this.#long, this.#longBytes, this.#longBytes + have, need);
       buffer.copy(this.#long, this.#longBytes, this.#at, this.#at + have);
       this.#longBytes += have;
+      // By what has come, not by what the header claims.
+      if (this.#requestBytes + this.#longBytes > this.requestBytesMax) {
+        throw new ProtocolError(TOO_BIG);
+      }
       this.#at += have;
     }
     if (this.#long === undefined || this.#longBytes < need) return false;

@@ -23,4 +23,10 @@ export class DigestHistory {
 /** This node's data has come apart from the leader's: it must not serve it any more. */
 export class DivergenceError extends Error {
   override name = "DivergenceError";
+  constructor(index: number) {
+    super(
+      `The data of this node differs from the leader's at index ${index}: it stops serving. ` +
+        "Remove it from the cluster, wipe its data directory and let it join again.",
+    );
+  }
 }

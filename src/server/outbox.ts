@@ -91,6 +91,16 @@ export class Outbox {
     return pending;
   }
 
+  /** Takes out all up to this number: what became of them here will not be seen. */
+  takeUpTo(sequence: number): Pending[] {
+    const taken: Pending[] = [];
+    while (this.length > 0 && this.#headSequence <= sequence) {
+      const pending = this.settle(this.#headSequence);
+      if (pending !== undefined) taken.push(pending);
+    }
+    return taken;
+  }
+
   /** Those held, oldest first, with whether they were sent. */
   *held(): Iterable<{ readonly pending: Pending; readonly sent: boolean }> {
     for (let i = this.#head; i < this.#items.length; i++) {

@@ -2,10 +2,12 @@ import type {
   Entry,
   HardState,
   Message,
+  NodeId,
   PersistToken,
   RaftCore,
   Ready,
   RoleChange,
+  SnapshotMeta,
 } from "../raft/types.ts";
 import type { LogStore } from "../storage/raft_log_types.ts";
 import { SqliteError } from "../storage/sqlite_types.ts";
@@ -21,6 +23,10 @@ export interface RaftEvents {
   /** The round of these reads failed: leadership was lost. */
   unreadable(id: number): void;
   roleChanged(change: RoleChange): void;
+  /** These peers need a snapshot. */
+  snapshotsNeeded(peers: readonly NodeId[]): void;
+  /** Put this received snapshot in place of log and state, then call `snapshotInstalled`. */
+  install(snapshot: SnapshotMeta): void;
 }
 
 /** How long a full disk is left alone before the next attempt. */
@@ -42,6 +48,8 @@ export class RaftDriver {
   /** What a full disk refused, in order. */
   #stalled: Persist[] = [];
   #retryAtMs = 0;
+  /** To be installed behind what is stalled. */
+  #install: SnapshotMeta | undefined;
   #durableTerm: number;
   #durableVote: number;
   #advancing = false;
@@ -82,6 +90,24 @@ export class RaftDriver {
     }
   }
 
+  /** The transfer of a snapshot to a peer has ended; with `snapshot`, it is told to install it. */
+  snapshotSent(to: NodeId, snapshot: SnapshotMeta | undefined): void {
+    const { id: from, term } = this.raft.status();
+    if (snapshot !== undefined) {
+      this.#events.send([{ type: "install_snapshot", from, to, term, snapshot }]);
+    }
+    this.raft.reportSnapshot(to, snapshot !== undefined);
+  }
+
+  /** Log and state stand at the snapshot that was to be installed. */
+  snapshotInstalled(index: number): void {
+    const { term, votedFor } = this.#log.hardState;
+    this.#durableTerm = term;
+    this.#durableVote = votedFor;
+    this.raft.snapshotInstalled(index);
+    this.advance();
+  }
+
   #handle(ready: Ready): void {
     if (ready.messages.length > 0) this.#events.send(ready.messages);
     if (ready.persistToken !== undefined || ready.messagesAfterPersist.length > 0) {
@@ -99,6 +125,19 @@ export class RaftDriver {
     for (const { id, index } of ready.readStates) this.#events.readable(id, index);
     for (const id of ready.readsFailed) this.#events.unreadable(id);
     if (ready.roleChange !== undefined) this.#events.roleChanged(ready.roleChange);
+    if (ready.snapshotsNeeded.length > 0) this.#events.snapshotsNeeded(ready.snapshotsNeeded);
+    if (ready.installSnapshot !== undefined) {
+      this.#install = ready.installSnapshot;
+      this.#startInstall();
+    }
+  }
+
+  /** Nothing else is handed out until it is done, so there is one at a time. */
+  #startInstall(): void {
+    const snapshot = this.#install;
+    if (snapshot === undefined || this.diskFull) return;
+    this.#install = undefined;
+    this.#events.install(snapshot);
   }
 
   #persist(persist: Persist): void {
@@ -107,6 +146,7 @@ export class RaftDriver {
 
   #retryStalled(): void {
     while (this.#stalled.length > 0 && this.#tryPersist(this.#stalled[0])) this.#stalled.shift();
+    this.#startInstall();
   }
 
   /** False when the disk is full and nothing was written; any other failure is thrown. */

@@ -13,6 +13,7 @@ import type {
   Proposed,
   Refusal,
   RoleChange,
+  SnapshotMeta,
 } from "../raft/types.ts";
 import { ErrorReply, type Reply } from "../resp/reply.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
@@ -26,6 +27,7 @@ import { RaftDriver } from "./raft_driver.ts";
 import { Reads } from "./reads.ts";
 import type { ServerOptions } from "./server_options.ts";
 import type { Pending, Session } from "./session.ts";
+import type { SnapshotService } from "./snapshot_service.ts";
 import { StateMachine } from "./state_machine.ts";
 import { Writes } from "./writes.ts";
 
@@ -52,6 +54,9 @@ export class Server {
 
   /** Called when a change of the members was applied. */
   onConfiguration: (() => void) | undefined;
+
+  /** Sends and takes snapshots, in a cluster. */
+  snapshots: SnapshotService | undefined;
 
   readonly #options: ServerOptions;
   readonly #digests = new DigestHistory();
@@ -81,6 +86,8 @@ export class Server {
       readable: (id, index) => this.#reads.confirmed(id, index),
       unreadable: (id) => this.#reads.failed(id),
       roleChanged: (change) => this.#roleChanged(change),
+      snapshotsNeeded: (peers) => this.snapshots?.needed(peers),
+      install: (snapshot) => this.snapshots?.install(snapshot),
     });
     const shared = {
       raft,
@@ -361,7 +368,9 @@ export class Server {
 
   #refuseWrite(argv: readonly Bytes[]): ErrorReply | undefined {
     if (this.#stopping) return STOPPING;
-    if (this.#leadership.isLeader && this.isDiskFull) return DISK_FULL;
+    // A follower that cannot log cannot apply either, and so would never answer.
+    const isFull = this.#leadership.isLeader ? this.isDiskFull : this.driver.diskFull;
+    if (isFull) return DISK_FULL;
     const { outbox } = this.#writes;
     const bytes = commandBytes(argv);
     if (bytes > ENTRY_BYTES_MAX) return TOO_LARGE;
@@ -421,7 +430,26 @@ export class Server {
 
   /** A Raft message of another node. */
   receive(message: Message): void {
+    if (message.type === "install_snapshot" && !this.snapshots?.holds(message.snapshot)) return;
     this.#guard(() => this.driver.raft.step(message));
+    this.#schedule();
+  }
+
+  /** Log and state stand at a snapshot's position now, as the core has asked for. */
+  snapshotInstalled(index: number): void {
+    this.#guard(() => {
+      this.#digests.applied(this.ops.applied);
+      this.#writes.snapshotInstalled();
+      this.driver.snapshotInstalled(index);
+      this.#reads.runConfirmed();
+      this.onConfiguration?.();
+    });
+    this.#schedule();
+  }
+
+  /** The transfer of a snapshot to a peer has ended; with `snapshot`, it is told to install it. */
+  snapshotSent(to: NodeId, snapshot: SnapshotMeta | undefined): void {
+    this.#guard(() => this.driver.snapshotSent(to, snapshot));
     this.#schedule();
   }
 
@@ -453,12 +481,7 @@ export class Server {
   /** The leader's digest at an applied index: another one here means that this node is wrong. */
   receiveDigest(from: NodeId, index: number, digest: number): void {
     if (from !== this.#leadership.leader || !this.#digests.differs(index, digest)) return;
-    this.#options.fatal(
-      new DivergenceError(
-        `The data of this node differs from the leader's at index ${index}: it stops serving. ` +
-          "Remove it from the cluster, wipe its data directory and let it join again.",
-      ),
-    );
+    this.#options.fatal(new DivergenceError(index));
   }
 
   /** Changes the members, on the leader. */

@@ -82,7 +82,8 @@ export class StateMachine {
     if (known !== undefined && known.incarnation > incarnation) return origins;
     const seen = known !== undefined && known.incarnation === incarnation ? known.sequence : 0;
     const lastSequence = firstSequence + commands.length - 1;
-    if (lastSequence <= seen) return origins;
+    // Behind a gap: what was lost before it is sent again, and this with it, in their order.
+    if (lastSequence <= seen || firstSequence > seen + 1) return origins;
     const skip = Math.max(0, seen + 1 - firstSequence);
     if (node === this.#local.node && incarnation === this.#local.incarnation) {
       this.#applyLocal(commands, firstSequence, skip);

@@ -116,6 +116,14 @@ export class Writes {
     this.#foreignBytes += bytes.length;
   }
 
+  /** The state is now that of a snapshot, which holds some of our commands: replies are lost. */
+  snapshotInstalled(): void {
+    const { identity, ops, giveUp } = this.#options;
+    const own = ops.applied.origins.find(({ node }) => node === identity.nodeId);
+    if (own === undefined || own.incarnation !== identity.incarnation) return;
+    for (const pending of this.outbox.takeUpTo(own.sequence)) giveUp(pending, OUTCOME_UNKNOWN);
+  }
+
   /** Another leader or term: everything not yet applied goes to it. */
   leaderChanged(): void {
     this.outbox.resend();

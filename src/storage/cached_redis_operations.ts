@@ -51,46 +51,55 @@ const KEYS_PER_PAGE = 256;
  * log is applied again from there. See README.md.
  */
 export class CachedRedisOperations implements RedisOperations {
-  readonly #tables: StateTables;
-  readonly #ledger = new Ledger();
-  readonly #flusher: StateFlusher;
-  readonly #keyspaces: Keyspace[];
-  readonly #options: Required<CachedRedisOperationsOptions>;
+  #tables!: StateTables;
+  #ledger!: Ledger;
+  #flusher!: StateFlusher;
+  #keyspaces!: Keyspace[];
+  #checkpointer: Checkpointer;
+  readonly #options: Required<Omit<CachedRedisOperationsOptions, "checkpointer">>;
   /** Changed keys at which a flush starts, by the time that commits took. */
   #flushKeys: number;
   /** Slots flushed since the last freeze that have rows. */
   #pendingPurges: number[] = [];
-  #applied: AppliedState;
-  #version: number;
+  #applied!: AppliedState;
+  #version!: number;
   /** Changed since the last `setApplied`. */
   #isBetween = false;
   /** Changed, or applied further, since the last freeze. */
   #isChanged = false;
   /** The applied index at the last look, and when looks found it changed, last and first. */
-  #seenIndex: number;
+  #seenIndex!: number;
   #lastChangeMs = 0;
   #firstChangeMs: number | undefined;
   /** When to try again after a full disk. */
   #retryMs: number | undefined;
   /** The database whose records the clock hand passes. */
   #handDb = 0;
+  #isReplacing = false;
+  #isClosed = false;
 
   /** Takes over an open connection to state.db; it must be the only one that writes. */
   constructor(sql: SqlDatabase, options: CachedRedisOperationsOptions) {
-    this.#tables = new StateTables(sql);
     this.#options = {
       flushIdleMs: FLUSH_IDLE_MS,
       flushAgeMs: FLUSH_AGE_MS,
       flushKeys: FLUSH_KEYS,
-      checkpointer: options.checkpointer ?? new InlineCheckpointer(sql),
       ...options,
     };
+    this.#checkpointer = options.checkpointer ?? new InlineCheckpointer(sql);
     this.#flushKeys = this.#options.flushKeys;
+    this.#load(sql);
+  }
+
+  #load(sql: SqlDatabase): void {
+    this.#tables = new StateTables(sql);
+    this.#ledger = new Ledger();
     const { applied, version } = this.#tables.applied();
     this.#applied = applied;
     this.#version = version;
     this.#seenIndex = applied.index;
-    this.#flusher = new StateFlusher(this.#tables, this.#ledger, applied, options.now);
+    const { now } = this.#options;
+    this.#flusher = new StateFlusher(this.#tables, this.#ledger, applied, now);
     this.#keyspaces = this.#tables.databases().map((row) =>
       new Keyspace(this.#tables, this.#ledger, row)
     );
@@ -241,10 +250,11 @@ export class CachedRedisOperations implements RedisOperations {
    * Cheap; to be asked at the end of each turn of the loop.
    */
   flushWaitMs(): number {
+    if (this.#isReplacing) return Infinity;
     if (this.#retryMs !== undefined) return Math.max(0, this.#retryMs - this.#options.now());
     if (this.#flusher.isActive) return 0;
     // A transaction now would keep the -wal file growing; only too many changes cannot wait.
-    if (this.#options.checkpointer.isBusy && !this.backlogged) return CHECKPOINT_WAIT_MS;
+    if (this.#checkpointer.isBusy && !this.backlogged) return CHECKPOINT_WAIT_MS;
     return this.#flusher.purges.size > 0 || this.#flusher.isSparse ? 0 : this.#dueWaitMs();
   }
 
@@ -265,7 +275,7 @@ export class CachedRedisOperations implements RedisOperations {
       const wasActive = this.#flusher.isActive;
       if (this.#flusher.step(deadlineMs)) {
         if (wasActive) this.#adaptFlushKeys();
-        this.#options.checkpointer.afterCommit();
+        this.#checkpointer.afterCommit();
       }
       this.#retryMs = undefined;
     } catch (error) {
@@ -310,9 +320,33 @@ export class CachedRedisOperations implements RedisOperations {
    * file open any more: only then may it be replaced.
    */
   close(): Promise<void> {
-    this.flushAll();
+    this.#isClosed = true;
+    if (!this.#isReplacing) this.flushAll();
     this.#tables.sql.close();
-    return this.#options.checkpointer.close();
+    return this.#checkpointer.close();
+  }
+
+  /**
+   * Goes over to another state.db. `replace` is called when no connection is open any more: it
+   * puts the file in place and opens it. Until then reads see the old state; what of that was not
+   * flushed is given up. No change may be made meanwhile.
+   */
+  async replace(
+    replace: () => { readonly sql: SqlDatabase; readonly checkpointer: Checkpointer },
+  ): Promise<void> {
+    this.#isReplacing = true;
+    await this.#checkpointer.close();
+    if (this.#isClosed) return;
+    this.#tables.sql.close();
+    const { sql, checkpointer } = replace();
+    this.#checkpointer = checkpointer;
+    this.#pendingPurges = [];
+    this.#isBetween = false;
+    this.#isChanged = false;
+    this.#isReplacing = false;
+    this.#firstChangeMs = this.#retryMs = undefined;
+    this.#handDb = 0;
+    this.#load(sql);
   }
 
   /** Milliseconds until a flush is to start. */

@@ -127,6 +127,11 @@ export class RaftLog implements LogStore {
     return this.#endBytes - this.#startBytes;
   }
 
+  /** Bytes of all entries since the log began: tells how much was appended between two looks. */
+  get endBytes(): number {
+    return this.#endBytes;
+  }
+
   /** Bytes of memory that recent entries take. */
   get cachedBytes(): number {
     return this.#cache.bytes;

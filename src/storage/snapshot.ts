@@ -1,18 +1,16 @@
 import { createHash, randomBytes } from "node:crypto";
 import {
   closeSync,
-  constants,
   fsyncSync,
   mkdirSync,
   openSync,
   readSync,
   renameSync,
   rmSync,
-  statSync,
   writeSync,
 } from "node:fs";
-import { copyFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { crashPoint } from "./crash_point.ts";
 import { fsyncDirectory, fsyncFile } from "./files.ts";
 import type { SqlDatabase, SqliteDriver } from "./sqlite_types.ts";
 
@@ -23,13 +21,17 @@ export interface SnapshotInfo {
   /** Index and term of the last entry that the state holds. */
   readonly index: number;
   readonly term: number;
+  /** The members as of that entry: an encoded Configuration, in hex. */
+  readonly configuration: string;
   readonly bytes: number;
   /** SHA-256 of the file, in hex. */
   readonly sha256: string;
 }
 
 /** Reads from a copy of state.db what has been applied to it. */
-export type ReadApplied = (copy: SqlDatabase) => { readonly index: number; readonly term: number };
+export type ReadApplied = (
+  copy: SqlDatabase,
+) => Pick<SnapshotInfo, "index" | "term" | "configuration">;
 
 /**
  * Makes a snapshot of the live state.db at `statePath` in `directory` and returns what it is. It
@@ -54,16 +56,16 @@ export function makeSnapshot(
     }
     // What the copy holds, not what the live state holds by now.
     const copy = driver.open(temporary, { synchronous: "normal", readOnly: true });
-    let applied: { readonly index: number; readonly term: number };
+    let applied: ReturnType<ReadApplied>;
     try {
       applied = readApplied(copy);
     } finally {
       copy.close();
     }
     fsyncFile(temporary);
-    const { index, term } = applied;
+    const { index, term, configuration } = applied;
     const { bytes, sha256 } = hashFile(temporary);
-    return publish(directory, temporary, { index, term, bytes, sha256 });
+    return publish(directory, temporary, { index, term, configuration, bytes, sha256 });
   } catch (error) {
     removeDatabase(temporary);
     throw error;
@@ -114,35 +116,21 @@ export function hashFile(path: string): { bytes: number; sha256: string } {
 }
 
 /**
- * First step of an install: copies a snapshot beside state.db, durably, without blocking the
- * loop. Returns the copy's path for `finishInstall`; state.db is not touched.
- */
-export async function prepareInstall(
-  directory: string,
-  info: SnapshotInfo,
-  statePath: string,
-): Promise<string> {
-  const copy = `${statePath}.install`;
-  rmSync(copy, { force: true });
-  await copyFile(snapshotPath(directory, info), copy, constants.COPYFILE_FICLONE);
-  if (statSync(copy).size !== info.bytes) throw new Error(`${copy}: the copy is not complete`);
-  fsyncFile(copy);
-  return copy;
-}
-
-/**
- * Last step of an install: puts the copy in place of state.db, whose connection must be closed.
+ * Puts a snapshot in place of state.db, on which no connection may be open; its file is used up.
  *
  * Call it after `LogStore.reset` made the snapshot's position durable. A crash before it ends
- * leaves a state behind the log's start: whoever opens both must then install the snapshot again.
+ * leaves a state behind the log's start: whoever opens both must then call it again.
  */
-export function finishInstall(copy: string, statePath: string): void {
-  const directory = dirname(statePath);
+export function installSnapshot(directory: string, info: SnapshotInfo, statePath: string): void {
   // A WAL that outlived its database would be replayed into the new one.
   rmSync(`${statePath}-wal`, { force: true });
   rmSync(`${statePath}-shm`, { force: true });
-  fsyncDirectory(directory);
-  renameSync(copy, statePath);
+  fsyncDirectory(dirname(statePath));
+  crashPoint("install_wal_removed");
+  renameSync(snapshotPath(directory, info), statePath);
+  fsyncDirectory(dirname(statePath));
+  crashPoint("install_renamed");
+  rmSync(descriptionPath(directory, info), { force: true });
   fsyncDirectory(directory);
 }
 

@@ -1,6 +1,5 @@
 import {
   closeSync,
-  fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -8,13 +7,11 @@ import {
   readSync,
   rmSync,
   statSync,
-  truncateSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { assert } from "../base/assert.ts";
 import { errnoOf, fsyncDirectory } from "./files.ts";
-import { descriptionPath, hashFile, publish, type SnapshotInfo, snapshotPath } from "./snapshot.ts";
+import { descriptionPath, installSnapshot, type SnapshotInfo, snapshotPath } from "./snapshot.ts";
 
 /**
  * The snapshots of one node: one current, and older ones for as long as a transfer reads them.
@@ -65,9 +62,24 @@ export class SnapshotStore {
     });
   }
 
-  /** Starts to receive a snapshot, or goes on where an earlier transfer of it ended. */
-  receive(info: SnapshotInfo): SnapshotReceiver {
-    return new SnapshotReceiver(this.#directory, info);
+  /** Whether the current snapshot stands at this position. */
+  holds({ index, term }: { readonly index: number; readonly term: number }): boolean {
+    return this.#current?.index === index && this.#current.term === term;
+  }
+
+  /** Gives up the current snapshot; its file goes when no transfer reads it. */
+  forget(): void {
+    const old = this.#current;
+    this.#current = undefined;
+    if (old !== undefined) this.#removeUnused(old);
+  }
+
+  /** Puts the current snapshot in place of state.db: see `installSnapshot`. */
+  install(statePath: string): void {
+    const info = this.#current;
+    assert(info !== undefined, "there is a snapshot to install");
+    installSnapshot(this.#directory, info, statePath);
+    this.#current = undefined;
   }
 
   #isWhole(info: SnapshotInfo): boolean {
@@ -134,84 +146,6 @@ export class SnapshotReader {
   }
 }
 
-/** Takes a snapshot in chunks into a temporary file; resumable after a restart. */
-export class SnapshotReceiver {
-  readonly info: SnapshotInfo;
-  readonly #directory: string;
-  readonly #path: string;
-  #fd: number | undefined;
-  #offset: number;
-
-  constructor(directory: string, info: SnapshotInfo) {
-    assert(/^[0-9a-f]{64}$/.test(info.sha256), "a snapshot is named by its SHA-256");
-    this.info = info;
-    this.#directory = directory;
-    this.#path = join(directory, `receive-${info.sha256}.part`);
-    removeOtherParts(directory, this.#path);
-    this.#fd = openSync(this.#path, "a+", 0o600);
-    closeSync(this.#fd);
-    this.#fd = openSync(this.#path, "r+");
-    this.#offset = statSync(this.#path).size;
-    if (this.#offset > info.bytes) this.#restart();
-  }
-
-  /** Bytes received: where the next chunk starts. */
-  get offset(): number {
-    return this.#offset;
-  }
-
-  /**
-   * Writes a chunk and returns where the next one starts. A chunk that leaves a gap or exceeds
-   * the size is not taken; one that came before is written again.
-   */
-  write(offset: number, chunk: Uint8Array): number {
-    assert(this.#fd !== undefined, "nothing is received after the end");
-    const end = offset + chunk.length;
-    if (offset < 0 || offset > this.#offset || end > this.info.bytes) return this.#offset;
-    for (let done = 0; done < chunk.length;) {
-      done += writeSync(this.#fd, chunk, done, chunk.length - done, offset + done);
-    }
-    this.#offset = Math.max(this.#offset, end);
-    return this.#offset;
-  }
-
-  /**
-   * Ends the transfer: verifies size and hash and makes the file durable. False when they do not
-   * match: all has been discarded and the transfer starts over.
-   */
-  finish(): boolean {
-    assert(this.#fd !== undefined, "a transfer ends once");
-    const { bytes, sha256 } = hashFile(this.#path);
-    if (bytes !== this.info.bytes || sha256 !== this.info.sha256) {
-      this.#restart();
-      return false;
-    }
-    fsyncSync(this.#fd);
-    this.close();
-    publish(this.#directory, this.#path, this.info);
-    return true;
-  }
-
-  /** Stops; what was received is kept for another try. */
-  close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
-    this.#fd = undefined;
-  }
-
-  #restart(): void {
-    truncateSync(this.#path, 0);
-    this.#offset = 0;
-  }
-}
-
-/** One transfer at a time: parts of other snapshots will not be asked for again. */
-function removeOtherParts(directory: string, path: string): void {
-  for (const name of readdirSync(directory)) {
-    const other = join(directory, name);
-    if (name.startsWith("receive-") && other !== path) rmSync(other, { force: true });
-  }
-}
-
 function byPosition(a: SnapshotInfo, b: SnapshotInfo): number {
   return a.index - b.index || a.term - b.term;
 }
@@ -219,7 +153,8 @@ function byPosition(a: SnapshotInfo, b: SnapshotInfo): number {
 function readDescription(path: string): SnapshotInfo | undefined {
   try {
     const info = JSON.parse(readFileSync(path, "utf8")) as SnapshotInfo;
-    return /^[0-9a-f]{64}$/.test(info.sha256) ? info : undefined;
+    const isKnown = /^[0-9a-f]{64}$/.test(info.sha256) && typeof info.configuration === "string";
+    return isKnown ? info : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

@@ -202,11 +202,11 @@ export class PeerConnection {
       throw new HandshakeError("it does not know the cluster's secret");
     }
     const local = this.#options.local();
+    const reason = this.#options.refuse(this.remote, this.purpose);
+    if (reason !== undefined) throw new HandshakeError(reason);
     if (hello.toNodeId !== 0 && hello.toNodeId !== local.nodeId) {
       throw new HandshakeError(`it looks for node ${hello.toNodeId}, this is ${local.nodeId}`);
     }
-    const reason = this.#options.refuse(this.remote, this.purpose);
-    if (reason !== undefined) throw new HandshakeError(reason);
     const proof = makeProof(secret, "acceptor", hello, challenge);
     this.#write(FRAME.welcome, encodeJson({ proof, ...local }));
     this.#establish();

@@ -225,7 +225,9 @@ export class Peers {
       return `node ${remote.nodeId} is connected already, as another process: ` +
         "one of the two runs on a copy of the other's data directory";
     }
-    return this.#options.refuse(remote, purpose);
+    const reason = this.#options.refuse(remote, purpose);
+    if (reason !== undefined || purpose !== "messages") return reason;
+    return this.#members.has(remote.nodeId) ? undefined : "it is no member of this cluster";
   }
 
   #established(connection: PeerConnection): void {

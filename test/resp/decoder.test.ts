@@ -73,7 +73,7 @@ test("RequestDecoder bounds one request and counts what it holds", () => {
   decoder.push(Buffer.from("*3\r\n$500\r\n" + "x".repeat(500) + "\r\n$300\r\n" + "y".repeat(100)));
   expect(decoder.next()).toBeUndefined();
   expect(decoder.heldBytes).toBe(532 + 100);
-  decoder.push(Buffer.from("y".repeat(200) + "\r\n$200\r\n"));
+  decoder.push(Buffer.from("y".repeat(200) + "\r\n$200\r\n" + "z".repeat(150)));
   expect(() => decoder.next()).toThrow(new ProtocolError("too big request"));
 });
 

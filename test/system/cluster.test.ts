@@ -11,7 +11,6 @@ import {
   freePort,
   type Runtime,
   scratchDirectory,
-  sleep,
   until,
 } from "./harness.ts";
 import { type Decoded, RespClient, RespError } from "./resp_client.ts";

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { LOG_BYTES_BEFORE_COMPACTION } from "../../src/constants.ts";
+import { LOG_BYTES_SOFT_MAX } from "../../src/constants.ts";
 import { cleanupAll, startBalsa } from "./harness.ts";
 import { RespClient, RespError } from "./resp_client.ts";
 
@@ -14,7 +14,7 @@ const KEYS = 2000;
 
 test("the log is compacted under sustained writes, and they go on", async () => {
   const server = await startBalsa({ http: false });
-  const total = 2.5 * LOG_BYTES_BEFORE_COMPACTION / VALUE_BYTES;
+  const total = 2.5 * LOG_BYTES_SOFT_MAX / VALUE_BYTES;
   const last = new Map<string, string>();
   const write = async (id: number): Promise<void> => {
     const client = await RespClient.open(server.port);
@@ -33,7 +33,7 @@ test("the log is compacted under sustained writes, and they go on", async () => 
   };
   await Promise.all(Array.from({ length: CLIENTS }, (_, id) => write(id)));
   const logBytes = statSync(join(server.data, "log.db")).size;
-  expect(logBytes).toBeLessThan(2.2 * LOG_BYTES_BEFORE_COMPACTION);
+  expect(logBytes).toBeLessThan(2.2 * LOG_BYTES_SOFT_MAX);
   await server.kill9();
   const again = await startBalsa({ data: server.data, http: false });
   const reader = await RespClient.open(again.port);

@@ -113,7 +113,11 @@ test("a wrong secret, another cluster and another node are refused, each with it
   await until(() => /peer refused.*does not know the cluster's secret/.test(one.log), "a refusal");
   foreigner.meet(one);
   await until(() => /peer refused.*another cluster/.test(one.log), "the second refusal");
+  // Which cluster it is in matters more than which node.
+  foreigner.peers.setMembers(new Map([[7, one.address]]));
+  await until(() => /it refuses: another cluster/.test(foreigner.log), "the same again");
   const lost = await start(3);
+  one.meet(stranger, lost);
   lost.peers.setMembers(new Map([[7, one.address]]));
   await until(() => /it looks for node 7, this is 1/.test(lost.log), "the third refusal");
   expect(one.connects).toBe(0);
@@ -129,6 +133,18 @@ test("a second process of a node that is connected is refused", async () => {
   await until(() => /copy of the other's data directory/.test(twin.log), "a refusal");
   expect(one.log).toContain("copy of the other's data directory");
   expect(areConnected(one, two)).toBe(true);
+});
+
+test("who is no member is refused, and comes back ever more slowly", async () => {
+  const [one, two, removed] = [await start(1), await start(2), await start(3)];
+  one.meet(two);
+  removed.meet(one);
+  await until(() => /it refuses: it is no member of this cluster/.test(removed.log), "a refusal");
+  await sleep(300);
+  expect(removed.connects).toBe(0);
+  expect(one.log.match(/no member/g)?.length).toBeLessThan(6);
+  one.meet(two, removed);
+  await until(() => areConnected(one, removed), "a connection once it is a member");
 });
 
 // --- by hand -------------------------------------------------------------------------------------

@@ -1,0 +1,122 @@
+import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_WINDOW_BYTES } from "../constants.ts";
+import { crashPoint } from "../storage/crash_point.ts";
+import type { SnapshotReader } from "../storage/snapshot_store.ts";
+import { FRAME, type Frame } from "../transport/frame.ts";
+import type { PeerConnection } from "../transport/peer_connection.ts";
+import type { FrameHandler } from "../transport/peers.ts";
+import { encodeChunk, encodeJson, parseState } from "./snapshot_frames.ts";
+
+/** Opens a connection for a snapshot to the peer. */
+export type OpenConnection = (handler: FrameHandler) => Promise<PeerConnection>;
+
+/** A receiver that is silent for so long is given up. */
+const SILENCE_MAX_MS = 30_000;
+const RETRY_MS_MIN = 100;
+/** Attempts in a row that bring nothing new. */
+const FRUITLESS_MAX = 5;
+
+/**
+ * Sends one snapshot to one peer, over as many connections as it takes: each goes on where the
+ * one before ended. No more than a window is ever unacknowledged, so memory stays bounded.
+ */
+export class SnapshotSender {
+  readonly #open: OpenConnection;
+  readonly #reader: SnapshotReader;
+  #connection: PeerConnection | undefined;
+  #acknowledged = 0;
+  #sent = 0;
+  #best = 0;
+  #isStopped = false;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(open: OpenConnection, reader: SnapshotReader) {
+    this.#open = open;
+    this.#reader = reader;
+  }
+
+  /** Resolves when the peer has all of it; rejects when that cannot be reached now. */
+  async run(): Promise<void> {
+    for (let fruitless = 0, retryMs = RETRY_MS_MIN;;) {
+      const before = this.#best;
+      try {
+        return await this.#attempt();
+      } catch (error) {
+        if (this.#isStopped || error instanceof PeerRefusal) throw error;
+        if (this.#best > before) {
+          fruitless = 0;
+          retryMs = RETRY_MS_MIN;
+        } else if (++fruitless === FRUITLESS_MAX) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+      if (this.#isStopped) throw new Error("it was stopped");
+      retryMs *= 2;
+    }
+  }
+
+  /** Ends it; `run` rejects. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#connection?.close("");
+  }
+
+  #attempt(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (finish: () => void) => {
+        clearTimeout(this.#silence);
+        finish();
+        this.#connection?.close("");
+        this.#connection = undefined;
+      };
+      const fail = (error: Error) => end(() => reject(error));
+      this.#open({
+        frame: (frame) => this.#receive(frame, () => end(resolve), fail),
+        closed: (reason) => fail(new Error(reason === "" ? "the connection was closed" : reason)),
+      }).then((connection) => {
+        this.#connection = connection;
+        this.#acknowledged = this.#sent = 0;
+        if (this.#isStopped) return connection.close("");
+        this.#watch();
+        connection.send(FRAME.snapshotOffer, encodeJson(this.#reader.info));
+      }, fail);
+    });
+  }
+
+  #receive({ type, payload }: Frame, done: () => void, fail: (error: Error) => void): void {
+    const state = type === FRAME.snapshotState ? parseState(payload) : undefined;
+    if (state === undefined) return fail(new Error("the peer does not keep to the protocol"));
+    if (state.error !== "") return fail(new PeerRefusal(state.error));
+    if (state.isDone) return done();
+    this.#watch();
+    // The first state of a connection, or a transfer that starts over.
+    if (state.offset < this.#acknowledged || this.#sent < state.offset) this.#sent = state.offset;
+    this.#acknowledged = state.offset;
+    if (state.offset > this.#reader.info.bytes / 2) crashPoint("send_half");
+    this.#best = Math.max(this.#best, state.offset);
+    try {
+      this.#pump();
+    } catch (error) {
+      fail(error as Error);
+    }
+  }
+
+  #pump(): void {
+    const { info } = this.#reader;
+    while (this.#sent < info.bytes) {
+      if (this.#sent + SNAPSHOT_CHUNK_BYTES - this.#acknowledged > SNAPSHOT_WINDOW_BYTES) return;
+      const data = this.#reader.readChunk(this.#sent, SNAPSHOT_CHUNK_BYTES);
+      this.#connection?.send(FRAME.snapshotChunk, encodeChunk(this.#sent, data));
+      this.#sent += data.length;
+    }
+  }
+
+  #watch(): void {
+    clearTimeout(this.#silence);
+    const connection = this.#connection;
+    this.#silence = setTimeout(() => connection?.close("it is silent"), SILENCE_MAX_MS);
+  }
+}
+
+/** The peer says why it takes no snapshot now. */
+export class PeerRefusal extends Error {
+  override name = "PeerRefusal";
+}

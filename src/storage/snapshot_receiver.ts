@@ -1,0 +1,133 @@
+import { createHash, type Hash } from "node:crypto";
+import {
+  closeSync,
+  fsync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { assert } from "../base/assert.ts";
+import { publish, type SnapshotInfo } from "./snapshot.ts";
+
+const HASH_SLICE_BYTES = 1024 * 1024;
+
+/**
+ * Takes a snapshot in chunks, in order, into a temporary file. What was received outlives the
+ * process, so that a transfer goes on where it ended. Nothing here blocks the loop for long.
+ */
+export class SnapshotReceiver {
+  readonly info: SnapshotInfo;
+  readonly #directory: string;
+  readonly #path: string;
+  #fd: number | undefined;
+  #offset = 0;
+  /** Of the bytes up to #offset. */
+  #hash: Hash = createHash("sha256");
+
+  private constructor(directory: string, info: SnapshotInfo) {
+    assert(/^[0-9a-f]{64}$/.test(info.sha256), "a snapshot is named by its SHA-256");
+    this.info = info;
+    this.#directory = directory;
+    this.#path = join(directory, `receive-${info.sha256}.part`);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    removeParts(directory, this.#path);
+    closeSync(openSync(this.#path, "a", 0o600));
+    this.#fd = openSync(this.#path, "r+");
+  }
+
+  /** Starts to receive a snapshot, or goes on where an earlier transfer of it ended. */
+  static async open(directory: string, info: SnapshotInfo): Promise<SnapshotReceiver> {
+    const receiver = new SnapshotReceiver(directory, info);
+    try {
+      await receiver.#hashReceived();
+    } catch (error) {
+      receiver.close();
+      throw error;
+    }
+    return receiver;
+  }
+
+  /** Bytes received: where the next chunk starts. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Writes the next chunk. False for one that does not follow, or exceeds the size. */
+  write(offset: number, chunk: Uint8Array): boolean {
+    assert(this.#fd !== undefined, "nothing is received after the end");
+    if (offset !== this.#offset || offset + chunk.length > this.info.bytes) return false;
+    for (let done = 0; done < chunk.length;) {
+      done += writeSync(this.#fd, chunk, done, chunk.length - done, offset + done);
+    }
+    this.#hash.update(chunk);
+    this.#offset += chunk.length;
+    return true;
+  }
+
+  /** Has what was received written to the disk, so that the end has little left to do. */
+  sync(): Promise<void> {
+    const fd = this.#fd;
+    assert(fd !== undefined, "an open file is synced");
+    return new Promise((resolve, reject) => {
+      fsync(fd, (error) => error === null ? resolve() : reject(error));
+    });
+  }
+
+  /**
+   * Ends the transfer: verifies size and hash and makes the file durable. False when they do not
+   * match: all has been discarded and the transfer starts over.
+   */
+  async finish(): Promise<boolean> {
+    assert(this.#fd !== undefined, "a transfer ends once");
+    const isWhole = this.#offset === this.info.bytes;
+    if (!isWhole || this.#hash.digest("hex") !== this.info.sha256) {
+      ftruncateSync(this.#fd, 0);
+      this.#offset = 0;
+      this.#hash = createHash("sha256");
+      return false;
+    }
+    await this.sync();
+    this.close();
+    publish(this.#directory, this.#path, this.info);
+    return true;
+  }
+
+  /** Stops; what was received is kept for another try. */
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  /** Stops and gives the room on the disk back. */
+  discard(): void {
+    this.close();
+    rmSync(this.#path, { force: true });
+  }
+
+  async #hashReceived(): Promise<void> {
+    const size = Math.min(statSync(this.#path).size, this.info.bytes);
+    const slice = new Uint8Array(HASH_SLICE_BYTES);
+    while (this.#offset < size && this.#fd !== undefined) {
+      const read = readSync(this.#fd, slice, 0, slice.length, this.#offset);
+      if (read === 0) break;
+      this.#hash.update(slice.subarray(0, read));
+      this.#offset += read;
+      await setImmediate();
+    }
+  }
+}
+
+/** Removes what was received of any snapshot; `keep`: but for this file. */
+export function removeParts(directory: string, keep = ""): void {
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name);
+    if (name.startsWith("receive-") && path !== keep) rmSync(path, { force: true });
+  }
+}

@@ -1,0 +1,139 @@
+import { beforeEach, expect, test } from "bun:test";
+import type { Entry } from "../../src/raft/types.ts";
+import type { Reply } from "../../src/resp/reply.ts";
+import { encodeBatch, encodeSegment, type Segment } from "../../src/server/batch.ts";
+import type { Pending } from "../../src/server/session.ts";
+import { StateMachine } from "../../src/server/state_machine.ts";
+import { NO_EXPIRY } from "../../src/storage/redis_operations.ts";
+import { ModelRedisOperations } from "../storage/model_redis_operations.ts";
+import { FakeSession, pendingOf } from "./fakes.ts";
+
+/** A node that applies entries; node 1 has clients that wait. */
+class TestMachine {
+  readonly ops = new ModelRedisOperations();
+  readonly waiting = new Map<number, Pending>();
+  readonly replies: Reply[] = [];
+  readonly machine: StateMachine;
+
+  constructor(node: number) {
+    this.machine = new StateMachine(this.ops, {
+      node,
+      incarnation: 1,
+      settle: (sequence) => this.waiting.get(sequence),
+      reply: (_pending, reply) => this.replies.push(reply),
+    }, () => 0);
+  }
+
+  apply(timeMs: number, ...segments: readonly Segment[]): void {
+    const data = encodeBatch(timeMs, 7, segments.map(encodeSegment));
+    const index = this.ops.applied.index + 1;
+    this.machine.apply({ index, term: 1, kind: "normal", data } as Entry);
+  }
+}
+
+let origin: TestMachine;
+let other: TestMachine;
+
+beforeEach(() => {
+  origin = new TestMachine(1);
+  other = new TestMachine(2);
+});
+
+function applyToBoth(timeMs: number, ...segments: readonly Segment[]): void {
+  origin.apply(timeMs, ...segments);
+  other.apply(timeMs, ...segments);
+  expect(other.ops.applied).toEqual(origin.ops.applied);
+}
+
+function segment(
+  firstSequence: number,
+  commands: readonly (readonly string[])[],
+  incarnation = 1,
+  node = 1,
+): Segment {
+  return {
+    node,
+    incarnation,
+    firstSequence,
+    commands: commands.map((argv) => ({ db: 0, argv })),
+  };
+}
+
+const INCR = ["INCR", "n"];
+const count = (): string | undefined => origin.ops.getBinary(0, "n");
+
+test("a segment that comes twice is applied once", () => {
+  applyToBoth(1, segment(1, [INCR, INCR]));
+  applyToBoth(2, segment(1, [INCR, INCR]));
+  expect(count()).toBe("2");
+});
+
+test("of a segment that overlaps what was applied only the rest is applied", () => {
+  applyToBoth(1, segment(1, [INCR, INCR]));
+  applyToBoth(2, segment(2, [INCR, INCR, INCR]));
+  expect(count()).toBe("4");
+});
+
+test("the same segment twice in one entry is applied once", () => {
+  applyToBoth(1, segment(1, [INCR]), segment(1, [INCR]), segment(2, [INCR]));
+  expect(count()).toBe("2");
+});
+
+test("a segment behind a gap is not applied: what lies before it may still come", () => {
+  applyToBoth(1, segment(1, [INCR]));
+  applyToBoth(2, segment(3, [["SET", "n", "overtaking"]]));
+  expect(count()).toBe("1");
+  applyToBoth(3, segment(2, [INCR]), segment(3, [INCR]));
+  expect(count()).toBe("3");
+});
+
+test("a new run of a node begins at one again; its earlier runs count no more", () => {
+  applyToBoth(1, segment(1, [INCR, INCR]));
+  applyToBoth(2, segment(1, [INCR], 2));
+  applyToBoth(3, segment(3, [INCR]));
+  expect(count()).toBe("3");
+});
+
+test("nodes' numbers are their own", () => {
+  applyToBoth(1, segment(1, [INCR], 1, 1), segment(1, [INCR], 1, 2), segment(1, [INCR], 1, 3));
+  expect(count()).toBe("3");
+});
+
+test("who waits here gets the reply of the first application, others none", () => {
+  const session = new FakeSession();
+  for (const sequence of [1, 2]) origin.waiting.set(sequence, pendingOf(session, INCR));
+  applyToBoth(1, segment(1, [INCR]));
+  applyToBoth(2, segment(1, [INCR, INCR]));
+  expect(origin.replies).toEqual([1, 2]);
+  expect(other.replies).toEqual([]);
+});
+
+test("a read in the log answers its client and leaves no trace in data or digest", () => {
+  const session = new FakeSession();
+  origin.waiting.set(1, pendingOf(session, ["SET", "a", "b"]));
+  origin.waiting.set(2, pendingOf(session, ["GET", "a"]));
+  applyToBoth(1, segment(1, [["SET", "a", "b"], ["GET", "a"]]));
+  expect(origin.replies.at(-1)).toBe("b");
+});
+
+test("a command that was given up before it was sent takes its number and does nothing", () => {
+  applyToBoth(1, segment(1, [INCR, [], INCR]));
+  expect(count()).toBe("2");
+});
+
+test("nodes whose data differ get different digests", () => {
+  other.ops.set(0, "n", "5", NO_EXPIRY);
+  const first = segment(1, [INCR]);
+  origin.apply(1, first);
+  other.apply(1, first);
+  expect(other.ops.applied.digest).not.toBe(origin.ops.applied.digest);
+});
+
+test("log time never goes back, and keys die by it alone", () => {
+  applyToBoth(1000, segment(1, [["SET", "n", "1", "PX", "100"]]));
+  applyToBoth(500, segment(2, [["SET", "m", "1"]]));
+  expect(origin.ops.applied.logTimeMs).toBe(1000);
+  expect(count()).toBe("1");
+  applyToBoth(1100);
+  expect(count()).toBeUndefined();
+});
