@@ -158,12 +158,7 @@ export class Writes {
     if (isHeldBack()) return;
     while (this.outbox.hasUnsent || this.#foreign.length > 0) {
       const { commit, lastIndex } = raft.status();
-      const inFlight = lastIndex - commit;
-      if (inFlight >= ENTRIES_IN_FLIGHT_MAX) return;
-      if (
-        inFlight > 0 && this.outbox.unsentBytes + this.#foreignBytes < BATCH_BYTES_MAX &&
-        process.env.EIF !== "4"
-      ) return;
+      if (lastIndex - commit >= ENTRIES_IN_FLIGHT_MAX) return;
       const segments: Segment[] = [];
       const own = this.outbox.hasUnsent ? this.outbox.takeUnsent() : undefined;
       if (own !== undefined) {
