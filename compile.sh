@@ -83,18 +83,21 @@ mkdir -p dist
 work=$(mktemp -d "$PWD/dist/.build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
+# Threads start from files of their own.
+workers=(src/storage/*_worker.ts)
+
 case "$with" in
   bun)
     # Bytecode saves most of the start. The SQLite add-on of Node.js is not for Bun.
     "$compiler" build --compile --bytecode --external better-sqlite3 \
-      ${target:+--target="$target"} cli/main.ts --outfile "$work/$name"
+      ${target:+--target="$target"} cli/main.ts "${workers[@]}" --outfile "$work/$name"
     ;;
   deno)
     if [ -n "${DENORT_BIN:-}" ] && [ ! -f "$DENORT_BIN" ]; then
       fail "DENORT_BIN names no file: $DENORT_BIN"
     fi
     if ! "$compiler" compile --allow-all --no-check --quiet ${target:+--target "$target"} \
-      --output "$work/$name" cli/main.ts 2>"$work/errors"; then
+      "${workers[@]/#/--include=}" --output "$work/$name" cli/main.ts 2>"$work/errors"; then
       cat "$work/errors" >&2
       if grep -qi 'denort\|base binary' "$work/errors"; then
         fail "deno compile needs denort and could not download it (see above). Set DENORT_BIN to \

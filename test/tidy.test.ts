@@ -46,7 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   runtime: ["base"],
   resp: ["base", "constants"],
   raft: ["base", "constants"],
-  storage: ["base", "constants", "raft"],
+  storage: ["base", "constants", "raft", "runtime"],
   commands: ["base", "constants", "resp", "storage"],
   transport: ["base", "constants", "raft", "runtime"],
   server: [

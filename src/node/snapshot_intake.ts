@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Logger } from "../base/log.ts";
 import { SNAPSHOT_WINDOW_BYTES } from "../constants.ts";
 import { freeDiskBytes } from "../runtime/disk_space.ts";
+import { diskReserveBytes } from "../server/disk_guard.ts";
 import { crashPoint } from "../storage/crash_point.ts";
 import type { SnapshotInfo } from "../storage/snapshot.ts";
 import { isDiskFull } from "../storage/snapshot_maker.ts";
@@ -14,8 +15,6 @@ import { encodeJson, parseChunk, parseOffer } from "./snapshot_frames.ts";
 
 /** Received bytes after which they are written to the disk: at the end little is left to do. */
 const SYNC_BYTES = 8 * 1024 * 1024;
-/** Room on the disk that a snapshot must leave. */
-const RESERVE_BYTES = 64 * 1024 * 1024;
 
 export interface IntakeOptions {
   readonly store: SnapshotStore;
@@ -130,7 +129,8 @@ export class SnapshotIntake {
       this.#unsyncedBytes = 0;
     }
     const { offset } = this.#receiver;
-    if (freeDiskBytes(store.directory) < info.bytes - offset + RESERVE_BYTES) {
+    const needed = info.bytes - offset + diskReserveBytes(store.directory);
+    if (freeDiskBytes(store.directory) < needed) {
       return this.#answer(connection, offset, false, "no room on the disk for the snapshot");
     }
     const { index, bytes } = info;

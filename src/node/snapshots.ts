@@ -5,6 +5,8 @@ import type { Logger } from "../base/log.ts";
 import { SNAPSHOT_IDLE_MS } from "../constants.ts";
 import { decodeConfiguration, encodeConfiguration } from "../raft/membership.ts";
 import type { NodeId, SnapshotMeta } from "../raft/types.ts";
+import { freeDiskBytes } from "../runtime/disk_space.ts";
+import { diskReserveBytes } from "../server/disk_guard.ts";
 import type { LogPurger } from "../server/log_purger.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
 import type { Server } from "../server/server.ts";
@@ -12,7 +14,7 @@ import type { SnapshotService } from "../server/snapshot_service.ts";
 import { crashPoint } from "../storage/crash_point.ts";
 import type { SnapshotInfo } from "../storage/snapshot.ts";
 import { isDiskFull, makeSnapshotAside } from "../storage/snapshot_maker.ts";
-import type { SqliteDriverName } from "../storage/sqlite_types.ts";
+import { type SqliteDriverName, SqliteError } from "../storage/sqlite_types.ts";
 import type { PeerConnection } from "../transport/peer_connection.ts";
 import type { FrameHandler } from "../transport/peers.ts";
 import { SnapshotIntake } from "./snapshot_intake.ts";
@@ -110,13 +112,20 @@ export class Snapshots implements SnapshotService {
       if (this.#isStopped || this.#isInstalling) throw new Error("it is being installed");
       await this.#making?.catch(() => {});
       const info = await this.#make();
-      if (info.index <= this.hold()) await purger.purgeTo(metaOf(info));
+      if (!this.#isNeededBefore(info.index)) await purger.purgeTo(metaOf(info));
       return { ok: true, index: info.index };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       logger.error("no snapshot was taken", { reason });
       return { ok: false, error: isDiskFull(error) ? "disk full" : reason };
     }
+  }
+
+  /** Whether a transfer, or a follower that has not got that far, needs the log below an index. */
+  #isNeededBefore(index: number): boolean {
+    const { peers } = this.#server!.driver.raft.status();
+    return this.hold() < index ||
+      peers.some((peer) => peer.active && peer.state !== "snapshot" && peer.match < index);
   }
 
   stop(): void {
@@ -153,6 +162,9 @@ export class Snapshots implements SnapshotService {
     for (const { sender } of this.#transfers.values()) sender?.stop();
     await this.#intake.pause();
     await this.#making?.catch(() => {});
+    if (!storage.snapshots.holds(snapshot)) {
+      throw new Error(`The snapshot at ${index} is gone before it was installed: start again`);
+    }
     while (!this.#resetLog(snapshot)) await sleep(DISK_FULL_RETRY_MS);
     crashPoint("install_log_reset");
     if (this.#isStopped) return;
@@ -241,6 +253,10 @@ export class Snapshots implements SnapshotService {
   async #makeOne(): Promise<SnapshotInfo> {
     const { storage, driver, logger } = this.#options;
     const { log, ops, directory, snapshots } = storage;
+    const needed = storage.stateBytes() + diskReserveBytes(directory.path);
+    if (freeDiskBytes(directory.path) < needed) {
+      throw new SqliteError("Cannot make a snapshot: no room on the disk", "SQLITE_FULL");
+    }
     this.#makingIndex = ops.durable.index;
     const startMs = performance.now();
     const info = await makeSnapshotAside({

@@ -19,6 +19,11 @@ export function selfCommand(): SelfCommand {
 /** Bun's executables hold their files under a root of their own. */
 const BUN_ROOT = /^(?:\/\$bunfs\/|[A-Za-z]:[\\/]~BUN[\\/])/;
 
+/** Whether this program is an executable made by `bun build --compile`. */
+export function isBunExecutable(): boolean {
+  return RUNTIME_NAME === "bun" && BUN_ROOT.test(process.argv[1] ?? "");
+}
+
 function isCompiled(script: string): boolean {
   if (RUNTIME_NAME === "bun") return BUN_ROOT.test(script);
   const { Deno } = globalThis as { Deno?: { build?: { standalone?: boolean } } };

@@ -5,6 +5,11 @@ const RESERVE_BYTES_MAX = 32 * 1024 * 1024;
 const RESERVE_SHARE = 0.05;
 const CHECK_INTERVAL_MS = 100;
 
+/** Bytes of the file system that holds `path` that are to stay free. */
+export function diskReserveBytes(path: string): number {
+  return Math.min(RESERVE_BYTES_MAX, totalDiskBytes(path) * RESERVE_SHARE);
+}
+
 /** Tells when the file system of the data directory is nearly full. */
 export class DiskGuard {
   readonly #path: string;
@@ -14,7 +19,7 @@ export class DiskGuard {
 
   constructor(path: string) {
     this.#path = path;
-    this.#reserveBytes = Math.min(RESERVE_BYTES_MAX, totalDiskBytes(path) * RESERVE_SHARE);
+    this.#reserveBytes = diskReserveBytes(path);
   }
 
   /** As of at most 100 ms ago; `nowMs` on a monotonic clock. */

@@ -1,6 +1,6 @@
-import { URL } from "node:url";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { type SqlDatabase, type SqliteDriverName, SqliteError } from "./sqlite_types.ts";
+import { startWorker } from "./start_worker.ts";
 
 /** Moves what was committed from the -wal file into the database file, which bounds the former. */
 export interface Checkpointer {
@@ -111,7 +111,7 @@ export class WorkerCheckpointer implements Checkpointer {
 
   #startWorker(): Worker {
     const workerData: CheckpointWorkerData = { path: this.#sql.path, driver: this.#driver };
-    const worker = new Worker(new URL("./checkpoint_worker.ts", import.meta.url), { workerData });
+    const worker = startWorker("checkpoint_worker.ts", workerData);
     worker.on("message", ({ code, message }: CheckpointResult) => {
       this.isBusy = false;
       // No room to move pages into: the next checkpoint tries again.

@@ -1,7 +1,6 @@
-import { URL } from "node:url";
-import { Worker } from "node:worker_threads";
 import type { SnapshotInfo } from "./snapshot.ts";
 import { type SqliteDriverName, SqliteError } from "./sqlite_types.ts";
+import { startWorker } from "./start_worker.ts";
 
 /** What a snapshot worker is started with. */
 export interface SnapshotTask {
@@ -22,9 +21,7 @@ export interface SnapshotTaskResult {
 /** `makeSnapshot` on a thread of its own. Rejects with a SqliteError, its code a system's too. */
 export function makeSnapshotAside(task: SnapshotTask): Promise<SnapshotInfo> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./snapshot_worker.ts", import.meta.url), {
-      workerData: task,
-    });
+    const worker = startWorker("snapshot_worker.ts", task);
     worker.once("message", ({ info, code, message }: SnapshotTaskResult) => {
       // Its connections are closed: the thread holds nothing any more.
       worker.terminate();

@@ -7,11 +7,13 @@ import { loadSqlite } from "./sqlite.ts";
 import { readAppliedState } from "./state_tables.ts";
 
 // The thread behind makeSnapshotAside: makes one snapshot, answers and ends.
+assert(parentPort !== null, "the snapshot worker is started as a worker");
 const port = parentPort;
-assert(port !== null, "the snapshot worker is started as a worker");
-const { statePath, directory, driver, configuration } = workerData as SnapshotTask;
+// No await at the top: Bun's bytecode has none.
+run(workerData as SnapshotTask).then((result) => port.postMessage(result));
 
-async function run(): Promise<SnapshotTaskResult> {
+async function run(task: SnapshotTask): Promise<SnapshotTaskResult> {
+  const { statePath, directory, driver, configuration } = task;
   try {
     const sqlite = await loadSqlite(driver);
     const info = makeSnapshot(sqlite, statePath, directory, (copy) => {
@@ -26,5 +28,3 @@ async function run(): Promise<SnapshotTaskResult> {
     return { code, message: error instanceof Error ? error.message : String(error) };
   }
 }
-
-port.postMessage(await run());

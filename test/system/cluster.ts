@@ -37,10 +37,15 @@ export class TestCluster {
 
   /** Starts a new node that joins; resolves when it serves. */
   async add(options: BalsaOptions = {}): Promise<number> {
-    this.members.push(await makeMember());
-    const node = this.members.length - 1;
+    const node = await this.prepare(options.data);
     await this.start(node, options);
     return node;
+  }
+
+  /** Makes room for a node with a data directory of its own or this one; `start` starts it. */
+  async prepare(data?: string): Promise<number> {
+    this.members.push(await makeMember(data));
+    return this.members.length - 1;
   }
 
   /** Starts a node (again), with more environment or arguments; resolves when it serves. */
@@ -157,9 +162,9 @@ export function orThrow(reply: Decoded): Decoded {
   return reply;
 }
 
-async function makeMember(): Promise<Member> {
+async function makeMember(data = join(scratchDirectory(), "data")): Promise<Member> {
   return {
-    data: join(scratchDirectory(), "data"),
+    data,
     port: await freePort(),
     peerPort: await freePort(),
     server: undefined,

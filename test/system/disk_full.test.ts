@@ -7,42 +7,18 @@ import {
   cleanupAll,
   DEFAULT_RUNTIME,
   runToEnd,
-  scratchDirectory,
   startBalsa,
   until,
 } from "./harness.ts";
 import { RespClient, RespError } from "./resp_client.ts";
+import { DISK_MIB, MIB, smallDisk, unmountAll } from "./small_disk.ts";
 
-const MIB = 1024 * 1024;
-const DISK_MIB = 64;
 const FILLER_MIB = 44;
 
-const mounts = new Set<string>();
-
-function unmountAll(): void {
-  for (const mount of mounts) spawnSync("umount", ["-l", mount]);
-  mounts.clear();
-}
-
-process.on("exit", unmountAll);
 afterAll(() => {
   unmountAll();
   cleanupAll();
 });
-
-/** A small file system of its own; undefined, with the reason printed, where that is forbidden. */
-function smallDisk(): string | undefined {
-  const path = scratchDirectory();
-  const words = ["-t", "tmpfs", "-o", `size=${DISK_MIB}m`, "tmpfs", path];
-  const result = spawnSync("mount", words, { encoding: "utf8" });
-  if (result.status !== 0) {
-    const reason = result.error?.message ?? result.stderr.trim();
-    console.log(`disk full: skipped, cannot mount a small file system here (${reason})`);
-    return undefined;
-  }
-  mounts.add(path);
-  return path;
-}
 
 test(
   "a full disk: writes are refused, reads served, nothing lost, writes again with room",

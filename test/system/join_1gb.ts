@@ -1,0 +1,107 @@
+import { orThrow, TestCluster } from "./cluster.ts";
+import { cleanupAll, residentBytes, sleep, until } from "./harness.ts";
+import { RespClient } from "./resp_client.ts";
+
+// bun test/system/join_1gb.ts [MEGABYTES]: a node joins a cluster of three that holds so much.
+const MEGABYTES = Number(process.argv[2] ?? 1000);
+const VALUE_BYTES = 1000;
+const DEPTH = 100;
+const CONNECTIONS = 4;
+
+/** What one node did to those who use it, and what it took, while it was watched. */
+class Watch {
+  residentMax = 0;
+  pingMsMax = 0;
+  pingsOver20Ms = 0;
+  #isStopped = false;
+
+  constructor(port: number, pid: number) {
+    void this.#run(port, pid);
+  }
+
+  stop(): string {
+    this.#isStopped = true;
+    const { residentMax, pingMsMax, pingsOver20Ms } = this;
+    const megabytes = Math.round(residentMax / 2 ** 20);
+    const longest = pingMsMax.toFixed(1);
+    return `RSS at most ${megabytes} MB, longest PING ${longest} ms, ${pingsOver20Ms} over 20 ms`;
+  }
+
+  async #run(port: number, pid: number): Promise<void> {
+    const client = await RespClient.open(port);
+    while (!this.#isStopped) {
+      const startMs = performance.now();
+      await client.command("PING");
+      const ms = performance.now() - startMs;
+      this.pingMsMax = Math.max(this.pingMsMax, ms);
+      if (ms > 20) this.pingsOver20Ms++;
+      this.residentMax = Math.max(this.residentMax, residentBytes(pid));
+      await sleep(2);
+    }
+    client.close();
+  }
+}
+
+async function fill(port: number): Promise<void> {
+  const count = MEGABYTES * 1e6 / VALUE_BYTES;
+  const value = Array.from({ length: VALUE_BYTES }, (_, i) => String.fromCharCode(97 + i % 26));
+  const write = async (id: number): Promise<void> => {
+    const client = await RespClient.open(port);
+    for (let i = 0; i < count / CONNECTIONS; i += DEPTH) {
+      const commands = Array.from({ length: DEPTH }, (_, j) => {
+        return ["SET", `key:${id}:${i + j}`, value.join("")];
+      });
+      (await client.pipeline(commands)).forEach(orThrow);
+    }
+    client.close();
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, (_, id) => write(id)));
+}
+
+const startMs = performance.now();
+const say = (text: string) =>
+  console.log(`${((performance.now() - startMs) / 1000).toFixed(1)} s  ${text}`);
+const cluster = await TestCluster.found(3);
+say("cluster founded");
+await fill(cluster.members[(await cluster.leader())!].port);
+await until(() => cluster.areEqual([0, 1, 2]), "all nodes are equal", 120_000);
+say(`filled: ${await cluster.command(0, "DBSIZE")} keys`);
+await sleep(3000);
+const leader = (await cluster.leader())!;
+
+const resident = Math.round(residentBytes(cluster.server(leader).pid) / 2 ** 20);
+const onLeader = new Watch(cluster.members[leader].port, cluster.server(leader).pid);
+let writes = 0;
+let writeMsMax = 0;
+let isWriting = true;
+const writing = (async () => {
+  for (; isWriting; writes++) {
+    const beforeMs = performance.now();
+    orThrow(await cluster.command(leader, "SET", `meanwhile:${writes % 1000}`, "x".repeat(100)));
+    writeMsMax = Math.max(writeMsMax, performance.now() - beforeMs);
+    await sleep(5);
+  }
+})();
+const joinMs = performance.now();
+const term = (await cluster.raft(leader))!.get("raft_term");
+const node = await cluster.add();
+const onJoiner = new Watch(cluster.members[node].port, cluster.server(node).pid);
+await until(
+  async () => (await cluster.raft(leader))?.get("raft_voters") === "4",
+  "the node is a voter",
+  300_000,
+);
+say(`joined and a voter after ${((performance.now() - joinMs) / 1000).toFixed(1)} s`);
+isWriting = false;
+await writing;
+say(`leader: ${onLeader.stop()}; before: RSS ${resident} MB`);
+say(`joiner: ${onJoiner.stop()}`);
+say(`writes meanwhile: ${writes}, the longest ${writeMsMax.toFixed(1)} ms`);
+await until(() => cluster.areEqual([0, 1, 2, 3]), "all nodes are equal", 60_000);
+say(`equal, term ${term} -> ${(await cluster.raft(leader))!.get("raft_term")}`);
+for (const each of [leader, node]) {
+  const lines = cluster.server(each).output().split("\n");
+  console.log(lines.filter((line) => /snapshot|role|error/.test(line)).join("\n"));
+}
+for (const each of cluster.members.keys()) await cluster.kill9(each);
+cleanupAll();
