@@ -78,7 +78,8 @@ function describeError(error: unknown): string {
 function describeStartError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const inUse = "code" in error && error.code === "EADDRINUSE";
-  return inUse ? `${error.message} (--port and --http-port choose others)` : error.message;
+  const hint = "--port, --http-port and --peer-port choose others";
+  return inUse ? `${error.message} (${hint})` : error.message;
 }
 
 function errorFields(error: unknown) {

@@ -7,12 +7,14 @@ export const READY_TEXT = "balsa is ready to accept connections";
 /** What a start prints: a line for each listener, then lines to paste. No secrets. */
 export function listenerLines(
   config: ServeConfig,
-  server: Pick<RunningServer, "respAddress" | "httpAddress">,
+  server: Pick<RunningServer, "respAddress" | "httpAddress" | "peerAddress">,
 ): string[] {
   const resp = server.respAddress;
   const http = server.httpAddress;
   const lines = [`RESP on ${hostPort(resp.host, resp.port)}`];
   if (http !== undefined) lines.push(`HTTP on http://${hostPort(http.host, http.port)}`);
+  const { host, port } = server.peerAddress;
+  lines.push(`peers on ${hostPort(host, port)}`);
   const auth = config.password === "" ? "" : " -a PASSWORD";
   lines.push("", `  redis-cli -h ${pasteHost(resp.host)} -p ${resp.port}${auth} SET hello world`);
   if (http !== undefined) {

@@ -104,6 +104,7 @@ function transferLeader(context: LocalContext, argv: readonly Bytes[]): Reply | 
   if (argv.length > 2) return wrongArity("raft.transfer_leader");
   const id = argv.length === 1 ? 0 : parseId(argv[1], 1);
   if (id === undefined) return INVALID_NODE_ID;
+  if (id !== 0 && context.node.cluster.status().leader === id) return OK;
   return carryOut(context, { kind: "transfer", id });
 }
 

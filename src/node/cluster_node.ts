@@ -83,9 +83,9 @@ export class ClusterNode {
 
   /** Where other nodes reach this one. */
   get address(): string {
-    const { advertise, host } = this.#config;
+    const { advertise, peerHost } = this.#config;
     if (/:\d+$/.test(advertise)) return advertise;
-    return joinAddress(advertise === "" ? host : advertise, this.port);
+    return joinAddress(advertise === "" ? peerHost : advertise, this.port);
   }
 
   async listen(): Promise<void> {
@@ -155,7 +155,7 @@ export class ClusterNode {
 
   #makePeers(port: number): Peers {
     return new Peers({
-      host: this.#config.host,
+      host: this.#config.peerHost,
       port,
       secret: this.#config.clusterSecret,
       payloadBytesMax: FRAME_PAYLOAD_BYTES_MAX,

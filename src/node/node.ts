@@ -108,7 +108,7 @@ export class Node implements RunningServer {
   }
 
   get peerAddress(): ListenAddress {
-    return { host: this.#config.host, port: this.#cluster.port };
+    return { host: this.#config.peerHost, port: this.#cluster.port };
   }
 
   /**

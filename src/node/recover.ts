@@ -38,12 +38,6 @@ export class Recovery {
     if (log.identity === undefined) {
       throw new StorageFormatError(`${storage.directory.path}: this node was never in a cluster`);
     }
-    if (ops.applied.index < log.snapshot.index) {
-      throw new StorageFormatError(
-        `${storage.directory.path}: the data end at ${ops.applied.index} and the log begins at ` +
-          `${log.snapshot.index + 1}: what is between is lost, recover from another node`,
-      );
-    }
     const { clusterId, nodeId } = log.identity;
     this.#configuration = lastConfiguration(storage);
     const { addresses } = this.#configuration;

@@ -180,9 +180,9 @@ export class Cluster implements ClusterView {
     const refusal = server.transferLeader(to);
     if (refusal !== undefined) return { ok: false, error: TEXTS[refusal] };
     while (server.monotonicMs() < deadlineMs) {
-      const { leader, isLeader } = server.leadership;
-      if (!isLeader && leader !== 0 && leader !== identity.nodeId) return { ok: true, id: leader };
-      if (isLeader && server.driver.raft.status().transferTarget === 0) break;
+      const { role, leader, transferTarget } = server.driver.raft.status();
+      if (leader !== 0 && leader !== identity.nodeId) return { ok: true, id: leader };
+      if (role === "leader" && transferTarget === 0) break;
       await sleep(5);
     }
     return { ok: false, error: "the transfer was given up: the target did not catch up in time" };

@@ -35,8 +35,9 @@ export class Outbox {
   }
 
   push(pending: Pending): void {
+    const bytes = commandBytes(pending.argv);
     this.#items.push(pending);
-    this.bytes += commandBytes(pending.argv);
+    this.bytes += bytes;
   }
 
   /** The next unsent commands: as many as BATCH_BYTES_MAX takes, at least one; marks them sent. */
@@ -45,8 +46,9 @@ export class Outbox {
     let bytes = 0;
     let end = start;
     for (; end < this.#items.length; end++) {
-      bytes += commandBytes(this.#at(end).argv);
-      if (end > start && bytes > BATCH_BYTES_MAX) break;
+      const size = commandBytes(this.#at(end).argv);
+      if (end > start && bytes + size > BATCH_BYTES_MAX) break;
+      bytes += size;
     }
     assert(end > start, "there is something unsent");
     this.#unsent = end;
@@ -67,9 +69,10 @@ export class Outbox {
 
   /** Makes a held command do nothing, when it was never sent; its number stays taken. */
   blank(pending: Pending): void {
-    this.bytes -= commandBytes(pending.argv);
+    const before = commandBytes(pending.argv);
     pending.argv = [];
-    this.bytes += commandBytes(pending.argv);
+    const saved = before - commandBytes(pending.argv);
+    this.bytes -= saved;
   }
 
   /**
@@ -82,7 +85,8 @@ export class Outbox {
     let pending: Pending | undefined;
     while (this.#headSequence <= sequence) {
       pending = this.#at(this.#head);
-      this.bytes -= commandBytes(pending.argv);
+      const bytes = commandBytes(pending.argv);
+      this.bytes -= bytes;
       this.#items[this.#head++] = undefined;
       this.#headSequence++;
     }

@@ -72,7 +72,8 @@ export class Reads {
 
   /** Asks for a read point for what was gathered, where there is somebody to ask. */
   start(): void {
-    if (this.#gathered.length === 0) return;
+    // One round at a time: what comes meanwhile shares the next, which costs each node less.
+    if (this.#gathered.length === 0 || this.#rounds.size > 0) return;
     const { raft, link, leadership } = this.#options;
     const { isLeader, leader } = leadership();
     if (!isLeader && leader === 0) return;
@@ -111,6 +112,7 @@ export class Reads {
       if (earlier === id) break;
     }
     this.#confirmed.push({ reads, index });
+    if (this.#gathered.length > 0) this.#options.schedule();
     this.runConfirmed();
   }
 

@@ -99,7 +99,6 @@ export class Writes {
     const { leadership } = this.#options;
     const { isLeader, term: ownTerm } = leadership();
     if (!isLeader || term !== ownTerm) return;
-    if (this.#foreignBytes + bytes.length > UNCOMMITTED_BYTES_MAX) return;
     let segment: Segment;
     try {
       segment = decodeSegment(bytes);
@@ -111,6 +110,10 @@ export class Writes {
     // A gap: something before it was dropped. Later numbers must not overtake.
     const expected = this.#expected.get(from);
     if (expected !== undefined && segment.firstSequence > expected) return;
+    if (this.#foreignBytes + bytes.length > UNCOMMITTED_BYTES_MAX) {
+      this.#expected.set(from, segment.firstSequence);
+      return;
+    }
     this.#expected.set(from, segment.firstSequence + segment.commands.length);
     this.#foreign.push({ segment, bytes });
     this.#foreignBytes += bytes.length;

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 
 /** One run of redis-benchmark. */
 export interface Load {
-  readonly command: "SET" | "GET";
+  readonly command: "SET" | "GET" | "MSET";
   readonly clients: number;
   readonly pipeline: number;
   readonly requests: number;
@@ -31,7 +31,10 @@ export function parseCsv(text: string, command: string): Measured {
   const cells = (line: string): string[] => line.split(",").map((cell) => cell.replace(/"/g, ""));
   const lines = text.split("\n").map((line) => line.trim());
   const header = lines.find((line) => line.startsWith('"test"'));
-  const row = lines.find((line) => line.startsWith(`"${command}"`));
+  const row = lines.find((line) =>
+    line.startsWith(`"${command}"`) ||
+    line.startsWith(`"${command} (`)
+  );
   if (header === undefined || row === undefined) {
     throw new Error(`Cannot read redis-benchmark's output: ${text.slice(0, 500)}`);
   }

@@ -12,25 +12,35 @@ import {
   startBalsa,
   startRedis,
 } from "../system/harness.ts";
+import { TestCluster } from "../system/cluster_harness.ts";
 import { RespClient } from "../system/resp_client.ts";
+import { type FailoverRow, measureFailover, renderFailover } from "./failover.ts";
 import { fill, type Load, runLoad } from "./load.ts";
 import { type Memory, renderTable, type Row, rowName, type Sample, summarize } from "./report.ts";
 import type { Side } from "./report.ts";
 
 const ROUNDS = 3;
 const CLIENTS = 50;
+const MANY_CLIENTS = 200;
+const FAILOVERS = 20;
 /** redis-server with the durability that Balsa has: a reply after the fsync. */
 const REDIS_ARGS = ["--appendonly", "yes", "--appendfsync", "always"];
 
 /** The lines of the table; `scale` shortens the runs. */
-function makeRows(scale: number): Row[] {
+function makeRows(scale: number, nodes: number): Row[] {
   const row = (kind: Row["kind"], load: Load): Row => ({
     kind,
     load: { ...load, requests: Math.round(load.requests * scale) },
     balsa: [],
     redis: [],
   });
+  const inCluster = [
+    row("rate", { command: "SET", clients: MANY_CLIENTS, pipeline: 1, requests: 80_000 }),
+    row("rate", { command: "GET", clients: MANY_CLIENTS, pipeline: 1, requests: 120_000 }),
+    row("rate", { command: "MSET", clients: CLIENTS, pipeline: 1, requests: 40_000 }),
+  ];
   return [
+    ...(nodes > 1 ? inCluster : []),
     row("rate", { command: "SET", clients: CLIENTS, pipeline: 1, requests: 80_000 }),
     row("rate", { command: "SET", clients: CLIENTS, pipeline: 16, requests: 320_000 }),
     row("rate", { command: "GET", clients: CLIENTS, pipeline: 1, requests: 120_000 }),
@@ -40,7 +50,30 @@ function makeRows(scale: number): Row[] {
   ];
 }
 
-async function measure(server: Server, load: Load): Promise<Sample> {
+/** What is driven: a process and its RESP port. */
+type Driven = Pick<Server, "port" | "pid" | "output">;
+
+/** One node, or the leader of several as it is now, and how to stop them. */
+interface Subject {
+  driven(): Promise<Driven>;
+  stop(): Promise<unknown>;
+  readonly cluster?: TestCluster;
+}
+
+async function startSubject(nodes: number): Promise<Subject> {
+  if (nodes === 1) {
+    const server = await startBalsa({ http: false });
+    return { driven: () => Promise.resolve(server), stop: () => server.stop() };
+  }
+  const cluster = await TestCluster.start({ nodes });
+  const driven = async (): Promise<Driven> => {
+    const leader = await cluster.leader();
+    return { port: leader.port, pid: leader.pid, output: () => cluster.output };
+  };
+  return { driven, stop: () => cluster.stop(), cluster };
+}
+
+async function measure(server: Driven, load: Load): Promise<Sample> {
   const before = cpuSeconds(server.pid);
   const measured = await runLoad(server.port, load).catch((error) => {
     throw new Error(`${rowName(load)}: ${error.message}\n${server.output()}`);
@@ -48,11 +81,14 @@ async function measure(server: Server, load: Load): Promise<Sample> {
   return { ...measured, cpuSeconds: cpuSeconds(server.pid) - before };
 }
 
-async function runRounds(servers: Readonly<Record<Side, Server>>, rows: Row[]): Promise<void> {
+async function runRounds(
+  servers: Readonly<Record<Side, () => Promise<Driven>>>,
+  rows: Row[],
+): Promise<void> {
   for (let round = 1; round <= ROUNDS; round++) {
     for (const row of rows) {
       const order: Side[] = round % 2 === 1 ? ["redis", "balsa"] : ["balsa", "redis"];
-      for (const side of order) row[side].push(await measure(servers[side], row.load));
+      for (const side of order) row[side].push(await measure(await servers[side](), row.load));
       const last = (side: Side) => Math.round(row[side][round - 1].requestsPerSecond);
       console.log(
         `round ${round}/${ROUNDS}  ${rowName(row.load).padEnd(28)}` +
@@ -70,26 +106,31 @@ async function redisVersion(server: Server): Promise<string> {
 }
 
 /** The bench: both servers side by side in one run; resolves to the text of the tables. */
-async function bench(scale: number, outPath: string): Promise<string> {
-  const [balsa, redis] = await Promise.all([
-    startBalsa({ http: false }),
-    startRedis(REDIS_ARGS),
-  ]);
-  const servers = { balsa, redis };
+async function bench(scale: number, outPath: string, nodes: number): Promise<string> {
+  const [subject, redis] = await Promise.all([startSubject(nodes), startRedis(REDIS_ARGS)]);
+  const balsa = await subject.driven();
   const idle = { balsa: residentBytes(balsa.pid), redis: residentBytes(redis.pid) };
   console.log(
-    `balsa on ${DEFAULT_RUNTIME}, redis-server ${await redisVersion(redis)} ` +
-      REDIS_ARGS.join(" "),
+    `balsa on ${DEFAULT_RUNTIME}, ${nodes} node${nodes > 1 ? "s, driven at their leader" : ""}; ` +
+      `redis-server ${await redisVersion(redis)} ${REDIS_ARGS.join(" ")}`,
   );
   console.log("filling both with 100,000 keys of 64 bytes");
   await fill(redis.port);
   await fill(balsa.port);
-  const rows = makeRows(scale);
-  await runRounds(servers, rows);
+  const rows = makeRows(scale, nodes);
+  await runRounds({ balsa: subject.driven, redis: () => Promise.resolve(redis) }, rows);
+  const after = await subject.driven();
   const memory: Record<Side, Memory> = {
-    balsa: { idleBytes: idle.balsa, afterBytes: residentBytes(balsa.pid) },
+    balsa: { idleBytes: idle.balsa, afterBytes: residentBytes(after.pid) },
     redis: { idleBytes: idle.redis, afterBytes: residentBytes(redis.pid) },
   };
+  await redis.stop();
+  const failovers: FailoverRow[] = [];
+  if (subject.cluster !== undefined) {
+    const count = Math.max(5, Math.round(FAILOVERS * scale));
+    failovers.push(await measureFailover(subject.cluster, "SIGKILL", count));
+    failovers.push(await measureFailover(subject.cluster, "SIGTERM", count));
+  }
   const summaries = rows.map(summarize);
   const machine = {
     cpus: cpus().length,
@@ -103,23 +144,27 @@ async function bench(scale: number, outPath: string): Promise<string> {
     when,
     runtime: DEFAULT_RUNTIME,
     machine,
+    nodes,
     rows: summaries,
+    failovers,
     memory,
     samples: rows,
   };
   writeFileSync(outPath, JSON.stringify(document, undefined, 2) + "\n");
-  await Promise.all([balsa.stop(), redis.stop()]);
-  return renderTable(summaries, memory);
+  await subject.stop();
+  const table = renderTable(summaries, memory);
+  return failovers.length === 0 ? table : `${table}\n\n${renderFailover(failovers)}`;
 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      nodes: { type: "string", default: "1" },
       quick: { type: "boolean", default: false },
       out: { type: "string", default: join(tmpdir(), `balsa-bench-${Date.now()}.json`) },
     },
   });
-  const text = await bench(values.quick ? 0.2 : 1, values.out);
+  const text = await bench(values.quick ? 0.2 : 1, values.out, Number(values.nodes));
   console.log(`\n${text}\n\nwritten to ${values.out}`);
 }
 

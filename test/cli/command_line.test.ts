@@ -57,7 +57,7 @@ describe("balsa", () => {
     rmSync(directory, { recursive: true });
     expect(code).toBe(1);
     expect(stderr).toContain(`127.0.0.1:${port}`);
-    expect(stderr).toContain("--port and --http-port choose others");
+    expect(stderr).toContain("--port, --http-port and --peer-port choose others");
     expect(stderr.trim().split("\n").filter((line) => line.includes("error")).length).toBe(1);
   });
 });
@@ -70,6 +70,7 @@ describe("balsa serve", () => {
         expect(respPort).toBeGreaterThan(0);
         expect(httpPort).toBeGreaterThan(0);
         expect(output).toContain(`  redis-cli -h 127.0.0.1 -p ${respPort} SET hello world\n`);
+        expect(output).toMatch(/^peers on 127\.0\.0\.1:\d+$/m);
         expect(output).toContain(`  curl http://127.0.0.1:${httpPort}/get/hello\n`);
         node.kill(signal);
         expect((await node.ended).code).toBe(0);

@@ -73,6 +73,12 @@ test("RAFT.CLUSTER JOIN says how a node joins", async () => {
   expect(await connect().run("RAFT.CLUSTER", "JOIN", "a:1")).toMatch(/^-ERR Already .* --join /);
 });
 
+test("RAFT.TRANSFER_LEADER to the leader asks for nothing", async () => {
+  const { node, run } = connect();
+  expect(await run("RAFT.TRANSFER_LEADER", "1")).toBe("+OK\r\n");
+  expect(node.cluster.requests).toEqual([]);
+});
+
 test("RAFT.SNAPSHOT answers with its index, or why there is none", async () => {
   const { node, run } = connect();
   expect(await run("RAFT.SNAPSHOT")).toBe(":12\r\n");

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdtempSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -90,6 +90,12 @@ export class ClusterNode {
   async kill9(): Promise<void> {
     await this.#running?.server.kill9();
     await sleep(0);
+  }
+
+  /** Ends it at once and removes its data directory. */
+  async wipe(): Promise<void> {
+    await this.kill9();
+    rmSync(this.data, { recursive: true });
   }
 
   /** SIGTERM; resolves to its exit code. */
