@@ -44,9 +44,9 @@ export function makeSnapshot(
   statePath: string,
   directory: string,
   readApplied: ReadApplied,
+  temporary = temporaryPath(directory),
 ): SnapshotInfo {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const temporary = join(directory, `make-${randomBytes(8).toString("hex")}.tmp`);
   try {
     const source = driver.open(statePath, { synchronous: "normal", readOnly: true });
     try {
@@ -70,6 +70,11 @@ export function makeSnapshot(
     removeDatabase(temporary);
     throw error;
   }
+}
+
+/** A name for a snapshot that is being made. */
+export function temporaryPath(directory: string): string {
+  return join(directory, `make-${randomBytes(8).toString("hex")}.tmp`);
 }
 
 /** The file of a snapshot in `directory`. */

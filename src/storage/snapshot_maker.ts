@@ -1,4 +1,6 @@
-import type { SnapshotInfo } from "./snapshot.ts";
+import { type FileHandle, open } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
+import { type SnapshotInfo, temporaryPath } from "./snapshot.ts";
 import { type SqliteDriverName, SqliteError } from "./sqlite_types.ts";
 import { startWorker } from "./start_worker.ts";
 
@@ -9,7 +11,15 @@ export interface SnapshotTask {
   readonly driver: SqliteDriverName;
   /** The members, in hex, where the state does not know of any change of them. */
   readonly configuration: string;
+  /** The file that it writes to. */
+  readonly temporary: string;
 }
+
+/**
+ * Between two fsyncs of the growing file. Left to the end, one fsync of a gigabyte holds up those
+ * of the log: at 600 MB by 150-260 ms, with this pause by 25 ms, in half as much time again.
+ */
+const SYNC_PAUSE_MS = 20;
 
 /** Its answer: a snapshot, or what failed. */
 export interface SnapshotTaskResult {
@@ -19,7 +29,36 @@ export interface SnapshotTaskResult {
 }
 
 /** `makeSnapshot` on a thread of its own. Rejects with a SqliteError, its code a system's too. */
-export function makeSnapshotAside(task: SnapshotTask): Promise<SnapshotInfo> {
+export async function makeSnapshotAside(
+  options: Omit<SnapshotTask, "temporary">,
+): Promise<SnapshotInfo> {
+  const temporary = temporaryPath(options.directory);
+  const made = runWorker({ ...options, temporary });
+  let isOver = false;
+  const over = () => {
+    isOver = true;
+  };
+  made.then(over, over);
+  await syncWhile(temporary, () => !isOver);
+  return made;
+}
+
+/** Errors are left to the worker, which meets them too. */
+async function syncWhile(path: string, isGrowing: () => boolean): Promise<void> {
+  let file: FileHandle | undefined;
+  while (isGrowing()) {
+    try {
+      file ??= await open(path, "r");
+      await file.datasync();
+    } catch {
+      // It is not there yet.
+    }
+    await setTimeout(SYNC_PAUSE_MS);
+  }
+  await file?.close();
+}
+
+function runWorker(task: SnapshotTask): Promise<SnapshotInfo> {
   return new Promise((resolve, reject) => {
     const worker = startWorker("snapshot_worker.ts", task);
     worker.once("message", ({ info, code, message }: SnapshotTaskResult) => {

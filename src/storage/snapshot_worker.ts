@@ -13,7 +13,7 @@ const port = parentPort;
 run(workerData as SnapshotTask).then((result) => port.postMessage(result));
 
 async function run(task: SnapshotTask): Promise<SnapshotTaskResult> {
-  const { statePath, directory, driver, configuration } = task;
+  const { statePath, directory, driver, configuration, temporary } = task;
   try {
     const sqlite = await loadSqlite(driver);
     const info = makeSnapshot(sqlite, statePath, directory, (copy) => {
@@ -21,7 +21,7 @@ async function run(task: SnapshotTask): Promise<SnapshotTaskResult> {
       const members = toBuffer(applied.configuration).toString("hex");
       const { index, term } = applied;
       return { index, term, configuration: members === "" ? configuration : members };
-    });
+    }, temporary);
     return { info };
   } catch (error) {
     const code = String((error as { code?: unknown }).code ?? "");

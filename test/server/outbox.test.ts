@@ -94,3 +94,14 @@ test("numbers and bytes stay right over many commands", () => {
   expect(held).toEqual(pushed.slice(next - 1));
   expect(outbox.bytes).toBe(held.reduce((sum, { argv }) => sum + commandBytes(argv), 0));
 });
+
+test("what a snapshot covers is taken out, the rest keeps its numbers", () => {
+  push(5);
+  outbox.takeUnsent();
+  expect(outbox.takeUpTo(3)).toEqual(pushed.slice(0, 3));
+  expect(outbox.takeUpTo(3)).toEqual([]);
+  expect(outbox.settle(4)).toBe(pushed[3]);
+  expect(outbox.takeUpTo(99)).toEqual([pushed[4]]);
+  push(1);
+  expect(outbox.takeUnsent()).toEqual({ firstSequence: 6, commands: pushed.slice(5) });
+});
