@@ -67,7 +67,7 @@ export class Outbox {
     this.#unsent = this.#head;
   }
 
-  /** Makes a held command do nothing, when it was never sent; its number stays taken. */
+  /** Makes a held command do nothing where it is sent from now on; its number stays taken. */
   blank(pending: Pending): void {
     const before = commandBytes(pending.argv);
     pending.argv = [];

@@ -145,7 +145,8 @@ export class Writes {
       const maySucceed = sent || pending.wasSent;
       this.#options.giveUp(pending, maySucceed ? OUTCOME_UNKNOWN : NOT_DONE);
       pending.isAbandoned = true;
-      if (!maySucceed) this.outbox.blank(pending);
+      // It is not sent again: what brought a cluster down would do so for ever.
+      this.outbox.blank(pending);
     }
     const { isLeader } = this.#options.leadership();
     if (isLeader || this.outbox.length === 0 || nowMs - this.#progressMs < RESEND_AFTER_MS) return;

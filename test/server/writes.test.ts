@@ -1,0 +1,126 @@
+import { beforeEach, expect, test } from "bun:test";
+import type { RaftCore } from "../../src/raft/types.ts";
+import { decodeBatch, decodeSegment, encodeSegment } from "../../src/server/batch.ts";
+import { NOT_DONE, OUTCOME_UNKNOWN } from "../../src/server/errors.ts";
+import type { Leadership } from "../../src/server/leadership.ts";
+import { Writes } from "../../src/server/writes.ts";
+import { ModelRedisOperations } from "../storage/model_redis_operations.ts";
+import { FakeClock, FakeLink, fakePrng, FakeSession, pendingOf } from "./fakes.ts";
+
+let link: FakeLink;
+let clock: FakeClock;
+let leadership: Leadership;
+let session: FakeSession;
+let proposed: Uint8Array[];
+let writes: Writes;
+
+beforeEach(() => {
+  link = new FakeLink();
+  clock = new FakeClock();
+  leadership = { isLeader: false, term: 5, leader: 2 };
+  session = new FakeSession();
+  proposed = [];
+  const raft: Partial<RaftCore> = {
+    status: () => ({ commit: 0, lastIndex: 0 }) as ReturnType<RaftCore["status"]>,
+    propose: (data) => {
+      proposed.push(data);
+      return { ok: true, index: proposed.length, term: leadership.term };
+    },
+  };
+  writes = new Writes({
+    raft: raft as RaftCore,
+    ops: new ModelRedisOperations(),
+    clock,
+    prng: fakePrng(),
+    link,
+    identity: { clusterId: "", nodeId: 1, incarnation: 3 },
+    leadership: () => leadership,
+    advance: () => {},
+    isHeldBack: () => false,
+    giveUp: ({ session }, reply) => session.deliver(reply),
+  });
+});
+
+function write(name: string, deadlineMs = Infinity): void {
+  writes.outbox.push(pendingOf(session, ["SET", name, "1"], deadlineMs));
+  writes.send();
+}
+
+/** What was sent to leaders: the first number and the keys. */
+const sent = (): string[] =>
+  link.forwarded.map(({ leader, term, segment }) => {
+    const { firstSequence, commands } = decodeSegment(Buffer.from(segment, "latin1"));
+    const keys = commands.map(({ argv }) => argv[1] ?? "-").join("");
+    return `${leader}/${term}: ${firstSequence} ${keys}`;
+  });
+
+/** A segment of node 4 as it would send it. */
+function foreign(firstSequence: number, keys: string): Uint8Array {
+  const commands = [...keys].map((key) => ({ db: 0, argv: ["SET", key, "1"] }));
+  const segment = { node: 4, incarnation: 1, firstSequence, commands };
+  return Buffer.from(encodeSegment(segment), "latin1");
+}
+
+const proposedKeys = (): string[] =>
+  proposed.flatMap((data) =>
+    decodeBatch(data).segments.map(({ commands }) => commands.map(({ argv }) => argv[1]).join(""))
+  );
+
+test("a follower sends to the leader; all that is not applied goes to the next one", () => {
+  write("a");
+  write("b");
+  expect(writes.settle(1)).toBeDefined();
+  leadership = { isLeader: false, term: 6, leader: 3 };
+  writes.leaderChanged();
+  writes.send();
+  expect(sent()).toEqual(["2/5: 1 a", "2/5: 2 b", "3/6: 2 b"]);
+});
+
+test("without a connection commands wait; what was never sent is certain not to happen", () => {
+  link.isUp = false;
+  write("a", 2000);
+  link.isUp = true;
+  writes.abandonOverdue(2000);
+  expect(session.replies).toEqual([NOT_DONE]);
+  write("b");
+  expect(sent()).toEqual(["2/5: 1 -b"]);
+});
+
+test("a command that was sent ends as unknown, and is not sent again", () => {
+  write("a", 2000);
+  write("b");
+  writes.abandonOverdue(2000);
+  expect(session.replies).toEqual([OUTCOME_UNKNOWN]);
+  leadership = { isLeader: false, term: 6, leader: 3 };
+  writes.leaderChanged();
+  writes.send();
+  expect(sent().at(-1)).toBe("3/6: 1 -b");
+  writes.abandonOverdue(9000);
+  expect(session.replies.length).toBe(1);
+});
+
+test("without progress a follower sends everything again", () => {
+  write("a");
+  writes.abandonOverdue(clock.nowMs + 5000);
+  writes.send();
+  expect(sent()).toEqual(["2/5: 1 a", "2/5: 1 a"]);
+});
+
+test("a leader takes other nodes' segments of its term, in order and of their own", () => {
+  leadership = { isLeader: true, term: 5, leader: 1 };
+  writes.receive(4, 5, foreign(1, "ab"));
+  writes.receive(4, 4, foreign(3, "x"));
+  writes.receive(4, 5, foreign(5, "y"));
+  writes.receive(3, 5, foreign(3, "z"));
+  writes.receive(4, 5, Buffer.from("no segment"));
+  writes.receive(4, 5, foreign(3, "cd"));
+  writes.send();
+  expect(proposedKeys()).toEqual(["ab", "cd"]);
+});
+
+test("a node that does not lead takes nothing", () => {
+  writes.receive(4, 5, foreign(1, "a"));
+  leadership = { isLeader: true, term: 5, leader: 1 };
+  writes.send();
+  expect(proposed).toEqual([]);
+});
