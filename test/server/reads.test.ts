@@ -80,20 +80,26 @@ test("a change of leader keeps the order of a session's reads", () => {
   expect(session.replies).toEqual(["a", "b", "c", "d"]);
 });
 
-test("a refused round waits for the next one, and runs before it", () => {
+test("the reads of a refused round are asked for again, before those that came later", () => {
   ask("a");
   ask("b");
   reads.pointReceived(ids()[0], -1);
+  reads.start();
   reads.pointReceived(ids()[1], 10);
   expect(session.replies).toEqual(["a", "b"]);
 });
 
-test("a later point serves earlier rounds, whose own answers then mean nothing", () => {
-  ask("a");
-  ask("b");
-  reads.pointReceived(ids()[1], 10);
+test("while a round is under way, what comes shares the next one", () => {
+  for (const name of ["a", "b", "c"]) ask(name);
+  expect(ids().length).toBe(1);
   reads.pointReceived(ids()[0], 10);
-  expect(session.replies).toEqual(["a", "b"]);
+  expect(session.replies).toEqual(["a"]);
+  reads.start();
+  expect(ids().length).toBe(2);
+  reads.pointReceived(ids()[0], 10);
+  expect(session.replies).toEqual(["a"]);
+  reads.pointReceived(ids()[1], 10);
+  expect(session.replies).toEqual(["a", "b", "c"]);
 });
 
 test("reads that were put off run before those that came after them", () => {
@@ -132,6 +138,7 @@ test("a read whose time is not up keeps its place", () => {
   ask("a", 100);
   ask("b", 200);
   reads.abandonOverdue(100);
+  reads.start();
   reads.pointReceived(ids()[1], 10);
   expect(session.replies).toEqual([NOT_DONE, "b"]);
 });
