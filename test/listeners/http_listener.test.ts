@@ -15,10 +15,11 @@ import { type RequestRow, REQUESTS } from "./http_requests.ts";
 
 const SCRIPT = `${import.meta.dirname}/http_fake_app.ts`;
 const BIN = `${import.meta.dirname}/../../node_modules/.bin/`;
+const NODE = process.env.BALSA_NODE ?? "node";
 const RUNTIMES = [
   { name: "bun", argv: [`${BIN}bun`, "run", SCRIPT], skipped: false },
   { name: "deno", argv: [`${BIN}deno`, "run", "-A", "--quiet", SCRIPT], skipped: false },
-  { name: "node", argv: ["node", SCRIPT], skipped: nodeMajor() < 22 },
+  { name: "node", argv: [NODE, SCRIPT], skipped: nodeMajor() < 22 },
 ];
 
 for (const { name, argv: [program, ...argv], skipped } of RUNTIMES) {
@@ -90,7 +91,7 @@ for (const { name, argv: [program, ...argv], skipped } of RUNTIMES) {
 
 /** 0 where there is no Node.js. */
 function nodeMajor(): number {
-  const { stdout } = spawnSync("node", ["--version"], { encoding: "utf8" });
+  const { stdout } = spawnSync(NODE, ["--version"], { encoding: "utf8" });
   return Number(/^v(\d+)/.exec(stdout ?? "")?.[1] ?? 0);
 }
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { Clients } from "./cluster_clients.ts";
 import { type ClusterNode, stateContents, TestCluster } from "./cluster_harness.ts";
 import { cleanupAll, type Runtime, sleep } from "./harness.ts";
+import { RespClient } from "./resp_client.ts";
 import { checkLinearizable } from "./linearizability.ts";
 
 export type Fault =
@@ -15,7 +16,11 @@ export type Fault =
   | "pause_leader"
   | "pause_follower"
   | "stop_leader"
-  | "transfer";
+  | "transfer"
+  | "kill_two";
+
+/** Shorter than a cluster without a majority stays so, longer than an election. */
+const REQUEST_TIMEOUT_MS = 2000;
 
 export interface ChaosOptions {
   readonly durationMs: number;
@@ -24,6 +29,8 @@ export interface ChaosOptions {
   /** A leader or follower is held by SIGSTOP this long. */
   readonly pauseMs: number;
   readonly runtimes?: readonly Runtime[];
+  /** Commands that a client has under way at a time. */
+  readonly pipeline?: number;
   readonly log?: (text: string) => void;
 }
 
@@ -41,11 +48,14 @@ export interface ChaosResult {
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const log = options.log ?? (() => {});
-  const cluster = await TestCluster.start({ runtimes: options.runtimes });
+  const cluster = await TestCluster.start({
+    runtimes: options.runtimes,
+    args: ["--request-timeout", `${REQUEST_TIMEOUT_MS}ms`],
+  });
   const clients = new Clients({
     nodes: cluster.nodes,
     clientsPerNode: 2,
-    pipeline: 3,
+    pipeline: options.pipeline ?? 3,
     seed: options.seed,
   });
   let faults = 0;
@@ -98,6 +108,20 @@ async function inject(cluster: TestCluster, fault: Fault, pauseMs: number): Prom
   const node: ClusterNode = fault.endsWith("follower") && follower !== undefined
     ? follower
     : leader;
+  if (fault === "kill_two" && follower !== undefined) {
+    await Promise.all([leader.kill9(), follower.kill9()]);
+    await sleep(REQUEST_TIMEOUT_MS + 500);
+    leader.start();
+    follower.start();
+    await cluster.leader();
+    return;
+  }
+  if (fault === "transfer") {
+    const client = await RespClient.open(node.port);
+    await client.command("RAFT.TRANSFER_LEADER");
+    client.close();
+    return;
+  }
   if (fault.startsWith("pause")) {
     node.signal("SIGSTOP");
     await sleep(pauseMs);
@@ -124,6 +148,8 @@ const ALL: readonly Fault[] = [
   "kill_follower",
   "stop_leader",
   "pause_follower",
+  "kill_two",
+  "transfer",
   "kill_all",
 ];
 
@@ -134,6 +160,7 @@ async function main(): Promise<void> {
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
       runtimes: { type: "string" },
       faults: { type: "string" },
+      pipeline: { type: "string" },
       pause: { type: "string", default: "3" },
     },
   });
@@ -146,6 +173,7 @@ async function main(): Promise<void> {
       faults: values.faults === undefined ? ALL : values.faults.split(",") as Fault[],
       pauseMs: Number(values.pause) * 1000,
       runtimes: values.runtimes?.split(",") as Runtime[] | undefined,
+      pipeline: values.pipeline === undefined ? undefined : Number(values.pipeline),
       log: (text) => console.log(`${new Date().toISOString()} ${text}`),
     });
     console.log(JSON.stringify(result));

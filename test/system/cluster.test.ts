@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { cpSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -6,10 +7,11 @@ import { runChaos } from "./chaos.ts";
 import { ClusterNode, stateContents, TestCluster } from "./cluster_harness.ts";
 import {
   balsaCommand,
+  bunPath,
   cleanupAll,
   DEFAULT_RUNTIME,
   freePort,
-  type Runtime,
+  ROOT,
   scratchDirectory,
   until,
 } from "./harness.ts";
@@ -164,16 +166,19 @@ test("with two of three nodes down only stale reads are served", async () => {
   await cluster.stop();
 }, LONG);
 
-const RUNTIMES: readonly Runtime[] = ["bun", "deno", "binary"];
-const available = RUNTIMES.filter((runtime) => balsaCommand(runtime) !== undefined);
-
-test(`nodes on ${available.join(", ")} form one cluster`, async () => {
+test("nodes on Bun, on Deno and of the compiled binary form one cluster", async () => {
+  const binary = join(scratchDirectory(), "balsa");
+  const words = ["build", "--compile", "--external", "better-sqlite3", `--outfile=${binary}`];
+  const workers = ["cli/main.ts", "src/storage/checkpoint_worker.ts"];
+  const built = spawnSync(bunPath(), [...words, ...workers], { cwd: ROOT, encoding: "utf8" });
+  if (built.status !== 0) throw new Error(built.stderr);
+  process.env.BALSA_BINARY = binary;
   const result = await runChaos({
-    durationMs: 4000,
+    durationMs: 5000,
     seed: 7,
     faults: ["kill_leader", "stop_leader"],
     pauseMs: 0,
-    runtimes: [available[0], available[1] ?? "bun", available[2] ?? available[0]],
+    runtimes: ["bun", balsaCommand("deno") === undefined ? "bun" : "deno", "binary"],
   });
   expect(result.operations).toBeGreaterThan(100);
 }, LONG);

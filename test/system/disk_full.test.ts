@@ -11,7 +11,7 @@ import {
   until,
 } from "./harness.ts";
 import { RespClient, RespError } from "./resp_client.ts";
-import { DISK_MIB, MIB, smallDisk, unmountAll } from "./small_disk.ts";
+import { MIB, smallDisk, unmountAll } from "./small_disk.ts";
 
 const FILLER_MIB = 44;
 
