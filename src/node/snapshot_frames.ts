@@ -45,12 +45,17 @@ export function parseState(payload: Buffer): TransferState | undefined {
   return parse(StateSchema, payload);
 }
 
-/** `offset f64, CRC-32 u32`, then the bytes. */
-export function encodeChunk(offset: number, data: Uint8Array): Buffer {
-  const buffer = Buffer.allocUnsafe(CHUNK_HEADER_BYTES + data.length);
+/** `offset f64, CRC-32 u32`, then `length` bytes, which `fill` supplies. */
+export function encodeChunk(
+  offset: number,
+  length: number,
+  fill: (data: Buffer) => void,
+): Buffer {
+  const buffer = Buffer.allocUnsafe(CHUNK_HEADER_BYTES + length);
+  const data = buffer.subarray(CHUNK_HEADER_BYTES);
+  fill(data);
   buffer.writeDoubleBE(offset, 0);
   buffer.writeUInt32BE(crc32(data), 8);
-  buffer.set(data, CHUNK_HEADER_BYTES);
   return buffer;
 }
 

@@ -103,9 +103,11 @@ export class SnapshotSender {
     const { info } = this.#reader;
     while (this.#sent < info.bytes) {
       if (this.#sent + SNAPSHOT_CHUNK_BYTES - this.#acknowledged > SNAPSHOT_WINDOW_BYTES) return;
-      const data = this.#reader.readChunk(this.#sent, SNAPSHOT_CHUNK_BYTES);
-      this.#connection?.send(FRAME.snapshotChunk, encodeChunk(this.#sent, data));
-      this.#sent += data.length;
+      const offset = this.#sent;
+      const length = Math.min(SNAPSHOT_CHUNK_BYTES, info.bytes - offset);
+      const fill = (data: Uint8Array) => this.#reader.fill(data, offset);
+      this.#connection?.send(FRAME.snapshotChunk, encodeChunk(offset, length, fill));
+      this.#sent += length;
     }
   }
 

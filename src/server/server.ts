@@ -49,12 +49,6 @@ export class Server {
   /** Called with each command that ran: the slow log, and later monitors. */
   onCommand: ((session: Session, argv: readonly Bytes[], durationMs: number) => void) | undefined;
 
-  /** Called when this node's role, term or leader changed. */
-  onRoleChange: ((change: RoleChange) => void) | undefined;
-
-  /** Called when a change of the members was applied. */
-  onConfiguration: (() => void) | undefined;
-
   /** Sends and takes snapshots, in a cluster. */
   snapshots: SnapshotService | undefined;
 
@@ -387,7 +381,6 @@ export class Server {
     for (const entry of entries) {
       this.#machine.apply(entry);
       this.#digests.applied(this.ops.applied);
-      if (entry.kind === "configuration") this.onConfiguration?.();
       if (entry.kind === "normal") this.#writes.entryApplied();
     }
     this.#reads.runConfirmed();
@@ -422,7 +415,6 @@ export class Server {
     this.#writes.leaderChanged();
     this.#reads.leaderChanged();
     this.#options.logger.info("role changed", { role, term, leader });
-    this.onRoleChange?.(change);
     this.#schedule();
   }
 
@@ -442,7 +434,6 @@ export class Server {
       this.#writes.snapshotInstalled();
       this.driver.snapshotInstalled(index);
       this.#reads.runConfirmed();
-      this.onConfiguration?.();
     });
     this.#schedule();
   }

@@ -127,15 +127,20 @@ export class SnapshotReader {
 
   /** Up to `length` bytes from `offset`; fewer only at the end of the file. */
   readChunk(offset: number, length: number): Uint8Array {
-    assert(this.#fd !== undefined, "a closed snapshot is not read");
     const chunk = new Uint8Array(Math.max(0, Math.min(length, this.info.bytes - offset)));
+    this.fill(chunk, offset);
+    return chunk;
+  }
+
+  /** Fills `chunk` from `offset`; the file must have as much. */
+  fill(chunk: Uint8Array, offset: number): void {
+    assert(this.#fd !== undefined, "a closed snapshot is not read");
     let filled = 0;
     while (filled < chunk.length) {
       const read = readSync(this.#fd, chunk, filled, chunk.length - filled, offset + filled);
       if (read === 0) throw new Error(`Snapshot ${this.info.index}: the file is too short`);
       filled += read;
     }
-    return chunk;
   }
 
   close(): void {
