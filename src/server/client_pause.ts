@@ -17,7 +17,7 @@ export class ClientPause {
   set(untilMs: number, mode: "none" | "write" | "all"): void {
     this.#untilMs = untilMs;
     this.#mode = mode;
-    if (mode !== "none") return;
+    // Another mode may hold back less.
     for (const session of this.#held) this.#letGo(session);
     this.#held.clear();
   }

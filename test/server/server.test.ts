@@ -58,12 +58,17 @@ beforeEach(() => {
   } as Partial<NodeView> as NodeView;
   const socket = {
     writableLength: 0,
-    write: (text: string) => written += text,
+    write: (text: string) => {
+      written += text;
+      return true;
+    },
+    pause: () => {},
+    resume: () => {},
     end: () => {},
-  };
+  } as unknown as Socket;
   session = new RespSession(
     server,
-    socket as Partial<Socket> as Socket,
+    socket,
     OPTIONS,
     new Limits(new ConfigStore({})),
   );
