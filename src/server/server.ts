@@ -107,6 +107,7 @@ export class Server {
     });
     this.#reads = new Reads({
       ...shared,
+      incarnation: identity.incarnation,
       complete: (pending, reply, durationMs) => this.#complete(pending, reply, durationMs),
       toLog: (pending) => this.#enqueue(pending),
       schedule: () => this.#schedule(),
