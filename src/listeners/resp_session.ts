@@ -54,7 +54,7 @@ export class RespSession extends Session {
 
   /** Bytes from the socket. */
   receive(chunk: Buffer): void {
-    if (this.#closing) return;
+    if (this.#closing || this.#protocolError !== undefined) return;
     this.#decoder.bulkBytesMax = this.#limits.bulkBytesMax;
     this.#decoder.requestBytesMax = this.#limits.requestBytesMax;
     this.#server.metrics.bytesIn += chunk.length;

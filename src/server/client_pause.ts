@@ -1,21 +1,25 @@
 import type { RunnableCommand } from "../commands/command.ts";
+import type { Session } from "./session.ts";
 
 /** CLIENT PAUSE: commands of all clients that are held back for a time. */
 export class ClientPause {
-  readonly #onEnd: () => void;
+  readonly #letGo: (session: Session) => void;
+  readonly #held = new Set<Session>();
   #mode: "none" | "write" | "all" = "none";
   /** On the monotonic clock. */
   #untilMs = 0;
 
-  /** `onEnd` lets what was held back go on. */
-  constructor(onEnd: () => void) {
-    this.#onEnd = onEnd;
+  /** `letGo` has a session whose command was held back try again; not before it returns. */
+  constructor(letGo: (session: Session) => void) {
+    this.#letGo = letGo;
   }
 
   set(untilMs: number, mode: "none" | "write" | "all"): void {
     this.#untilMs = untilMs;
     this.#mode = mode;
-    if (mode === "none") this.#onEnd();
+    // Another mode may hold back less.
+    for (const session of this.#held) this.#letGo(session);
+    this.#held.clear();
   }
 
   /** Ends a pause whose time is over. */
@@ -24,9 +28,12 @@ export class ClientPause {
   }
 
   /** CLIENT stays possible, so that a pause can be ended. */
-  holdsBack(command: RunnableCommand): boolean {
+  holdsBack(session: Session, command: RunnableCommand): boolean {
     if (this.#mode === "none") return false;
-    if (this.#mode === "write") return command.path === "write";
-    return !command.name.startsWith("client|");
+    const isHeld = this.#mode === "write"
+      ? command.path === "write"
+      : !command.name.startsWith("client|");
+    if (isHeld) this.#held.add(session);
+    return isHeld;
   }
 }

@@ -16,12 +16,18 @@ export interface ReadsOptions {
   readonly clock: Clock;
   readonly prng: Prng;
   readonly link: PeerLink;
+  /** Which run of this node's process: an answer to an earlier one must not pass for its own. */
+  readonly incarnation: number;
   readonly leadership: () => Leadership;
   readonly complete: (pending: Pending, reply: Reply, durationMs: number) => void;
   /** The read must go through the log instead. */
   readonly toLog: (pending: Pending) => void;
   readonly schedule: () => void;
 }
+
+/** Numbers of rounds stay exact, and differ from those of the runs before. */
+const ROUNDS_PER_INCARNATION = 2 ** 40;
+const INCARNATIONS = 2 ** 12;
 
 /** Reads that share one read point. */
 interface Round {
@@ -47,10 +53,11 @@ export class Reads {
   readonly #foreign = new Map<number, { readonly from: NodeId; readonly id: number }>();
   /** Rounds whose point is known, oldest first. */
   #confirmed: { reads: Pending[]; readonly index: number }[] = [];
-  #nextId = 1;
+  #nextId: number;
 
   constructor(options: ReadsOptions) {
     this.#options = options;
+    this.#nextId = (options.incarnation % INCARNATIONS) * ROUNDS_PER_INCARNATION + 1;
     this.#context = new DataContext(options.ops, options.prng);
   }
 
@@ -159,7 +166,8 @@ export class Reads {
   #dropOverdue(reads: Pending[], nowMs: number): Pending[] {
     if (reads.length === 0 || reads[0].deadlineMs > nowMs) return reads;
     return reads.filter((pending) => {
-      if (pending.deadlineMs > nowMs) return true;
+      // One that went to the log before it is answered first.
+      if (pending.deadlineMs > nowMs || pending.session.pendingLog > 0) return true;
       if (!this.#defer(pending)) {
         pending.session.pendingReads--;
         this.#options.complete(pending, NOT_DONE, 0);

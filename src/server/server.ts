@@ -65,7 +65,8 @@ export class Server {
   #touched: Session[] = [];
   #scheduled = false;
   #stopping = false;
-  readonly #pause = new ClientPause(() => this.#resumeAll());
+  /** At the end of the turn: the command that ended the pause is answered first. */
+  readonly #pause = new ClientPause((session) => this.touch(session));
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -100,6 +101,7 @@ export class Server {
     });
     this.#reads = new Reads({
       ...shared,
+      incarnation: identity.incarnation,
       complete: (pending, reply, durationMs) => this.#complete(pending, reply, durationMs),
       toLog: (pending) => this.#enqueue(pending),
       schedule: () => this.#schedule(),
@@ -159,9 +161,12 @@ export class Server {
     return this.#machine.expiredKeys;
   }
 
-  /** Nothing of any client is under way. */
+  /** Nothing of any client is under way, but for a SHUTDOWN, which waits for just that. */
   get quiet(): boolean {
-    for (const session of this.sessions.values()) if (!session.idle) return false;
+    for (const session of this.sessions.values()) {
+      const isStopper = session.localRunning && session.lastCommand === "shutdown";
+      if (!session.idle && !isStopper) return false;
+    }
     return true;
   }
 
@@ -180,7 +185,7 @@ export class Server {
     if (!session.authenticated && !(command.path === "local" && command.noAuth === true)) {
       return this.#reject(session, command, NOT_AUTHENTICATED);
     }
-    if (this.#pause.holdsBack(command)) return false;
+    if (this.#pause.holdsBack(session, command)) return false;
     if (command.path === "local") return this.#runLocal(session, command, argv);
     if (session.localRunning) return false;
     if (command.path === "read" && session.pendingLog === 0) {
@@ -237,10 +242,6 @@ export class Server {
       this.#announceDigest(nowMs);
       this.#flushSessions();
     });
-  }
-
-  #resumeAll(): void {
-    for (const session of this.sessions.values()) if (session.idle) session.resume();
   }
 
   #announceDigest(nowMs: number): void {

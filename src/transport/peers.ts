@@ -167,20 +167,29 @@ export class Peers {
     if (this.#stopped || this.#members.get(member.id) !== member) return;
     if (member.connection !== undefined || member.dialing) return;
     member.dialing = true;
-    this.#dial(member.address, { nodeId: member.id, purpose: "messages" }, {
-      ...this.#connectionOptions(),
-      closed: (connection, reason) => {
-        member.dialing = false;
-        this.#closed(connection, reason);
-        if (reason !== "" && reason !== member.lastReason) {
-          member.lastReason = reason;
-          const { logger } = this.#options;
-          logger.warn("no connection", { node: member.id, address: member.address, reason });
-        }
-        member.retryMs = Math.min(member.retryMs * 2, DIAL_RETRY_MS_MAX);
-        this.#planDial(member, member.retryMs * (0.5 + Math.random() / 2));
-      },
-    });
+    try {
+      this.#dial(member.address, { nodeId: member.id, purpose: "messages" }, {
+        ...this.#connectionOptions(),
+        closed: (connection, reason) => {
+          this.#closed(connection, reason);
+          this.#dialFailed(member, reason);
+        },
+      });
+    } catch (error) {
+      // An address that is none: each member decides for itself what it says of its own.
+      this.#dialFailed(member, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #dialFailed(member: Member, reason: string): void {
+    member.dialing = false;
+    if (reason !== "" && reason !== member.lastReason) {
+      member.lastReason = reason;
+      const { id, address } = member;
+      this.#options.logger.warn("no connection", { node: id, address, reason });
+    }
+    member.retryMs = Math.min(member.retryMs * 2, DIAL_RETRY_MS_MAX);
+    this.#planDial(member, member.retryMs * (0.5 + Math.random() / 2));
   }
 
   #dial(

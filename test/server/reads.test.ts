@@ -35,6 +35,7 @@ beforeEach(() => {
     clock: new FakeClock(),
     prng: fakePrng(),
     link,
+    incarnation: 0,
     leadership: () => leadership,
     complete: ({ session }, reply) => session.deliver(reply),
     toLog: () => {
@@ -163,4 +164,14 @@ test("a closed session's reads are dropped", () => {
   reads.pointReceived(ids()[0], 10);
   expect(session.replies).toEqual([]);
   expect(session.pendingReads).toBe(0);
+});
+
+test("Reads are not given up before one of their session that went to the log", () => {
+  session.pendingLog = 1;
+  ask("late", 100);
+  reads.abandonOverdue(100);
+  expect(session.replies).toEqual([]);
+  session.pendingLog = 0;
+  reads.abandonOverdue(110);
+  expect(session.replies).toEqual([NOT_DONE]);
 });

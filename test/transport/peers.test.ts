@@ -276,3 +276,12 @@ test("an acceptor that does not know the secret gets no connection either", asyn
   await until(() => /no connection.*does not know the cluster's secret/.test(one.log), "a refusal");
   expect(one.connects).toBe(0);
 });
+
+test("a member whose address is none does no harm", async () => {
+  const one = await start(1);
+  const two = await start(2);
+  one.peers.setMembers(new Map([[3, "host:99999"], [2, two.address]]));
+  two.meet(one);
+  await until(() => /no connection.*host:99999/.test(one.log), "a line in the log");
+  await until(() => areConnected(one, two), "a connection to the other");
+});

@@ -1,0 +1,111 @@
+import { beforeEach, expect, test } from "bun:test";
+import type { Socket } from "node:net";
+import { ConfigStore } from "../../src/commands/config_store.ts";
+import type { NodeView } from "../../src/commands/local_context.ts";
+import { BatchSession } from "../../src/listeners/batch_session.ts";
+import { RespSession } from "../../src/listeners/resp_session.ts";
+import type { RaftCore, RaftStatus } from "../../src/raft/types.ts";
+import { Limits } from "../../src/server/limits.ts";
+import { Server } from "../../src/server/server.ts";
+import type { RaftLog } from "../../src/storage/raft_log.ts";
+import type { AppliedState, RedisOperations } from "../../src/storage/redis_operations.ts";
+import { FakeClock, FakeLink } from "./fakes.ts";
+
+const OPTIONS = {
+  id: 1,
+  nowMs: 0,
+  remoteAddress: "",
+  localAddress: "",
+  passwordRequired: () => false,
+};
+
+let server: Server;
+let turns: (() => void)[];
+let written: string;
+let session: RespSession;
+
+beforeEach(() => {
+  turns = [];
+  written = "";
+  const identity = { clusterId: "", nodeId: 1, incarnation: 1 };
+  const hardState = { term: 1, votedFor: 0, commit: 0 };
+  const raft: Partial<RaftCore> = {
+    status: () => ({ term: 1, commit: 0, applied: 0 }) as Partial<RaftStatus> as RaftStatus,
+    ready: () => undefined,
+    tick: () => {},
+  };
+  const applied = { index: 0, logTimeMs: 0, origins: [] } as Partial<AppliedState> as AppliedState;
+  server = new Server({
+    raft: raft as RaftCore,
+    log: { identity, hardState } as Partial<RaftLog> as RaftLog,
+    ops: { applied, nextExpiryMs: () => Infinity } as Partial<RedisOperations> as RedisOperations,
+    clock: new FakeClock(),
+    logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+    seed: 1,
+    schedule: (turn) => turns.push(turn),
+    link: new FakeLink(),
+    fatal: (error) => {
+      throw error;
+    },
+    requestTimeoutMs: 10_000,
+    isBacklogged: () => false,
+    stateIsFull: () => false,
+    lowOnDisk: () => false,
+  });
+  server.node = {
+    pauseClients: (timeoutMs, mode) => server.pause(timeoutMs, mode),
+    shutdown: () => new Promise(() => {}),
+  } as Partial<NodeView> as NodeView;
+  const socket = {
+    writableLength: 0,
+    write: (text: string) => {
+      written += text;
+      return true;
+    },
+    pause: () => {},
+    resume: () => {},
+    end: () => {},
+  } as unknown as Socket;
+  session = new RespSession(
+    server,
+    socket,
+    OPTIONS,
+    new Limits(new ConfigStore({})),
+  );
+  server.sessions.set(1, session);
+});
+
+function run(): void {
+  for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) turn();
+}
+
+test("commands behind a CLIENT UNPAUSE are answered behind it", () => {
+  session.receive(Buffer.from("CLIENT PAUSE 1000 WRITE\r\nCLIENT UNPAUSE\r\nPING\r\n"));
+  run();
+  expect(written).toBe("+OK\r\n+OK\r\n+PONG\r\n");
+});
+
+test("a command without a connection goes on when CLIENT PAUSE is over", async () => {
+  server.pause(1000, "all");
+  const replies = new BatchSession(server, [["PING"]], OPTIONS).run();
+  run();
+  server.pause(0, "all");
+  run();
+  expect(await Promise.race([replies, "still held"])).toHaveLength(1);
+});
+
+test("a stop does not wait for the SHUTDOWN that asked for it", () => {
+  session.receive(Buffer.from("SHUTDOWN\r\n"));
+  run();
+  expect(session.localRunning).toBe(true);
+  expect(server.quiet).toBe(true);
+});
+
+test("nothing is kept of what follows a protocol error that waits for its turn", () => {
+  session.receive(Buffer.from("GET key\r\n*nonsense\r\n"));
+  run();
+  expect(session.pendingReads).toBe(1);
+  const flood = Buffer.alloc(1024 * 1024, "x");
+  for (let i = 0; i < 4; i++) session.receive(flood);
+  expect(session.queryBufferBytes).toBeLessThan(1024 * 1024);
+});
