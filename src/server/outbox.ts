@@ -67,12 +67,14 @@ export class Outbox {
     this.#unsent = this.#head;
   }
 
-  /** Makes a held command do nothing where it is sent from now on; its number stays taken. */
-  blank(pending: Pending): void {
-    const before = commandBytes(pending.argv);
-    pending.argv = [];
-    const saved = before - commandBytes(pending.argv);
-    this.bytes -= saved;
+  /**
+   * Makes a held command do nothing where it is sent from now on; its number stays taken. What was
+   * sent already, an entry of this leader's among it, keeps the command as it was.
+   */
+  blank(at: number): void {
+    const pending = this.#at(at);
+    this.bytes += commandBytes([]) - commandBytes(pending.argv);
+    this.#items[at] = { ...pending, argv: [] };
   }
 
   /**
@@ -105,10 +107,10 @@ export class Outbox {
     return taken;
   }
 
-  /** Those held, oldest first, with whether they were sent. */
-  *held(): Iterable<{ readonly pending: Pending; readonly sent: boolean }> {
+  /** Those held, oldest first, with whether they were sent, and `at` for `blank`. */
+  *held(): Iterable<{ readonly pending: Pending; readonly sent: boolean; readonly at: number }> {
     for (let i = this.#head; i < this.#items.length; i++) {
-      yield { pending: this.#at(i), sent: i < this.#unsent };
+      yield { pending: this.#at(i), sent: i < this.#unsent, at: i };
     }
   }
 

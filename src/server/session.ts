@@ -99,7 +99,7 @@ export interface Pending {
   readonly session: Session;
   readonly command: RunnableCommand & { readonly path: "read" | "write" };
   readonly db: number;
-  argv: readonly Bytes[];
+  readonly argv: readonly Bytes[];
   /** CLIENT REPLY OFF or SKIP was on when it was sent. */
   readonly silent: boolean;
   /** On the monotonic clock: it is answered with an error then. */

@@ -139,14 +139,14 @@ export class Writes {
 
   /** Answers those whose time is up; the error tells whether it may still happen. */
   abandonOverdue(nowMs: number): void {
-    for (const { pending, sent } of this.outbox.held()) {
+    for (const { pending, sent, at } of this.outbox.held()) {
       if (pending.deadlineMs > nowMs) break;
       if (pending.isAbandoned) continue;
       const maySucceed = sent || pending.wasSent;
       this.#options.giveUp(pending, maySucceed ? OUTCOME_UNKNOWN : NOT_DONE);
       pending.isAbandoned = true;
       // It is not sent again: what brought a cluster down would do so for ever.
-      this.outbox.blank(pending);
+      this.outbox.blank(at);
     }
     const { isLeader } = this.#options.leadership();
     if (isLeader || this.outbox.length === 0 || nowMs - this.#progressMs < RESEND_AFTER_MS) return;

@@ -73,7 +73,11 @@ test("settle of what was sent in an earlier term, and not yet again, keeps the n
 test("blank keeps a command's number", () => {
   push(2);
   const { argv } = pushed[0];
-  outbox.blank(pushed[0]);
+  const earlier = outbox.takeUnsent();
+  outbox.resend();
+  const [{ at }] = outbox.held();
+  outbox.blank(at);
+  expect(earlier.commands[0].argv).toBe(argv);
   expect(outbox.takeUnsent().commands.map((pending) => pending.argv)).toEqual([
     [],
     pushed[1].argv,

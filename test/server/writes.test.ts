@@ -13,6 +13,7 @@ let leadership: Leadership;
 let session: FakeSession;
 let proposed: Uint8Array[];
 let writes: Writes;
+let onPropose: (local: unknown) => void;
 
 beforeEach(() => {
   link = new FakeLink();
@@ -20,9 +21,11 @@ beforeEach(() => {
   leadership = { isLeader: false, term: 5, leader: 2 };
   session = new FakeSession();
   proposed = [];
+  onPropose = () => {};
   const raft: Partial<RaftCore> = {
     status: () => ({ commit: 0, lastIndex: 0 }) as ReturnType<RaftCore["status"]>,
-    propose: (data) => {
+    propose: (data, local) => {
+      onPropose(local);
       proposed.push(data);
       return { ok: true, index: proposed.length, term: leadership.term };
     },
@@ -123,4 +126,16 @@ test("a node that does not lead takes nothing", () => {
   leadership = { isLeader: true, term: 5, leader: 1 };
   writes.send();
   expect(proposed).toEqual([]);
+});
+
+test("what a leader has in its log stays as it was when its client's time is up", () => {
+  leadership = { isLeader: true, term: 5, leader: 1 };
+  const locals: unknown[] = [];
+  onPropose = (local) => locals.push(local);
+  write("a", 2000);
+  const before = JSON.stringify(locals, ["segments", "commands", "argv"]);
+  writes.abandonOverdue(2000);
+  expect(session.replies).toEqual([OUTCOME_UNKNOWN]);
+  expect(before).toContain('"a"');
+  expect(JSON.stringify(locals, ["segments", "commands", "argv"])).toBe(before);
 });
