@@ -68,6 +68,12 @@ export function answerRequests(
       if (type !== FRAME.request) return connection.close("it sends what is no request");
       answer(parse(payload)).then((value) => {
         connection.send(FRAME.response, Buffer.from(JSON.stringify(value)));
+      }, (error) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        connection.send(
+          FRAME.response,
+          Buffer.from(JSON.stringify({ ok: false, error: reason })),
+        );
       });
     },
     closed: () => {},

@@ -166,9 +166,9 @@ export class Cluster implements ClusterView {
     if (!proposed.ok) return { ok: false, error: refusalText(proposed, request, identity.nodeId) };
     while (server.monotonicMs() < deadlineMs) {
       const { applied, configuration } = server.driver.raft.status();
-      if (applied >= proposed.index && configuration.votersOutgoing.length === 0) {
-        return { ok: true, id };
-      }
+      // After a change of leader the entry there may be another than the one proposed.
+      const isOver = applied >= proposed.index && configuration.votersOutgoing.length === 0;
+      if (isOver && isInEffect(change, configuration)) return { ok: true, id };
       if (!server.leadership.isLeader && request.kind !== "remove") break;
       await sleep(5);
     }
@@ -187,6 +187,13 @@ export class Cluster implements ClusterView {
     }
     return { ok: false, error: "the transfer was given up: the target did not catch up in time" };
   }
+}
+
+function isInEffect(change: MembershipChange, configuration: Configuration): boolean {
+  const { voters, addresses } = configuration;
+  if (change.kind === "remove") return addresses[change.id] === undefined;
+  if (change.kind === "promote") return voters.includes(change.id);
+  return addresses[change.id] === change.address;
 }
 
 const TEXTS: Record<Refusal, string> = {

@@ -222,8 +222,10 @@ export class Reads {
         ? null
         : (pending.command as DataCommand).run(context, pending.argv);
       session.pendingReads--;
-      if (session.pendingLog > 0 || context.dueSeen) {
-        // A key's time has come by the clock but not in the log: the log decides, in order.
+      const isUndecided = context.dueSeen && session.consistency !== "stale";
+      if (session.pendingLog > 0 || isUndecided) {
+        // A key's time has come by the clock but not in the log: the log decides, in order. A stale
+        // read waits for nobody.
         toLog(pending);
         continue;
       }

@@ -175,3 +175,21 @@ test("Reads are not given up before one of their session that went to the log", 
   reads.abandonOverdue(110);
   expect(session.replies).toEqual([NOT_DONE]);
 });
+
+test("a stale read of a key whose time has come by the clock alone is answered at once", () => {
+  session.consistency = "stale";
+  const command = {
+    name: "get",
+    path: "read",
+    run: (context: { dueSeen: boolean }) => {
+      context.dueSeen = true;
+      return "value";
+    },
+  };
+  reads.runNow({
+    ...pendingOf(session, ["GET", "key"]),
+    command: command as Partial<Pending["command"]> as Pending["command"],
+  });
+  expect(session.replies).toEqual(["value"]);
+  expect(session.pendingReads).toBe(0);
+});

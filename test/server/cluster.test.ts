@@ -1,0 +1,46 @@
+import { expect, test } from "bun:test";
+import type { Configuration, RaftCore, RaftStatus } from "../../src/raft/types.ts";
+import { Cluster } from "../../src/server/cluster.ts";
+import type { Server } from "../../src/server/server.ts";
+
+const MEMBERS: Configuration = {
+  voters: [1, 2, 3],
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+  addresses: { 1: "a:1", 2: "b:1", 3: "c:1" },
+};
+
+test("a change whose place in the log was taken by another entry is not confirmed", async () => {
+  let status: Partial<RaftStatus> = {
+    applied: 10,
+    lastIndex: 10,
+    configuration: MEMBERS,
+    peers: [],
+  };
+  const raft: Partial<RaftCore> = { status: () => status as RaftStatus };
+  const server = {
+    driver: { raft },
+    leadership: { isLeader: true, term: 1, leader: 1 },
+    monotonicMs: () => performance.now(),
+    changeMembership() {
+      // Another leader's entry comes in its place before this node looks again.
+      status = { ...status, applied: 11, lastIndex: 11 };
+      server.leadership = { isLeader: false, term: 2, leader: 2 };
+      return { ok: true, index: 11, term: 1 };
+    },
+  };
+  const cluster = new Cluster({
+    server: server as unknown as Server,
+    identity: { clusterId: "", nodeId: 1, incarnation: 1 },
+    logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+    isConnected: () => true,
+    ask: () => Promise.reject(new Error("not asked")),
+    snapshot: () => Promise.reject(new Error("not asked")),
+  });
+  const answer = await cluster.request({ kind: "join", address: "d:1" });
+  expect(answer).toEqual({
+    ok: false,
+    error: "not confirmed in time: it may still take effect",
+  });
+});
