@@ -30,6 +30,10 @@ export class Outbox {
     return this.#items.length - this.#head;
   }
 
+  get unsentLength(): number {
+    return this.#items.length - this.#unsent;
+  }
+
   get hasUnsent(): boolean {
     return this.#unsent < this.#items.length;
   }

@@ -97,6 +97,7 @@ export class Server {
       identity,
       advance: () => this.driver.advance(),
       isHeldBack: () => options.isBacklogged(),
+      schedule: () => this.#schedule(),
       giveUp: (pending, reply) => this.#completeLogged(pending, reply, 0),
     });
     this.#reads = new Reads({

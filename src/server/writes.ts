@@ -32,6 +32,8 @@ export interface WritesOptions {
   readonly advance: () => void;
   /** Nothing new may go into the log for now. */
   readonly isHeldBack: () => boolean;
+  /** Asks for another turn of the loop, in which `send` is called. */
+  readonly schedule: () => void;
   readonly giveUp: (pending: Pending, reply: ErrorReply) => void;
 }
 
@@ -39,6 +41,8 @@ export interface WritesOptions {
 const RESEND_AFTER_MS = 2000;
 /** Entries that may be on their way to commit; more commands gather for the next one meanwhile. */
 const ENTRIES_IN_FLIGHT_MAX = 4;
+/** Measured on three nodes with 50 clients: 1 ms makes SET 1.2 times as fast, 2 ms slower again. */
+const GATHER_MS = 1;
 
 /** Commands of another node for this leader. */
 interface ForeignSegment {
@@ -60,6 +64,11 @@ export class Writes {
   readonly #expected = new Map<NodeId, number>();
   #progressMs = 0;
   #tickProposed = false;
+  /** When an entry with commands of ours was applied, and how many may come with the next. */
+  #answeredMs = -Infinity;
+  #expectedCommands = 0;
+  #settled = 0;
+  #gatherTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: WritesOptions) {
     this.#options = options;
@@ -86,11 +95,16 @@ export class Writes {
   /** A `normal` entry was applied. */
   entryApplied(): void {
     this.#tickProposed = false;
+    if (this.#settled === 0) return;
+    this.#answeredMs = this.#options.clock.monotonicMs();
+    this.#expectedCommands = this.#settled + this.outbox.unsentLength;
+    this.#settled = 0;
   }
 
   /** Takes out the command of this number of ours, which is being applied. */
   settle(sequence: number): Pending | undefined {
     this.#progressMs = this.#options.clock.monotonicMs();
+    this.#settled++;
     return this.outbox.settle(sequence);
   }
 
@@ -156,7 +170,7 @@ export class Writes {
 
   #propose(): void {
     const { raft, identity, advance, isHeldBack } = this.#options;
-    if (isHeldBack()) return;
+    if (isHeldBack() || this.#isGathering()) return;
     while (this.outbox.hasUnsent || this.#foreign.length > 0) {
       const { commit, lastIndex } = raft.status();
       if (lastIndex - commit >= ENTRIES_IN_FLIGHT_MAX) return;
@@ -181,6 +195,25 @@ export class Writes {
       advance();
       if (!this.#options.leadership().isLeader) return;
     }
+  }
+
+  /**
+   * Whether to wait a little for the clients that were just answered: with other voters an entry
+   * costs each of them an fsync and a round trip, so fewer and larger ones carry more.
+   */
+  #isGathering(): boolean {
+    const { raft, clock } = this.#options;
+    if (this.outbox.unsentLength >= this.#expectedCommands || this.#foreign.length > 0) {
+      return false;
+    }
+    if (clock.monotonicMs() - this.#answeredMs >= GATHER_MS) return false;
+    if (raft.status().configuration.voters.length < 2) return false;
+    this.#gatherTimer ??= setTimeout(() => {
+      this.#gatherTimer = undefined;
+      this.#answeredMs = -Infinity;
+      this.#options.schedule();
+    }, GATHER_MS);
+    return true;
   }
 
   /** Other nodes' segments for an entry that has `bytes` already. */

@@ -14,6 +14,8 @@ let session: FakeSession;
 let proposed: Uint8Array[];
 let writes: Writes;
 let onPropose: (local: unknown) => void;
+let turns: number;
+let voters: number[];
 
 beforeEach(() => {
   link = new FakeLink();
@@ -22,8 +24,13 @@ beforeEach(() => {
   session = new FakeSession();
   proposed = [];
   onPropose = () => {};
+  turns = 0;
+  voters = [1];
   const raft: Partial<RaftCore> = {
-    status: () => ({ commit: 0, lastIndex: 0 }) as ReturnType<RaftCore["status"]>,
+    status: () => {
+      const partial: unknown = { commit: 0, lastIndex: 0, configuration: { voters } };
+      return partial as ReturnType<RaftCore["status"]>;
+    },
     propose: (data, local) => {
       onPropose(local);
       proposed.push(data);
@@ -40,6 +47,7 @@ beforeEach(() => {
     leadership: () => leadership,
     advance: () => {},
     isHeldBack: () => false,
+    schedule: () => turns++,
     giveUp: ({ session }, reply) => session.deliver(reply),
   });
 });
@@ -68,6 +76,37 @@ const proposedKeys = (): string[] =>
   proposed.flatMap((data) =>
     decodeBatch(data).segments.map(({ commands }) => commands.map(({ argv }) => argv[1]).join(""))
   );
+
+test("with other voters a leader waits a moment for the clients that it has just answered", async () => {
+  leadership = { isLeader: true, term: 5, leader: 1 };
+  voters = [1, 2, 3];
+  write("a");
+  writes.settle(1);
+  writes.outbox.push(pendingOf(session, ["SET", "b", "1"], Infinity));
+  writes.entryApplied();
+  writes.send();
+  expect(proposedKeys()).toEqual(["a"]);
+  write("c");
+  expect(proposedKeys()).toEqual(["a", "bc"]);
+  writes.settle(2);
+  writes.settle(3);
+  writes.entryApplied();
+  write("d");
+  expect(proposedKeys()).toEqual(["a", "bc"]);
+  while (turns === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  writes.send();
+  expect(proposedKeys()).toEqual(["a", "bc", "d"]);
+});
+
+test("a leader without other voters waits for nobody", () => {
+  leadership = { isLeader: true, term: 5, leader: 1 };
+  write("a");
+  write("b");
+  writes.settle(2);
+  writes.entryApplied();
+  write("c");
+  expect(proposedKeys()).toEqual(["a", "b", "c"]);
+});
 
 test("a follower sends to the leader; all that is not applied goes to the next one", () => {
   write("a");
