@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { type Bytes, fromUint8Array, sliceBytes, toBuffer } from "../base/bytes.ts";
+import { DATABASE_COUNT } from "../constants.ts";
 
 /** One command of a log entry. */
 export interface BatchCommand {
@@ -105,6 +106,9 @@ export function decodeSegment(data: Uint8Array): Segment {
   const reader = new Reader(data);
   const segment = readSegment(reader);
   reader.end();
+  if (segment.commands.some(({ db }) => db >= DATABASE_COUNT)) {
+    throw new BatchFormatError("Cannot take a segment: it names a database that does not exist");
+  }
   return segment;
 }
 

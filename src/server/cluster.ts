@@ -142,10 +142,13 @@ export class Cluster implements ClusterView {
 
   /** A node that asked to join before, and was admitted, but has not heard so. */
   #admittedBefore(address: string): NodeId | undefined {
-    const { configuration, peers } = this.#options.server.driver.raft.status();
+    const { driver, ops } = this.#options.server;
+    const { configuration, peers } = driver.raft.status();
+    // One that has sent commands has used its id: nothing is known of it only after an election.
     return configuration.learners.find((id) =>
       configuration.addresses[id] === address &&
-      peers.some((peer) => peer.id === id && peer.match === 0)
+      peers.some((peer) => peer.id === id && peer.match === 0) &&
+      !ops.applied.origins.some((origin) => origin.node === id)
     );
   }
 

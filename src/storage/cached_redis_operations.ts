@@ -321,7 +321,12 @@ export class CachedRedisOperations implements RedisOperations {
    */
   close(): Promise<void> {
     this.#isClosed = true;
-    if (!this.#isReplacing) this.flushAll();
+    try {
+      if (!this.#isReplacing) this.flushAll();
+    } catch (error) {
+      // Without room nothing is written: the log has it, and the next start applies it again.
+      if (!(error instanceof SqliteError) || error.code !== "SQLITE_FULL") throw error;
+    }
     this.#tables.sql.close();
     return this.#checkpointer.close();
   }

@@ -45,6 +45,13 @@ test("a segment comes back as it was, also from the middle of a buffer", () => {
   }
 });
 
+test("a segment of another node names no database beyond the last", () => {
+  const inDb = (db: number) =>
+    bytesOf(encodeSegment({ ...segments[0], commands: [{ db, argv: ["DEL", "a"] }] }));
+  expect(decodeSegment(inDb(15)).commands[0].db).toBe(15);
+  expect(() => decodeSegment(inDb(16))).toThrow(BatchFormatError);
+});
+
 test("commandBytes is what a command adds to its segment", () => {
   const empty = encodeSegment({ ...segments[0], commands: [] }).length;
   for (const { commands } of segments) {

@@ -188,7 +188,11 @@ test("a full disk: the flush is tried again, nothing is lost", () => {
   ops.flushAll();
   expect([ops.durable.index, ops.nextExpiryMs()]).toEqual([3, 500]);
   expect([...ops.keys(0)].map((key) => ops.getBinary(0, key))).toEqual(["2", "3"]);
+  ops.set(0, "a", "4", NO_EXPIRY);
+  applied();
+  full = true;
   void ops.close();
+  expect(ops.durable.index).toBe(3);
 });
 
 test("a change within an entry is never flushed before its end", () => {
