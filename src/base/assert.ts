@@ -7,8 +7,3 @@ export function assert(condition: unknown, message: string): asserts condition {
 export class AssertionError extends Error {
   override name = "AssertionError";
 }
-
-/** Marks a branch that the types say cannot be reached. */
-export function unreachable(value: never): never {
-  throw new AssertionError(`Cannot be reached: ${String(value)}`);
-}

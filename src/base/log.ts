@@ -8,6 +8,3 @@ export interface Logger {
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
 }
-
-/** Drops everything; for tests. */
-export const SILENT_LOGGER: Logger = { debug() {}, info() {}, warn() {}, error() {} };

@@ -72,10 +72,6 @@ export class RespListener {
     for (const session of this.#sessions) session.close(now);
   }
 
-  get connections(): number {
-    return this.#sessions.size;
-  }
-
   #closeIdle(idleTimeoutMs: number): void {
     if (idleTimeoutMs === 0) return;
     const now = Date.now();

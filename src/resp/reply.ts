@@ -130,7 +130,6 @@ export const OK = new Status("OK");
 export const PONG = new Status("PONG");
 export const QUEUED = new Status("QUEUED");
 export const NIL_ARRAY = new NilArray();
-export const EMPTY_ARRAY: readonly Reply[] = [];
 
 /** An error reply with the generic code: `ERR text`. */
 export function err(text: Bytes): ErrorReply {

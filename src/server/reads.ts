@@ -61,10 +61,6 @@ export class Reads {
     this.#context = new DataContext(options.ops, options.prng);
   }
 
-  get waiting(): number {
-    return this.#gathered.length + this.#rounds.size + this.#confirmed.length;
-  }
-
   add(pending: Pending): void {
     this.#gathered.push(pending);
   }
