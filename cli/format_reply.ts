@@ -1,5 +1,6 @@
 import type { Bytes } from "../src/base/bytes.ts";
 import {
+  AnnouncedReply,
   BigNumberReply,
   BooleanReply,
   DoubleReply,
@@ -25,6 +26,7 @@ export function formatReply(reply: Reply, prefix = ""): Bytes {
   if (reply instanceof BooleanReply) return `(${reply.value})\n`;
   if (reply instanceof VerbatimReply) return reply.text + "\n";
   if (reply instanceof BigNumberReply) return `(big number) ${reply.digits}\n`;
+  if (reply instanceof AnnouncedReply) return formatReply(reply.reply, prefix);
   if (reply instanceof MapReply) return formatMap(reply, prefix);
   if (reply instanceof SetReply) return formatItems(reply.items, "~", "set", prefix);
   if (reply instanceof PushReply) return formatItems(reply.items, ")", "push", prefix);
@@ -77,6 +79,7 @@ export function rawReply(reply: Reply): Bytes {
   if (reply instanceof BooleanReply) return `(${reply.value})`;
   if (reply instanceof VerbatimReply) return reply.text;
   if (reply instanceof BigNumberReply) return reply.digits;
+  if (reply instanceof AnnouncedReply) return rawReply(reply.reply);
   if (reply instanceof MapReply) {
     return reply.entries.map(([key, value]) => `${rawReply(key)} ${rawReply(value)}`).join("\n");
   }

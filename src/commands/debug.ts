@@ -1,6 +1,18 @@
 import type { Bytes } from "../base/bytes.ts";
-import { BigNumberReply, BooleanReply, DoubleReply, ErrorReply, MapReply } from "../resp/reply.ts";
-import { err, OK, PushReply, type Reply, SetReply, VerbatimReply } from "../resp/reply.ts";
+import {
+  AnnouncedReply,
+  BigNumberReply,
+  BooleanReply,
+  DoubleReply,
+  err,
+  ErrorReply,
+  MapReply,
+  OK,
+  PushReply,
+  type Reply,
+  SetReply,
+  VerbatimReply,
+} from "../resp/reply.ts";
 import { localCommand } from "./define_local.ts";
 import { helpReply, unknownSubcommandOrArity } from "./help.ts";
 import type { LocalContext } from "./local_context.ts";
@@ -19,7 +31,14 @@ const PROTOCOL_SAMPLES: Readonly<Record<string, Reply>> = {
     [1, new BooleanReply(true)],
     [2, new BooleanReply(false)],
   ]),
-  push: new PushReply(["server-cpu-usage", 42]),
+  attrib: new AnnouncedReply(
+    new MapReply([["key-popularity", ["key:123", 90]]]),
+    "Some real reply following the attribute",
+  ),
+  push: new AnnouncedReply(
+    new PushReply(["server-cpu-usage", 42]),
+    "Some real reply following the push reply",
+  ),
   bignum: new BigNumberReply("1234567999999999999999999999999999999"),
   true: new BooleanReply(true),
   false: new BooleanReply(false),
@@ -32,7 +51,7 @@ const HELP_LINES = [
   "    unit tests to simulate Redis errors.",
   "PROTOCOL <type>",
   "    Reply with a test value of the specified type. <type> can be: string,",
-  "    integer, double, null, array, set, map, push, verbatim, true,",
+  "    integer, double, null, array, set, map, attrib, push, verbatim, true,",
   "    false, bignum.",
   "SET-ACTIVE-EXPIRE <0|1>",
   "    Accepted; expired keys are always deleted in the background.",

@@ -1,5 +1,6 @@
 import { type Bytes, utf8Decode } from "../base/bytes.ts";
 import {
+  AnnouncedReply,
   BigNumberReply,
   BooleanReply,
   DoubleReply,
@@ -50,6 +51,7 @@ function objectJson(reply: Reply, base64: boolean): string {
     return arrayJson(reply.items, base64);
   }
   if (reply instanceof MapReply) return arrayJson(reply.entries.flat(), base64);
+  if (reply instanceof AnnouncedReply) return valueJson(reply.reply, base64);
   if (reply instanceof PairsReply) return arrayJson(reply.pairs.flat(), base64);
   throw new TypeError("Cannot write as JSON: an unknown kind of reply");
 }

@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import {
+  AnnouncedReply,
   BigNumberReply,
   BooleanReply,
   DoubleReply,
@@ -7,7 +8,6 @@ import {
   MapReply,
   NilArray,
   PairsReply,
-  PushReply,
   type Reply,
   SetReply,
   Status,
@@ -57,6 +57,7 @@ function encodeResp2(reply: RareReply): Bytes {
   if (reply instanceof BooleanReply) return reply.value ? ":1\r\n" : ":0\r\n";
   if (reply instanceof VerbatimReply) return encodeReply(reply.text, 2);
   if (reply instanceof BigNumberReply) return encodeReply(reply.digits, 2);
+  if (reply instanceof AnnouncedReply) return encodeReply(reply.reply, 2);
   return encodeItems("*", reply.items, 2);
 }
 
@@ -71,11 +72,19 @@ function encodeResp3(reply: RareReply): Bytes {
     return "=" + (reply.text.length + 4) + "\r\n" + reply.format + ":" + reply.text + "\r\n";
   }
   if (reply instanceof BigNumberReply) return "(" + reply.digits + "\r\n";
-  return encodeItems(reply instanceof PushReply ? ">" : "*", reply.items, 3);
+  if (reply instanceof AnnouncedReply) return encodeAnnounced(reply);
+  return encodeItems(">", reply.items, 3);
+}
+
+function encodeAnnounced({ before, reply }: AnnouncedReply): Bytes {
+  const first = before instanceof MapReply
+    ? encodePairsFlat("|", before.entries, 3)
+    : encodeItems(">", before.items, 3);
+  return first + encodeReply(reply, 3);
 }
 
 function encodePairsFlat(
-  sigil: "*" | "%",
+  sigil: "*" | "%" | "|",
   entries: readonly (readonly [Reply, Reply])[],
   protocol: Protocol,
 ): Bytes {

@@ -26,7 +26,8 @@ export type Reply =
   | BooleanReply
   | VerbatimReply
   | BigNumberReply
-  | PushReply;
+  | PushReply
+  | AnnouncedReply;
 
 /** A simple string: `+text`. */
 export class Status {
@@ -123,6 +124,17 @@ export class PushReply {
   readonly items: readonly Reply[];
   constructor(items: readonly Reply[]) {
     this.items = items;
+  }
+}
+
+/** A reply behind attributes (a map) or a push message, of which RESP2 has neither. */
+export class AnnouncedReply {
+  declare readonly kind: "announced";
+  readonly before: MapReply | PushReply;
+  readonly reply: Reply;
+  constructor(before: MapReply | PushReply, reply: Reply) {
+    this.before = before;
+    this.reply = reply;
   }
 }
 

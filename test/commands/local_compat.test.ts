@@ -329,7 +329,6 @@ test("DEBUG", () =>
     debug protocol array
     debug protocol set
     debug protocol map
-    debug protocol push
     debug protocol verbatim
     debug protocol true
     debug protocol false
@@ -337,6 +336,23 @@ test("DEBUG", () =>
     debug protocol foo
     debug jmap
   `));
+
+test("DEBUG PROTOCOL attrib and push: what RESP3 tells with a reply, then the reply", async () => {
+  for (const protocol of [2, 3] as const) {
+    for (const type of ["attrib", "push"]) {
+      const real = await redis.connect();
+      if (protocol === 3) await real.send(["HELLO", "3"]);
+      const argv = ["DEBUG", "PROTOCOL", type];
+      let expected = await real.send(argv);
+      if (protocol === 3) expected += String(await real.next());
+      real.close();
+      const node = new FakeNode();
+      const client = node.connect();
+      client.protocol = protocol;
+      expect(await node.runRaw(client, argv)).toBe(String(expected));
+    }
+  }
+});
 
 test("COMMAND GETKEYS and its errors", () =>
   expectSameReplies(`

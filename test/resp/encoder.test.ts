@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { encodeReply } from "../../src/resp/encoder.ts";
 import {
+  AnnouncedReply,
   BigNumberReply,
   BooleanReply,
   DoubleReply,
@@ -38,6 +39,12 @@ const rows: [string, Reply, string, string][] = [
   ["verbatim", new VerbatimReply("txt", "hi"), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"],
   ["big number", new BigNumberReply("12"), "$2\r\n12\r\n", "(12\r\n"],
   ["push", new PushReply(["m"]), "*1\r\n$1\r\nm\r\n", ">1\r\n$1\r\nm\r\n"],
+  [
+    "reply behind attributes",
+    new AnnouncedReply(new MapReply([["a", 1]]), 2),
+    ":2\r\n",
+    "|1\r\n$1\r\na\r\n:1\r\n:2\r\n",
+  ],
 ];
 
 for (const [name, reply, resp2, resp3] of rows) {
