@@ -21,6 +21,10 @@ export class DataContext {
    * server then runs the read again behind a newer log entry.
    */
   dueSeen = false;
+  /** CLIENT NO-TOUCH: what it looks at does not count as used. */
+  noTouch = false;
+  /** The reply goes to one client alone, so it may tell what only this node knows. */
+  isLocal = false;
 
   constructor(ops: RedisOperations, prng: Prng) {
     this.ops = ops;
@@ -34,7 +38,15 @@ export class DataContext {
 
   /** The record of a key that has not expired. */
   findIn(db: number, key: Bytes): KeyRecord | undefined {
-    const record = this.ops.find(db, key);
+    return this.#living(this.noTouch ? this.ops.peek(db, key) : this.ops.find(db, key));
+  }
+
+  /** `find` that does not count as a use of the key. */
+  peek(key: Bytes): KeyRecord | undefined {
+    return this.#living(this.ops.peek(this.db, key));
+  }
+
+  #living(record: KeyRecord | undefined): KeyRecord | undefined {
     if (record === undefined || record.expireAtMs > this.nowMs) return record;
     if (record.expireAtMs <= this.logTimeMs) return undefined;
     this.dueSeen = true;

@@ -37,8 +37,18 @@ function del(context: DataContext, argv: readonly Bytes[]): Reply {
   return count;
 }
 
-/** EXISTS key [key ...]; TOUCH likewise: there is no access time to change. */
+/** EXISTS key [key ...]: no use of them. */
 function exists(context: DataContext, argv: readonly Bytes[]): Reply {
+  let count = 0;
+  for (let index = 1; index < argv.length; index++) {
+    if (context.peek(argv[index]) !== undefined) count++;
+  }
+  return count;
+}
+
+/** TOUCH key [key ...]: a use of them, whatever CLIENT NO-TOUCH says. */
+function touch(context: DataContext, argv: readonly Bytes[]): Reply {
+  context.noTouch = false;
   let count = 0;
   for (let index = 1; index < argv.length; index++) {
     if (context.find(argv[index]) !== undefined) count++;
@@ -48,7 +58,7 @@ function exists(context: DataContext, argv: readonly Bytes[]): Reply {
 
 /** TYPE key */
 function type(context: DataContext, argv: readonly Bytes[]): Reply {
-  const record = context.find(argv[1]);
+  const record = context.peek(argv[1]);
   return record === undefined ? NO_TYPE : TYPE_NAMES[record.type];
 }
 
@@ -114,13 +124,13 @@ function randomkey(context: DataContext, _argv: readonly Bytes[]): Reply {
   for (let attempt = 0; attempt < 100; attempt++) {
     const key = ops.randomKey(db, prng.next());
     if (key === undefined) return null;
-    if (context.find(key) !== undefined) return key;
+    if (context.peek(key) !== undefined) return key;
   }
   // Nearly all have expired: the first that has not.
   let cursor = 0;
   do {
     const page = ops.scan(db, cursor, 1000);
-    const live = page.keys.find((key) => context.find(key) !== undefined);
+    const live = page.keys.find((key) => context.peek(key) !== undefined);
     if (live !== undefined) return live;
     cursor = page.cursor;
   } while (cursor !== 0);
@@ -170,7 +180,7 @@ export const keyspaceCommands: readonly Command[] = [
   writeCommand("del", -2, del, ALL_KEYS),
   writeCommand("unlink", -2, del, ALL_KEYS),
   readCommand("exists", -2, exists, ALL_KEYS),
-  readCommand("touch", -2, exists, ALL_KEYS),
+  readCommand("touch", -2, touch, ALL_KEYS),
   readCommand("type", 2, type, FIRST_KEY),
   writeCommand("rename", 3, rename, TWO_KEYS),
   writeCommand("renamenx", 3, renamenx, TWO_KEYS),

@@ -35,7 +35,7 @@ const HELP = helpReply("OBJECT", [
 
 /** OBJECT ENCODING key */
 function encoding(context: DataContext, argv: readonly Bytes[]): Reply {
-  const record = context.find(argv[2]);
+  const record = context.peek(argv[2]);
   return record === undefined ? null : encodingOf(record);
 }
 
@@ -62,17 +62,18 @@ function encodingOf(record: KeyRecord): Bytes {
 
 /** OBJECT FREQ key */
 function freq(context: DataContext, argv: readonly Bytes[]): Reply {
-  return context.find(argv[2]) === undefined ? null : NO_LFU;
+  return context.peek(argv[2]) === undefined ? null : NO_LFU;
 }
 
-/** OBJECT IDLETIME key: access times are not kept. */
+/** OBJECT IDLETIME key: as this node has seen it used; 0 where all nodes must answer the same. */
 function idletime(context: DataContext, argv: readonly Bytes[]): Reply {
-  return context.find(argv[2]) === undefined ? null : 0;
+  if (context.peek(argv[2]) === undefined) return null;
+  return context.isLocal ? context.ops.idleSeconds(context.db, argv[2]) : 0;
 }
 
 /** OBJECT REFCOUNT key */
 function refcount(context: DataContext, argv: readonly Bytes[]): Reply {
-  const record = context.find(argv[2]);
+  const record = context.peek(argv[2]);
   if (record === undefined) return null;
   const value = record.type === "string" ? parseInt64(record.value) : undefined;
   return value !== undefined && value >= 0 && value < SHARED_INTEGERS ? SHARED_REFCOUNT : 1;
@@ -86,7 +87,7 @@ function memoryUsageOf(context: DataContext, argv: readonly Bytes[]): Reply {
     if (samples === undefined) return NOT_INTEGER;
     if (samples < 0) return SYNTAX_ERROR;
   }
-  const record = context.find(argv[2]);
+  const record = context.peek(argv[2]);
   return record === undefined ? null : memoryBytes(argv[2], record);
 }
 

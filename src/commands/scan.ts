@@ -22,7 +22,7 @@ function keys(context: DataContext, argv: readonly Bytes[]): Reply {
   }
   if (context.ops.sizeWithExpiry(context.db) === 0) return matching;
   // Not inside the loop above: storage may load records, and must not while it iterates.
-  return matching.filter((key) => context.find(key) !== undefined);
+  return matching.filter((key) => context.peek(key) !== undefined);
 }
 
 /** SCAN cursor [MATCH pattern] [COUNT count] [TYPE type] */
@@ -40,7 +40,7 @@ function scan(context: DataContext, argv: readonly Bytes[]): Reply {
   for (const key of page.keys) {
     if (pattern !== undefined && !globMatches(pattern, key)) continue;
     if (checked) {
-      const record = context.find(key);
+      const record = context.peek(key);
       if (record === undefined || (type !== undefined && record.type !== type)) continue;
     }
     found.push(key);

@@ -33,6 +33,7 @@ export class Housekeeper {
 
   /** Looks whether something is due; call it at each tick of the loop. */
   tick(nowMs: number): void {
+    this.#options.storage.ops.setClock(nowMs);
     if (nowMs - this.#purgeCheckedMs >= PURGE_CHECK_MS) {
       this.#purgeCheckedMs = nowMs;
       this.#purge(nowMs);

@@ -59,6 +59,7 @@ export class Reads {
     this.#options = options;
     this.#nextId = (options.incarnation % INCARNATIONS) * ROUNDS_PER_INCARNATION + 1;
     this.#context = new DataContext(options.ops, options.prng);
+    this.#context.isLocal = true;
   }
 
   add(pending: Pending): void {
@@ -214,6 +215,7 @@ export class Reads {
       if (this.#defer(pending)) continue;
       context.db = pending.db;
       context.dueSeen = false;
+      context.noTouch = session.noTouch;
       const reply = session.pendingLog > 0
         ? null
         : (pending.command as DataCommand).run(context, pending.argv);

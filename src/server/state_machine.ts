@@ -106,6 +106,7 @@ export class StateMachine {
       }
       if (commands[i].argv.length === 0) continue;
       context.db = commands[i].db;
+      context.isLocal = pending.command.path === "read";
       const command = pending.command as DataCommand;
       const reply = command.run(context, commands[i].argv);
       if (command.path === "write") this.#digest = digestReply(this.#digest, reply);
@@ -121,6 +122,7 @@ export class StateMachine {
     const command = resolveData(argv);
     if (command instanceof ErrorReply || command.path === "read") return;
     this.#context.db = db;
+    this.#context.isLocal = false;
     this.#digest = digestReply(this.#digest, command.run(this.#context, argv));
   }
 

@@ -29,8 +29,8 @@ export class CachedKey implements KeyRecord {
   dirtyIndex = 0;
   /** Where it stands in an ExpiryHeap; -1 when in none. */
   heapIndex = -1;
-  /** Used since the clock hand passed. */
-  used = true;
+  /** When it was last used, by Ledger's clock; negative once the clock hand has passed since. */
+  usedAtS = 1;
   /** A newer record took its place while it was being flushed. */
   superseded = false;
 

@@ -113,6 +113,18 @@ export class CachedRedisOperations implements RedisOperations {
     return record;
   }
 
+  peek(db: number, key: Bytes): KeyRecord | undefined {
+    const record = this.#keyspaces[db].peek(key);
+    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict();
+    return record;
+  }
+
+  /** Of a key that memory had dropped: since it was read again. */
+  idleSeconds(db: number, key: Bytes): number {
+    const record = this.#keyspaces[db].peek(key);
+    return record === undefined ? 0 : this.#ledger.nowS - Math.abs(record.usedAtS);
+  }
+
   getBinary(db: number, key: Bytes): Bytes | undefined {
     const record = this.find(db, key);
     return record?.type === "string" ? record.value : undefined;
@@ -285,6 +297,11 @@ export class CachedRedisOperations implements RedisOperations {
     return this.flushWaitMs() === 0;
   }
 
+  /** Dates the uses of keys from now on; `nowMs` on a monotonic clock. */
+  setClock(nowMs: number): void {
+    this.#ledger.nowS = Math.floor(nowMs / 1000) + 1;
+  }
+
   /** Whether a flush is between two steps: its transaction on state.db is open. */
   get flushing(): boolean {
     return this.#flusher.isActive;
@@ -427,7 +444,7 @@ export class CachedRedisOperations implements RedisOperations {
         continue;
       }
       if (record.generation >= this.#ledger.cleanBelow) continue;
-      if (record.used) record.used = false;
+      if (record.usedAtS > 0) record.usedAtS = -record.usedAtS;
       else keyspace.drop(record);
     }
   }

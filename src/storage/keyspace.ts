@@ -21,6 +21,9 @@ export class Ledger {
   /** Of the records that a flush is writing. */
   frozenBytes = 0;
 
+  /** Seconds of a monotonic clock, from 1: what the use of a record is dated by. */
+  nowS = 1;
+
   get isFlushing(): boolean {
     return this.generation > this.cleanBelow;
   }
@@ -88,10 +91,16 @@ export class Keyspace {
   find(key: Bytes): CachedKey | undefined {
     const record = this.records.get(key);
     if (record !== undefined) {
-      record.used = true;
+      record.usedAtS = this.#ledger.nowS;
       return record.id === 0 ? undefined : record;
     }
     return this.#resident === this.keys ? undefined : this.#load(key);
+  }
+
+  /** `find` that is no use of the key. */
+  peek(key: Bytes): CachedKey | undefined {
+    const record = this.records.get(key);
+    return record === undefined || record.id === 0 ? this.find(key) : record;
   }
 
   /** Stores a key; one that exists keeps its id, so its place in `page`. */
@@ -244,6 +253,7 @@ export class Keyspace {
       row.id,
       0,
     );
+    record.usedAtS = this.#ledger.nowS;
     this.records.set(key, record);
     this.#hold(record.bytes);
     if (row === undefined) return undefined;
@@ -264,6 +274,7 @@ export class Keyspace {
   /** Puts a dirty record in the place of another. */
   #replace(old: CachedKey | undefined, record: CachedKey): void {
     const ledger = this.#ledger;
+    record.usedAtS = ledger.nowS;
     let dirtyBytes = record.bytes;
     let heldBytes = dirtyBytes;
     if (old !== undefined) {

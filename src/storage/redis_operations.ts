@@ -79,6 +79,13 @@ export interface RedisOperations {
   // --- one key -------------------------------------------------------------------------------
   /** The record of a key, or undefined. */
   find(db: number, key: Bytes): KeyRecord | undefined;
+  /** `find` that does not count as a use of the key. */
+  peek(db: number, key: Bytes): KeyRecord | undefined;
+  /**
+   * Seconds since this node last used a key: no part of the state, so each node has its own. 0 for
+   * a key that is absent.
+   */
+  idleSeconds(db: number, key: Bytes): number;
   /** The value of a string key; undefined when it is absent or of another type. */
   getBinary(db: number, key: Bytes): Bytes | undefined;
   /** Makes `key` a string with this value, whatever it was before. */

@@ -47,6 +47,15 @@ export class SqlRedisOperations implements RedisOperations {
     return this.#find(db, key);
   }
 
+  peek(db: number, key: Bytes): KeyRecord | undefined {
+    return this.#find(db, key);
+  }
+
+  /** Uses are not kept. */
+  idleSeconds(): number {
+    return 0;
+  }
+
   getBinary(db: number, key: Bytes): Bytes | undefined {
     const record = this.#find(db, key);
     return record?.type === "string" ? record.value : undefined;

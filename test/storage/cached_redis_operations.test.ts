@@ -223,3 +223,23 @@ test("sqlite3 reads the keys while the database is open", () => {
     "0|it's|string||00FF\n3|greeting|string|2023-11-14 22:13:20.500|68656C6C6F\nhello\n",
   );
 });
+
+test("idleSeconds counts from the last use; peek is none", () => {
+  const { ops, applied } = make(0);
+  ops.setClock(5000);
+  ops.set(0, "key", "value", NO_EXPIRY);
+  ops.setClock(8000);
+  expect(ops.idleSeconds(0, "key")).toBe(3);
+  expect(ops.peek(0, "key")?.value).toBe("value");
+  expect(ops.idleSeconds(0, "key")).toBe(3);
+  ops.find(0, "key");
+  expect(ops.idleSeconds(0, "key")).toBe(0);
+  expect(ops.idleSeconds(0, "absent")).toBe(0);
+  applied();
+  ops.flushAll();
+  // The clock hand of a cache without room marks it, and may drop it: then it counts from anew.
+  ops.setClock(12_000);
+  ops.peek(0, "key");
+  expect([0, 4]).toContain(ops.idleSeconds(0, "key"));
+  void ops.close();
+});

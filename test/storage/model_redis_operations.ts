@@ -34,6 +34,14 @@ export class ModelRedisOperations implements RedisOperations {
     return this.#databases[db].keys.get(key)?.record;
   }
 
+  peek(db: number, key: Bytes): KeyRecord | undefined {
+    return this.find(db, key);
+  }
+
+  idleSeconds(): number {
+    return 0;
+  }
+
   getBinary(db: number, key: Bytes): Bytes | undefined {
     const record = this.find(db, key);
     return record?.type === "string" ? record.value : undefined;
