@@ -1,4 +1,5 @@
 import { type Bytes, fromUint8Array, toBuffer } from "../base/bytes.ts";
+import { INT64_MAX, parseInt64 } from "../base/int64.ts";
 import {
   err,
   ErrorReply,
@@ -12,7 +13,7 @@ import { parseBitOffset } from "./bitmap.ts";
 import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
 import { FIRST_KEY, readCommand, writeCommand } from "./define.ts";
-import { INT64_MAX, optionName, parseInt64, parseOffset } from "./parse.ts";
+import { optionName, parseOffset } from "./parse.ts";
 import { STRING_BYTES_MAX, TOO_LONG } from "./string_range.ts";
 
 const INVALID_TYPE = err(

@@ -1,4 +1,5 @@
 import { type Bytes, fromUint8Array, toBuffer } from "../base/bytes.ts";
+import { parseInt64 } from "../base/int64.ts";
 import { BULK_BYTES_MAX } from "../constants.ts";
 import {
   err,
@@ -13,7 +14,7 @@ import { bitAt, countBits, firstBit } from "./bits.ts";
 import type { Command, KeyPositions } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
 import { FIRST_KEY, readCommand, writeCommand } from "./define.ts";
-import { optionName, parseInt64, parseOffset } from "./parse.ts";
+import { optionName, parseOffset } from "./parse.ts";
 import { overwrite, STRING_BYTES_MAX, TOO_LONG } from "./string_range.ts";
 
 const OFFSET_RANGE = err("bit offset is not an integer or out of range");

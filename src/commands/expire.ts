@@ -1,4 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
+import { parseInt64 } from "../base/int64.ts";
 import { err, ErrorReply, NOT_INTEGER, type Reply } from "../resp/reply.ts";
 import { NO_EXPIRY } from "../storage/redis_operations.ts";
 import type { Command } from "./command.ts";
@@ -14,7 +15,7 @@ import {
   PXAT,
 } from "./expiry_time.ts";
 import { errQuoting, quoted } from "./help.ts";
-import { optionName, parseInt64 } from "./parse.ts";
+import { optionName } from "./parse.ts";
 
 const NX_CONFLICT = err("NX and XX, GT or LT options at the same time are not compatible");
 const GT_LT_CONFLICT = err("GT and LT options at the same time are not compatible");

@@ -1,6 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
+import { type Int64, INT64_MAX, parseInt64 } from "../base/int64.ts";
 import { err, type ErrorReply, NOT_INTEGER } from "../resp/reply.ts";
-import { type Int64, INT64_MAX, parseInt64 } from "./parse.ts";
 
 /** How an expiry is given: in seconds or not, from now or as a Unix time. */
 export interface ExpiryUnit {

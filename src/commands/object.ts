@@ -1,11 +1,12 @@
 import type { Bytes } from "../base/bytes.ts";
+import { parseInt64 } from "../base/int64.ts";
 import { err, NOT_INTEGER, type Reply, SYNTAX_ERROR } from "../resp/reply.ts";
 import type { KeyRecord } from "../storage/redis_operations.ts";
 import type { Command, ContainerCommand, DataCommand, LocalCommand } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
 import { readCommand, SUBCOMMAND_KEY } from "./define.ts";
 import { helpReply } from "./help.ts";
-import { optionName, parseInt64, parseOffset } from "./parse.ts";
+import { optionName, parseOffset } from "./parse.ts";
 
 /** Longer strings are "raw" in Redis. */
 const EMBEDDED_BYTES_MAX = 44;

@@ -1,4 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
+import { parseInt64 } from "../base/int64.ts";
 import { REDIS_VERSION } from "../constants.ts";
 import { err, NOT_INTEGER, OK, type Reply, Status } from "../resp/reply.ts";
 import { SYNTAX_ERROR, VerbatimReply } from "../resp/reply.ts";
@@ -10,7 +11,7 @@ import { info } from "./info.ts";
 import { latencyCommand } from "./latency.ts";
 import type { LocalContext } from "./local_context.ts";
 import { memoryCommand } from "./memory.ts";
-import { optionName, parseInt64, parseOffset } from "./parse.ts";
+import { optionName, parseOffset } from "./parse.ts";
 import { slowLogCommand } from "./slowlog.ts";
 
 const NO_REPLICAOF = err(

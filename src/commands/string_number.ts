@@ -1,4 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
+import { addInt64, type Int64, INT64_MIN, parseInt64 } from "../base/int64.ts";
 import { err, NOT_FLOAT, NOT_INTEGER, type Reply, WRONG_TYPE } from "../resp/reply.ts";
 import { NO_EXPIRY } from "../storage/redis_operations.ts";
 import type { Command } from "./command.ts";
@@ -6,7 +7,6 @@ import type { DataContext } from "./data_context.ts";
 import { FIRST_KEY, writeCommand } from "./define.ts";
 import { formatLongDouble } from "./format_float.ts";
 import { addLongDoubles, parseLongDouble, ZERO } from "./long_double.ts";
-import { addInt64, type Int64, INT64_MIN, parseInt64 } from "./parse.ts";
 
 const OVERFLOW = err("increment or decrement would overflow");
 const DECREMENT_OVERFLOW = err("decrement would overflow");

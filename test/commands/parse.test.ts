@@ -1,5 +1,5 @@
+import { addInt64, parseInt64 } from "../../src/base/int64.ts";
 import { describe, expect, test } from "bun:test";
-import { addInt64, parseInt64 } from "../../src/commands/parse.ts";
 
 describe("parseInt64", () => {
   test("gives numbers up to 2^53 and bigints beyond", () => {
