@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { ClusterAnswer, ClusterRequest, ClusterView } from "../commands/cluster_view.ts";
+import { sleep } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { ENTRY_BYTES_MAX } from "../constants.ts";
 import type { Configuration, NodeId } from "../raft/types.ts";
@@ -8,13 +9,13 @@ import type { ServeConfig } from "../server/config.ts";
 import type { LogPurger } from "../server/log_purger.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
 import type { Server } from "../server/server.ts";
-import type { SqliteDriverName } from "../storage/sqlite_types.ts";
 import { joinAddress } from "../transport/address.ts";
 import { ClusterLink } from "./cluster_link.ts";
 import type { Purpose } from "../transport/handshake.ts";
 import type { PeerConnection, PeerIdentity } from "../transport/peer_connection.ts";
 import { type FrameHandler, Peers } from "../transport/peers.ts";
 import { Founding } from "./founding.ts";
+import type { Outside } from "./outside.ts";
 import { answerRequests, PeerRequests } from "./peer_requests.ts";
 import { Snapshots } from "./snapshots.ts";
 
@@ -42,8 +43,8 @@ export interface ClusterNodeOptions {
   readonly config: ServeConfig;
   readonly logger: Logger;
   readonly storage: NodeStorage;
-  readonly driver: SqliteDriverName;
   readonly purger: LogPurger;
+  readonly outside: Outside;
   readonly fatal: (error: unknown) => void;
 }
 
@@ -53,6 +54,7 @@ export class ClusterNode {
   readonly #config: ServeConfig;
   readonly #logger: Logger;
   readonly #storage: NodeStorage;
+  readonly #outside: Outside;
   readonly #requests: PeerRequests;
   readonly #snapshots: Snapshots;
   /** The latest run of each node that was met: an earlier one is a copy of its directory. */
@@ -64,16 +66,18 @@ export class ClusterNode {
   #configuration: Configuration | undefined;
 
   constructor(options: ClusterNodeOptions) {
-    const { config, logger, storage } = options;
+    const { config, logger, storage, outside } = options;
     this.#config = config;
     this.#logger = logger;
     this.#storage = storage;
+    this.#outside = outside;
     this.#snapshots = new Snapshots({
       ...options,
+      clock: outside.clock,
       open: (node, handler) => this.#openForSnapshot(node, handler),
     });
     this.link = new ClusterLink(logger);
-    this.#requests = new PeerRequests(() => this.#peers, logger);
+    this.#requests = new PeerRequests(() => this.#peers, outside.clock, logger);
     this.#peers = this.#makePeers(config.peerPort);
   }
 
@@ -133,7 +137,9 @@ export class ClusterNode {
     if (server === undefined || server.driver.raft.status().configuration.voters.length < 2) return;
     const deadlineMs = server.monotonicMs() + timeoutMs;
     if (server.transferLeader(0) !== undefined) return;
-    while (server.leadership.isLeader && server.monotonicMs() < deadlineMs) await pause();
+    while (server.leadership.isLeader && server.monotonicMs() < deadlineMs) {
+      await sleep(this.#outside.clock, 5);
+    }
   }
 
   stop(): void {
@@ -155,6 +161,7 @@ export class ClusterNode {
 
   #makePeers(port: number): Peers {
     return new Peers({
+      ...this.#outside,
       host: this.#config.peerHost,
       port,
       secret: this.#config.clusterSecret,
@@ -174,6 +181,8 @@ export class ClusterNode {
     this.#founding ??= new Founding({
       storage: this.#storage,
       requests: this.#requests,
+      clock: this.#outside.clock,
+      entropy: this.#outside.entropy,
       logger: this.#logger,
       address: this.address,
       join,
@@ -186,6 +195,7 @@ export class ClusterNode {
     return new Cluster({
       server,
       identity: this.#storage.log.identity!,
+      clock: this.#outside.clock,
       logger: this.#logger,
       isConnected: (node) => this.#peers.isConnected(node),
       ask: (_leader, target, request) => this.#askLeader(target, request),
@@ -290,8 +300,4 @@ export class ClusterNode {
       this.#configuration = undefined;
     });
   }
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 5));
 }

@@ -1,8 +1,9 @@
 import { Buffer } from "node:buffer";
-import { createHash, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as v from "valibot";
+import { type Clock, sleep } from "../base/clock.ts";
+import { type Entropy, randomHex } from "../base/entropy.ts";
 import type { Logger } from "../base/log.ts";
 import type { Configuration } from "../raft/types.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
@@ -63,6 +64,8 @@ const RETRY_MS = 250;
 export interface FoundingOptions {
   readonly storage: NodeStorage;
   readonly requests: PeerRequests;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
   readonly logger: Logger;
   /** Where peers reach this node. */
   readonly address: string;
@@ -117,7 +120,7 @@ export class Founding {
     logger.info("looking for the cluster", { join: targets.join(",") });
     while (!this.#stopped) {
       if (await this.#round()) return;
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await sleep(this.#options.clock, RETRY_MS);
     }
   }
 
@@ -229,22 +232,24 @@ export class Founding {
   }
 
   #readRecord(): Record_ {
-    const path = join(this.#options.storage.directory.path, RECORD_FILE);
-    try {
-      return v.parse(RecordSchema, JSON.parse(readFileSync(path, "utf8")));
-    } catch (error) {
-      if ((error as { code?: string }).code !== "ENOENT") {
+    const { storage, entropy } = this.#options;
+    const path = join(storage.directory.path, RECORD_FILE);
+    const text = storage.disk.readText(path);
+    if (text !== undefined) {
+      try {
+        return v.parse(RecordSchema, JSON.parse(text));
+      } catch (error) {
         throw new Error(`Cannot read ${path}: it is damaged`, { cause: error });
       }
     }
-    this.#record = { bootId: randomBytes(16).toString("hex"), roster: null };
+    this.#record = { bootId: randomHex(entropy, 16), roster: null };
     this.#writeRecord();
     return this.#record;
   }
 
   #writeRecord(): void {
-    const { directory } = this.#options.storage;
+    const { directory, disk } = this.#options.storage;
     const text = JSON.stringify(this.#record) + "\n";
-    writeFileDurably(join(directory.path, RECORD_FILE), Buffer.from(text));
+    writeFileDurably(disk, join(directory.path, RECORD_FILE), Buffer.from(text));
   }
 }

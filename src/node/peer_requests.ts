@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { FRAME, type Frame } from "../transport/frame.ts";
 import type { PeerConnection } from "../transport/peer_connection.ts";
@@ -10,10 +11,12 @@ const ANSWER_TIMEOUT_MS = 15_000;
 /** Requests between nodes, as JSON, each on a connection of its own. */
 export class PeerRequests {
   readonly #peers: () => Peers;
+  readonly #clock: Clock;
   readonly #logger: Logger;
 
-  constructor(peers: () => Peers, logger: Logger) {
+  constructor(peers: () => Peers, clock: Clock, logger: Logger) {
     this.#peers = peers;
+    this.#clock = clock;
     this.#logger = logger;
   }
 
@@ -31,19 +34,19 @@ export class PeerRequests {
   #ask(address: string, request: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
       let connection: PeerConnection | undefined;
-      const timer = setTimeout(() => {
+      const timer = this.#clock.after(ANSWER_TIMEOUT_MS, () => {
         connection?.close("");
         reject(new Error("no answer in time"));
-      }, ANSWER_TIMEOUT_MS);
+      });
       const handler: FrameHandler = {
         frame: ({ type, payload }) => {
           if (type !== FRAME.response) return;
-          clearTimeout(timer);
+          timer.cancel();
           resolve(parse(payload));
           connection?.close("");
         },
         closed: (reason) => {
-          clearTimeout(timer);
+          timer.cancel();
           reject(new Error(reason === "" ? "closed without an answer" : reason));
         },
       };
@@ -51,7 +54,7 @@ export class PeerRequests {
         connection = opened;
         opened.send(FRAME.request, Buffer.from(JSON.stringify(request)));
       }, (error) => {
-        clearTimeout(timer);
+        timer.cancel();
         reject(error);
       });
     });

@@ -1,7 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Logger } from "../base/log.ts";
 import { SNAPSHOT_WINDOW_BYTES } from "../constants.ts";
-import { freeDiskBytes } from "../runtime/disk_space.ts";
 import { diskReserveBytes } from "../server/disk_guard.ts";
 import { crashPoint } from "../storage/crash_point.ts";
 import type { SnapshotInfo } from "../storage/snapshot.ts";
@@ -74,9 +73,10 @@ export class SnapshotIntake {
 
   /** Gives up what was received of a snapshot that nobody goes on with. */
   discard(): void {
+    const { store } = this.#options;
     this.#receiver?.close();
     this.#receiver = undefined;
-    removeParts(this.#options.store.directory);
+    removeParts(store.disk, store.directory);
   }
 
   stop(): void {
@@ -125,12 +125,12 @@ export class SnapshotIntake {
     if (this.#receiver?.info.sha256 !== info.sha256) {
       this.#receiver?.close();
       this.#receiver = undefined;
-      this.#receiver = await SnapshotReceiver.open(store.directory, info);
+      this.#receiver = await SnapshotReceiver.open(store.directory, info, store.disk);
       this.#unsyncedBytes = 0;
     }
     const { offset } = this.#receiver;
-    const needed = info.bytes - offset + diskReserveBytes(store.directory);
-    if (freeDiskBytes(store.directory) < needed) {
+    const needed = info.bytes - offset + diskReserveBytes(store.disk, store.directory);
+    if (store.disk.freeBytes(store.directory) < needed) {
       return this.#answer(connection, offset, false, "no room on the disk for the snapshot");
     }
     const { index, bytes } = info;

@@ -1,3 +1,4 @@
+import { type Clock, sleep, type Timer } from "../base/clock.ts";
 import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_WINDOW_BYTES } from "../constants.ts";
 import { crashPoint } from "../storage/crash_point.ts";
 import type { SnapshotReader } from "../storage/snapshot_store.ts";
@@ -22,16 +23,18 @@ const FRUITLESS_MAX = 5;
 export class SnapshotSender {
   readonly #open: OpenConnection;
   readonly #reader: SnapshotReader;
+  readonly #clock: Clock;
   #connection: PeerConnection | undefined;
   #acknowledged = 0;
   #sent = 0;
   #best = 0;
   #isStopped = false;
-  #silence: ReturnType<typeof setTimeout> | undefined;
+  #silence: Timer | undefined;
 
-  constructor(open: OpenConnection, reader: SnapshotReader) {
+  constructor(open: OpenConnection, reader: SnapshotReader, clock: Clock) {
     this.#open = open;
     this.#reader = reader;
+    this.#clock = clock;
   }
 
   /** Resolves when the peer has all of it; rejects when that cannot be reached now. */
@@ -47,7 +50,7 @@ export class SnapshotSender {
           retryMs = RETRY_MS_MIN;
         } else if (++fruitless === FRUITLESS_MAX) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, retryMs));
+      await sleep(this.#clock, retryMs);
       if (this.#isStopped) throw new Error("it was stopped");
       retryMs *= 2;
     }
@@ -62,7 +65,7 @@ export class SnapshotSender {
   #attempt(): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (finish: () => void) => {
-        clearTimeout(this.#silence);
+        this.#silence?.cancel();
         finish();
         this.#connection?.close("");
         this.#connection = undefined;
@@ -112,9 +115,9 @@ export class SnapshotSender {
   }
 
   #watch(): void {
-    clearTimeout(this.#silence);
+    this.#silence?.cancel();
     const connection = this.#connection;
-    this.#silence = setTimeout(() => connection?.close("it is silent"), SILENCE_MAX_MS);
+    this.#silence = this.#clock.after(SILENCE_MAX_MS, () => connection?.close("it is silent"));
   }
 }
 

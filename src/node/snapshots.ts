@@ -1,11 +1,11 @@
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import type { ClusterView } from "../commands/cluster_view.ts";
+import { type Clock, sleep } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { SNAPSHOT_IDLE_MS } from "../constants.ts";
 import { decodeConfiguration, encodeConfiguration } from "../raft/membership.ts";
 import type { NodeId, SnapshotMeta } from "../raft/types.ts";
-import { freeDiskBytes } from "../runtime/disk_space.ts";
 import { diskReserveBytes } from "../server/disk_guard.ts";
 import type { LogPurger } from "../server/log_purger.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
@@ -13,8 +13,8 @@ import type { Server } from "../server/server.ts";
 import type { SnapshotService } from "../server/snapshot_service.ts";
 import { crashPoint } from "../storage/crash_point.ts";
 import type { SnapshotInfo } from "../storage/snapshot.ts";
-import { isDiskFull, makeSnapshotAside } from "../storage/snapshot_maker.ts";
-import { type SqliteDriverName, SqliteError } from "../storage/sqlite_types.ts";
+import { isDiskFull } from "../storage/snapshot_maker.ts";
+import { SqliteError } from "../storage/sqlite_types.ts";
 import type { PeerConnection } from "../transport/peer_connection.ts";
 import type { FrameHandler } from "../transport/peers.ts";
 import { SnapshotIntake } from "./snapshot_intake.ts";
@@ -23,7 +23,7 @@ import { SnapshotSender } from "./snapshot_sender.ts";
 export interface SnapshotsOptions {
   readonly storage: NodeStorage;
   readonly purger: LogPurger;
-  readonly driver: SqliteDriverName;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** Opens a connection for a snapshot to a member. */
   readonly open: (node: NodeId, handler: FrameHandler) => Promise<PeerConnection>;
@@ -104,11 +104,13 @@ export class Snapshots implements SnapshotService {
 
   /** Takes a snapshot now and drops the log up to it. */
   async take(): ReturnType<ClusterView["snapshot"]> {
-    const { storage, purger, logger } = this.#options;
+    const { storage, purger, clock, logger } = this.#options;
     try {
       const { index } = storage.ops.applied;
-      const deadlineMs = performance.now() + FLUSH_WAIT_MS;
-      while (storage.ops.durable.index < index && performance.now() < deadlineMs) await sleep(10);
+      const deadlineMs = clock.monotonicMs() + FLUSH_WAIT_MS;
+      while (storage.ops.durable.index < index && clock.monotonicMs() < deadlineMs) {
+        await sleep(clock, 10);
+      }
       if (this.#isStopped || this.#isInstalling) throw new Error("it is being installed");
       await this.#making?.catch(() => {});
       const info = await this.#make();
@@ -156,7 +158,7 @@ export class Snapshots implements SnapshotService {
   }
 
   async #install(snapshot: SnapshotMeta): Promise<void> {
-    const { storage, logger } = this.#options;
+    const { storage, clock, logger } = this.#options;
     const { index } = snapshot;
     // They read files that are about to change.
     for (const { sender } of this.#transfers.values()) sender?.stop();
@@ -165,7 +167,7 @@ export class Snapshots implements SnapshotService {
     if (!storage.snapshots.holds(snapshot)) {
       throw new Error(`The snapshot at ${index} is gone before it was installed: start again`);
     }
-    while (!this.#resetLog(snapshot)) await sleep(DISK_FULL_RETRY_MS);
+    while (!this.#resetLog(snapshot)) await sleep(clock, DISK_FULL_RETRY_MS);
     crashPoint("install_log_reset");
     if (this.#isStopped) return;
     await storage.installSnapshot();
@@ -191,7 +193,7 @@ export class Snapshots implements SnapshotService {
   // --- sending ---------------------------------------------------------------------------------
 
   async #serve(peer: NodeId, transfer: Transfer): Promise<void> {
-    const { logger } = this.#options;
+    const { clock, logger } = this.#options;
     try {
       const info = await this.#send(peer, transfer);
       logger.info("snapshot sent", { node: peer, index: info.index });
@@ -203,7 +205,7 @@ export class Snapshots implements SnapshotService {
       this.#retryMs.set(peer, Math.min(retryMs * 2, RETRY_MS_MAX));
       if (!this.#isStopped) logger.warn("snapshot not sent", { node: peer, reason, retryMs });
       transfer.index = Infinity;
-      await sleep(retryMs);
+      await sleep(clock, retryMs);
       if (this.#isLeader) this.#server!.snapshotSent(peer, undefined);
     } finally {
       transfer.isOver = true;
@@ -211,7 +213,7 @@ export class Snapshots implements SnapshotService {
   }
 
   async #send(peer: NodeId, transfer: Transfer): Promise<SnapshotInfo> {
-    const { storage, open, logger } = this.#options;
+    const { storage, open, clock, logger } = this.#options;
     const info = await this.#recent();
     if (this.#isInstalling || !this.#isLeader) throw new Error("this node leads no more");
     transfer.index = info.index;
@@ -219,7 +221,7 @@ export class Snapshots implements SnapshotService {
     const { index, bytes } = info;
     logger.info("sending a snapshot", { node: peer, index, bytes });
     try {
-      transfer.sender = new SnapshotSender((handler) => open(peer, handler), reader);
+      transfer.sender = new SnapshotSender((handler) => open(peer, handler), reader, clock);
       await transfer.sender.run();
     } finally {
       reader.close();
@@ -251,22 +253,18 @@ export class Snapshots implements SnapshotService {
   }
 
   async #makeOne(): Promise<SnapshotInfo> {
-    const { storage, driver, logger } = this.#options;
-    const { log, ops, directory, snapshots } = storage;
-    const needed = storage.stateBytes() + diskReserveBytes(directory.path);
-    if (freeDiskBytes(directory.path) < needed) {
+    const { storage, clock, logger } = this.#options;
+    const { log, ops, directory, disk, snapshots } = storage;
+    const needed = storage.stateBytes() + diskReserveBytes(disk, directory.path);
+    if (disk.freeBytes(directory.path) < needed) {
       throw new SqliteError("Cannot make a snapshot: no room on the disk", "SQLITE_FULL");
     }
     this.#makingIndex = ops.durable.index;
-    const startMs = performance.now();
-    const info = await makeSnapshotAside({
-      statePath: directory.statePath,
-      directory: directory.snapshotsPath,
-      driver,
-      configuration: Buffer.from(encodeConfiguration(log.snapshot.configuration)).toString("hex"),
-    });
+    const startMs = clock.monotonicMs();
+    const configuration = Buffer.from(encodeConfiguration(log.snapshot.configuration));
+    const info = await storage.makeSnapshot(configuration.toString("hex"));
     snapshots.adopt(info);
-    const ms = Math.round(performance.now() - startMs);
+    const ms = Math.round(clock.monotonicMs() - startMs);
     logger.info("snapshot made", { index: info.index, bytes: info.bytes, ms });
     return info;
   }
@@ -275,8 +273,4 @@ export class Snapshots implements SnapshotService {
 function metaOf({ index, term, configuration }: SnapshotInfo): SnapshotMeta {
   const members = decodeConfiguration(new Uint8Array(Buffer.from(configuration, "hex")));
   return { index, term, configuration: members };
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

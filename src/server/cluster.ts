@@ -5,6 +5,7 @@ import type {
   ClusterView,
   MemberView,
 } from "../commands/cluster_view.ts";
+import { type Clock, sleep } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Configuration, MembershipChange, NodeId, Proposed, Refusal } from "../raft/types.ts";
 import type { Identity } from "../storage/raft_log_types.ts";
@@ -13,6 +14,7 @@ import type { Server } from "./server.ts";
 export interface ClusterOptions {
   readonly server: Server;
   readonly identity: Identity;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly isConnected: (id: NodeId) => boolean;
   /** Hands a request to the leader; rejects when it cannot be reached. */
@@ -99,7 +101,7 @@ export class Cluster implements ClusterView {
           answer = { ok: false, error: "the leader could not be reached" };
         }
       }
-      await sleep(RETRY_MS);
+      await sleep(this.#options.clock, RETRY_MS);
     }
     return answer;
   }
@@ -173,7 +175,7 @@ export class Cluster implements ClusterView {
       const isOver = applied >= proposed.index && configuration.votersOutgoing.length === 0;
       if (isOver && isInEffect(change, configuration)) return { ok: true, id };
       if (!server.leadership.isLeader && request.kind !== "remove") break;
-      await sleep(5);
+      await sleep(this.#options.clock, 5);
     }
     return { ok: false, error: "not confirmed in time: it may still take effect" };
   }
@@ -186,7 +188,7 @@ export class Cluster implements ClusterView {
       const { role, leader, transferTarget } = server.driver.raft.status();
       if (leader !== 0 && leader !== identity.nodeId) return { ok: true, id: leader };
       if (role === "leader" && transferTarget === 0) break;
-      await sleep(5);
+      await sleep(this.#options.clock, 5);
     }
     return { ok: false, error: "the transfer was given up: the target did not catch up in time" };
   }
@@ -221,8 +223,4 @@ function refusalText(proposed: Proposed, request: ClusterRequest, self: NodeId):
   const id = "id" in request ? request.id : 0;
   if (request.kind === "remove" && id === self) return "the last voter cannot be removed";
   return `${TEXTS.invalid}: ${request.kind} of node ${id}`;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

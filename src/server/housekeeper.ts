@@ -1,3 +1,4 @@
+import type { Clock, Timer } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { isDiskFull } from "../storage/snapshot_maker.ts";
 import type { LogPurger, LogUsers } from "./log_purger.ts";
@@ -11,6 +12,7 @@ const PURGE_CHECK_MS = 500;
 
 export interface HousekeeperOptions {
   readonly storage: NodeStorage;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly purger: LogPurger;
   readonly users: LogUsers;
@@ -22,7 +24,7 @@ export interface HousekeeperOptions {
 /** Work beside the clients': writes the state behind, and drops log that it covers. */
 export class Housekeeper {
   readonly #options: HousekeeperOptions;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Timer | undefined;
   #stopped = false;
   #isDiskFull = false;
   #purgeCheckedMs = 0;
@@ -43,15 +45,15 @@ export class Housekeeper {
 
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 
   #plan(delayMs: number): void {
     if (this.#stopped) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#options.clock.after(delayMs, () => {
       this.#timer = undefined;
       this.#step();
-    }, delayMs);
+    });
   }
 
   #step(): void {

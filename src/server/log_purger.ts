@@ -20,10 +20,8 @@ export interface LogUsers {
   snapshotHold(): number;
 }
 
-/** Sizes, in test runs a fraction of them. */
+/** In test runs a fraction of it. */
 const SOFT_MAX = Number(process.env.BALSA_TEST_LOG_BYTES ?? LOG_BYTES_SOFT_MAX);
-const HARD_MAX = SOFT_MAX * (LOG_BYTES_HARD_MAX / LOG_BYTES_SOFT_MAX);
-const MARK_BYTES = SOFT_MAX / 16;
 
 /**
  * Drops the entries that state.db durably covers, by size and age. It keeps the newer half of what
@@ -33,13 +31,20 @@ const MARK_BYTES = SOFT_MAX / 16;
 export class LogPurger {
   readonly #storage: NodeStorage;
   readonly #logger: Logger;
+  readonly #softMax: number;
+  readonly #hardMax: number;
+  readonly #markBytes: number;
   /** Oldest first. */
   #marks: Mark[] = [];
   #isPurging = false;
 
-  constructor(storage: NodeStorage, logger: Logger) {
+  /** `softMax`: bytes at which the log begins to be purged. */
+  constructor(storage: NodeStorage, logger: Logger, softMax = SOFT_MAX) {
     this.#storage = storage;
     this.#logger = logger;
+    this.#softMax = softMax;
+    this.#hardMax = softMax * (LOG_BYTES_HARD_MAX / LOG_BYTES_SOFT_MAX);
+    this.#markBytes = softMax / 16;
   }
 
   /** Purges when it is due; `nowMs` on a monotonic clock. */
@@ -82,21 +87,21 @@ export class LogPurger {
   #mark(timeMs: number): void {
     const { log, ops } = this.#storage;
     const last = this.#marks.length > 0 ? this.#marks[this.#marks.length - 1] : undefined;
-    if (last !== undefined && log.endBytes - last.endBytes < MARK_BYTES) return;
+    if (last !== undefined && log.endBytes - last.endBytes < this.#markBytes) return;
     if (ops.durable.index <= Math.max(log.snapshot.index, last?.meta.index ?? 0)) return;
     this.#marks.push({ meta: this.durable, endBytes: log.endBytes, timeMs });
   }
 
   #target(nowMs: number, users: LogUsers): SnapshotMeta | undefined {
     const { log } = this.#storage;
-    const isLong = log.bytes > SOFT_MAX;
+    const isLong = log.bytes > this.#softMax;
     const isOld = (mark: Mark) => nowMs - mark.timeMs > LOG_AGE_MAX_MS;
-    if (!isLong && (log.bytes < MARK_BYTES || !this.#marks.some(isOld))) return undefined;
+    if (!isLong && (log.bytes < this.#markBytes || !this.#marks.some(isOld))) return undefined;
     const limit = this.#limit(users);
     let target: Mark | undefined;
     for (const mark of this.#marks) {
-      const isOlderHalf = isLong && log.endBytes - mark.endBytes >= SOFT_MAX / 2;
-      const isDue = isOlderHalf || isOld(mark) || log.bytes > HARD_MAX;
+      const isOlderHalf = isLong && log.endBytes - mark.endBytes >= this.#softMax / 2;
+      const isDue = isOlderHalf || isOld(mark) || log.bytes > this.#hardMax;
       if (isDue && mark.meta.index <= limit) target = mark;
     }
     return target?.meta;
@@ -108,8 +113,10 @@ export class LogPurger {
     let limit = Infinity;
     // A transfer that finds the log gone when it ends begins anew: it may hold as much again as
     // the state, which each new attempt would cost.
-    if (log.bytes < Math.max(HARD_MAX, this.#storage.stateBytes())) limit = users.snapshotHold();
-    if (log.bytes > HARD_MAX) return limit;
+    if (log.bytes < Math.max(this.#hardMax, this.#storage.stateBytes())) {
+      limit = users.snapshotHold();
+    }
+    if (log.bytes > this.#hardMax) return limit;
     for (const { active, state, match } of users.status().peers) {
       if (active && state !== "snapshot") limit = Math.min(limit, match);
     }

@@ -1,11 +1,12 @@
-import { statSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { type Clock, SYSTEM_CLOCK } from "../base/clock.ts";
 import { CachedRedisOperations } from "../storage/cached_redis_operations.ts";
-import { WorkerCheckpointer } from "../storage/checkpointer.ts";
+import { type Checkpointer, WorkerCheckpointer } from "../storage/checkpointer.ts";
 import { type DataDirectory, openDataDirectory } from "../storage/data_directory.ts";
+import { type Disk, SYSTEM_DISK } from "../storage/disk.ts";
 import { openRaftLog, type RaftLog } from "../storage/raft_log.ts";
-import { errnoOf } from "../storage/files.ts";
 import { STATE_PAGE_CACHE_BYTES } from "../storage/schema.ts";
+import type { SnapshotInfo } from "../storage/snapshot.ts";
+import { makeSnapshotAside, type SnapshotTask } from "../storage/snapshot_maker.ts";
 import { SnapshotStore } from "../storage/snapshot_store.ts";
 import { readAppliedState } from "../storage/state_tables.ts";
 import { type SqlDatabase, type SqliteDriver, SqliteError } from "../storage/sqlite_types.ts";
@@ -13,6 +14,7 @@ import { type SqlDatabase, type SqliteDriver, SqliteError } from "../storage/sql
 /** What one node keeps on disk, open. */
 export interface NodeStorage {
   readonly directory: DataDirectory;
+  readonly disk: Disk;
   readonly log: RaftLog;
   readonly ops: CachedRedisOperations;
   readonly snapshots: SnapshotStore;
@@ -23,29 +25,54 @@ export interface NodeStorage {
    * stand at it already. An error is final: the next start installs it.
    */
   installSnapshot(): Promise<void>;
+  /**
+   * A new snapshot of what is durable; `configuration`: the members, in hex, where the state does
+   * not know of any change of them.
+   */
+  makeSnapshot(configuration: string): Promise<SnapshotInfo>;
   /** Bytes of state.db and its WAL. */
   stateBytes(): number;
   /** Writes what is pending and closes all; resolves when no file is open any more. */
   close(): Promise<void>;
 }
 
+/** What storage asks of the world: the simulator in test/simulator puts its own in place. */
+export interface StorageOutside {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  openDirectory(driver: SqliteDriver, path: string): DataDirectory;
+  checkpointer(state: SqlDatabase, driver: SqliteDriver): Checkpointer;
+  makeSnapshot(task: Omit<SnapshotTask, "temporary">): Promise<SnapshotInfo>;
+}
+
+const SYSTEM: StorageOutside = {
+  clock: SYSTEM_CLOCK,
+  disk: SYSTEM_DISK,
+  openDirectory: openDataDirectory,
+  checkpointer: (state, driver) => new WorkerCheckpointer(state, driver.name),
+  makeSnapshot: makeSnapshotAside,
+};
+
 export interface NodeStorageOptions {
   readonly path: string;
   readonly cacheBytes: number;
+  readonly outside?: StorageOutside;
 }
 
 /** Opens or creates the data directory. In a new one the log has no identity yet. */
 export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOptions): NodeStorage {
-  const directory = openDataDirectory(driver, options.path);
+  const outside = options.outside ?? SYSTEM;
+  const { clock, disk } = outside;
+  const directory = outside.openDirectory(driver, options.path);
   let log: RaftLog | undefined;
   let state: SqlDatabase | undefined;
   try {
-    log = openRaftLog(driver, directory.logPath);
+    log = openRaftLog(driver, directory.logPath, { disk });
     const { identity } = log;
     if (identity !== undefined) {
       log.setIdentity({ ...identity, incarnation: identity.incarnation + 1 });
     }
-    const snapshots = new SnapshotStore(directory.snapshotsPath);
+    const snapshots = new SnapshotStore(directory.snapshotsPath, disk);
     state = openState(driver, directory.statePath);
     if (!reaches(state, log, snapshots)) {
       state.close();
@@ -54,10 +81,10 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
     }
     const ops = new CachedRedisOperations(state, {
       cacheBytes: options.cacheBytes,
-      checkpointer: new WorkerCheckpointer(state, driver.name),
-      now: () => performance.now(),
+      checkpointer: outside.checkpointer(state, driver),
+      now: () => clock.monotonicMs(),
     });
-    return assemble(driver, directory, log, snapshots, ops);
+    return assemble(driver, outside, directory, { log, snapshots, ops });
   } catch (error) {
     state?.close();
     log?.close();
@@ -92,26 +119,33 @@ function reaches(state: SqlDatabase, log: RaftLog, snapshots: SnapshotStore): bo
 
 function assemble(
   driver: SqliteDriver,
+  outside: StorageOutside,
   directory: DataDirectory,
-  log: RaftLog,
-  snapshots: SnapshotStore,
-  ops: CachedRedisOperations,
+  open: Pick<NodeStorage, "log" | "ops" | "snapshots">,
 ): NodeStorage {
-  const { statePath } = directory;
+  const { statePath, snapshotsPath } = directory;
+  const { disk } = outside;
+  const { log, ops, snapshots } = open;
   return {
+    ...open,
     directory,
-    log,
-    ops,
-    snapshots,
+    disk,
     // A checkpoint fsyncs this file before it moves anything, and the other before it starts over.
-    syncState: () => syncFile(`${statePath}-wal`),
+    syncState: () => syncIfThere(disk, `${statePath}-wal`),
     installSnapshot: () =>
       ops.replace(() => {
         snapshots.install(statePath);
         const sql = openState(driver, statePath);
-        return { sql, checkpointer: new WorkerCheckpointer(sql, driver.name) };
+        return { sql, checkpointer: outside.checkpointer(sql, driver) };
       }),
-    stateBytes: () => fileBytes(statePath) + fileBytes(statePath + "-wal"),
+    makeSnapshot: (configuration) =>
+      outside.makeSnapshot({
+        statePath,
+        directory: snapshotsPath,
+        driver: driver.name,
+        configuration,
+      }),
+    stateBytes: () => (disk.size(statePath) ?? 0) + (disk.size(`${statePath}-wal`) ?? 0),
     async close() {
       await ops.close();
       log.close();
@@ -120,19 +154,12 @@ function assemble(
   };
 }
 
-async function syncFile(path: string): Promise<void> {
+async function syncIfThere(disk: Disk, path: string): Promise<void> {
+  if (disk.size(path) === undefined) return;
+  const fd = disk.open(path, "r");
   try {
-    const file = await open(path, "r");
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    if (errnoOf(error) !== "ENOENT") throw error;
+    await disk.syncAside(fd);
+  } finally {
+    disk.close(fd);
   }
-}
-
-function fileBytes(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

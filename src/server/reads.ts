@@ -4,7 +4,7 @@ import { DataContext } from "../commands/data_context.ts";
 import type { NodeId, RaftCore } from "../raft/types.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { NOT_DONE } from "./errors.ts";
 import type { Leadership } from "./leadership.ts";
 import type { PeerLink } from "./peer_link.ts";

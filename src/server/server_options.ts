@@ -2,7 +2,7 @@ import type { Logger } from "../base/log.ts";
 import type { RaftCore } from "../raft/types.ts";
 import type { LogStore } from "../storage/raft_log_types.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { PeerLink } from "./peer_link.ts";
 
 /** What a server is made of. */

@@ -1,4 +1,5 @@
 import { fromUint8Array } from "../base/bytes.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
 import { BATCH_BYTES_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
 import type { NodeId, RaftCore } from "../raft/types.ts";
@@ -13,7 +14,6 @@ import {
   encodeSegment,
   type Segment,
 } from "./batch.ts";
-import type { Clock } from "./clock.ts";
 import { NOT_DONE, OUTCOME_UNKNOWN } from "./errors.ts";
 import type { Leadership } from "./leadership.ts";
 import { Outbox } from "./outbox.ts";
@@ -68,7 +68,7 @@ export class Writes {
   #answeredMs = -Infinity;
   #expectedCommands = 0;
   #settled = 0;
-  #gatherTimer: ReturnType<typeof setTimeout> | undefined;
+  #gatherTimer: Timer | undefined;
 
   constructor(options: WritesOptions) {
     this.#options = options;
@@ -208,11 +208,11 @@ export class Writes {
     }
     if (clock.monotonicMs() - this.#answeredMs >= GATHER_MS) return false;
     if (raft.status().configuration.voters.length < 2) return false;
-    this.#gatherTimer ??= setTimeout(() => {
+    this.#gatherTimer ??= clock.after(GATHER_MS, () => {
       this.#gatherTimer = undefined;
       this.#answeredMs = -Infinity;
       this.#options.schedule();
-    }, GATHER_MS);
+    });
     return true;
   }
 

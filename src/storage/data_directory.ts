@@ -15,7 +15,8 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
-import { errnoOf, fsyncDirectory } from "./files.ts";
+import { SYSTEM_DISK } from "./disk.ts";
+import { errnoOf } from "./files.ts";
 import { checkFormatVersion } from "./raft_log_meta.ts";
 import { type SqlDatabase, type SqliteDriver, SqliteError } from "./sqlite_types.ts";
 import { StorageFormatError } from "./storage_errors.ts";
@@ -76,7 +77,7 @@ function directoryOf(path: string, real: string, lock: SqlDatabase): DataDirecto
     logPath: join(path, "log.db"),
     statePath: join(path, "state.db"),
     snapshotsPath: join(path, "snapshots"),
-    sync: () => fsyncDirectory(path),
+    sync: () => SYSTEM_DISK.syncDirectory(path),
     close: () => {
       if (held.delete(real)) lock.close();
     },
@@ -91,7 +92,7 @@ function create(path: string): void {
   }
   // Each directory that was made is a name in the one above it.
   for (let made = path;; made = dirname(made)) {
-    fsyncDirectory(dirname(made));
+    SYSTEM_DISK.syncDirectory(dirname(made));
     if (made === first || made === dirname(made)) return;
   }
 }
@@ -117,7 +118,7 @@ function prepare(real: string, path: string): void {
     closeSync(fd);
   }
   renameSync(temporary, join(real, MARKER));
-  fsyncDirectory(real);
+  SYSTEM_DISK.syncDirectory(real);
 }
 
 function readMarker(path: string): string {
@@ -140,7 +141,7 @@ function takeLock(driver: SqliteDriver, real: string, path: string): SqlDatabase
   try {
     // With locking_mode EXCLUSIVE the connection keeps the lock that its first access took.
     lock.exec("BEGIN EXCLUSIVE; COMMIT");
-    fsyncDirectory(real);
+    SYSTEM_DISK.syncDirectory(real);
     return lock;
   } catch (error) {
     lock.close();

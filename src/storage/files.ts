@@ -1,23 +1,5 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import process from "node:process";
-
-/** Makes the names in a directory durable: files created, renamed and removed. */
-export function fsyncDirectory(path: string): void {
-  // Windows has no handle of a directory to sync; NTFS journals its names.
-  if (process.platform === "win32") return;
-  fsyncFile(path);
-}
-
-/** Makes a file's bytes durable. */
-export function fsyncFile(path: string): void {
-  const fd = openSync(path, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
+import type { Disk } from "./disk.ts";
 
 /** The code of a failed system call ("ENOENT"); undefined for any other error. */
 export function errnoOf(error: unknown): string | undefined {
@@ -25,11 +7,33 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
+/** Makes a file's bytes durable. */
+export function syncFile(disk: Disk, path: string): void {
+  const fd = disk.open(path, "r");
+  try {
+    disk.sync(fd);
+  } finally {
+    disk.close(fd);
+  }
+}
+
+/** Writes a file anew; its bytes are durable when this returns, its name not yet. */
+export function writeWhole(disk: Disk, path: string, content: Uint8Array): void {
+  const fd = disk.open(path, "w");
+  try {
+    for (let done = 0; done < content.length;) {
+      done += disk.write(fd, content, done, content.length - done, done);
+    }
+    disk.sync(fd);
+  } finally {
+    disk.close(fd);
+  }
+}
+
 /** Puts a file in place, whole or not at all, and durable when this returns. */
-export function writeFileDurably(path: string, content: Uint8Array): void {
+export function writeFileDurably(disk: Disk, path: string, content: Uint8Array): void {
   const temporary = `${path}.tmp`;
-  writeFileSync(temporary, content, { mode: 0o600 });
-  fsyncFile(temporary);
-  renameSync(temporary, path);
-  fsyncDirectory(dirname(path));
+  writeWhole(disk, temporary, content);
+  disk.rename(temporary, path);
+  disk.syncDirectory(dirname(path));
 }

@@ -1,9 +1,8 @@
-import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { assert } from "../base/assert.ts";
 import type { Entry, HardState, SnapshotMeta } from "../raft/types.ts";
 import { EntryCache } from "./entry_cache.ts";
-import { fsyncDirectory } from "./files.ts";
+import { type Disk, SYSTEM_DISK } from "./disk.ts";
 import { LogMeta } from "./raft_log_meta.ts";
 import { type LogRow, LogRows } from "./raft_log_rows.ts";
 import type { Identity, LogStore } from "./raft_log_types.ts";
@@ -33,6 +32,7 @@ const CHECKPOINT_PAGES = 512;
 export interface RaftLogOptions {
   /** Memory for recent entries, bytes. */
   readonly cacheBytes?: number;
+  readonly disk?: Disk;
 }
 
 /**
@@ -44,9 +44,10 @@ export function openRaftLog(
   path: string,
   options: RaftLogOptions = {},
 ): RaftLog {
-  const isNew = !existsSync(path);
+  const disk = options.disk ?? SYSTEM_DISK;
+  const isNew = disk.size(path) === undefined;
   const log = new RaftLog(openLogDatabase(driver, path), options);
-  if (isNew) fsyncDirectory(dirname(path));
+  if (isNew) disk.syncDirectory(dirname(path));
   return log;
 }
 

@@ -1,17 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
 import { dirname, join } from "node:path";
+import { toBuffer, utf8Encode } from "../base/bytes.ts";
 import { crashPoint } from "./crash_point.ts";
-import { fsyncDirectory, fsyncFile } from "./files.ts";
+import { type Disk, SYSTEM_DISK } from "./disk.ts";
+import { syncFile, writeWhole } from "./files.ts";
 import type { SqlDatabase, SqliteDriver } from "./sqlite_types.ts";
 
 const HASH_CHUNK_BYTES = 1024 * 1024;
@@ -45,8 +37,9 @@ export function makeSnapshot(
   directory: string,
   readApplied: ReadApplied,
   temporary = temporaryPath(directory),
+  disk = SYSTEM_DISK,
 ): SnapshotInfo {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  disk.makeDirectory(directory);
   try {
     const source = driver.open(statePath, { synchronous: "normal", readOnly: true });
     try {
@@ -62,12 +55,12 @@ export function makeSnapshot(
     } finally {
       copy.close();
     }
-    fsyncFile(temporary);
+    syncFile(disk, temporary);
     const { index, term, configuration } = applied;
-    const { bytes, sha256 } = hashFile(temporary);
-    return publish(directory, temporary, { index, term, configuration, bytes, sha256 });
+    const { bytes, sha256 } = hashFile(temporary, disk);
+    return publish(directory, temporary, { index, term, configuration, bytes, sha256 }, disk);
   } catch (error) {
-    removeDatabase(temporary);
+    removeDatabase(disk, temporary);
     throw error;
   }
 }
@@ -88,34 +81,36 @@ export function descriptionPath(directory: string, info: SnapshotInfo): string {
 }
 
 /** Gives a complete, durable file its name, and then its description. */
-export function publish(directory: string, temporary: string, info: SnapshotInfo): SnapshotInfo {
-  renameSync(temporary, snapshotPath(directory, info));
+export function publish(
+  directory: string,
+  temporary: string,
+  info: SnapshotInfo,
+  disk: Disk,
+): SnapshotInfo {
+  disk.rename(temporary, snapshotPath(directory, info));
   const description = descriptionPath(directory, info);
-  const fd = openSync(`${description}.tmp`, "w", 0o600);
-  try {
-    writeSync(fd, JSON.stringify(info) + "\n");
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  fsyncDirectory(directory);
-  renameSync(`${description}.tmp`, description);
-  fsyncDirectory(directory);
+  writeWhole(disk, `${description}.tmp`, toBuffer(utf8Encode(JSON.stringify(info) + "\n")));
+  disk.syncDirectory(directory);
+  disk.rename(`${description}.tmp`, description);
+  disk.syncDirectory(directory);
   return info;
 }
 
 /** Size and SHA-256 of a file, read piece by piece. */
-export function hashFile(path: string): { bytes: number; sha256: string } {
+export function hashFile(
+  path: string,
+  disk: Disk = SYSTEM_DISK,
+): { bytes: number; sha256: string } {
   const hash = createHash("sha256");
   const chunk = new Uint8Array(HASH_CHUNK_BYTES);
-  const fd = openSync(path, "r");
+  const fd = disk.open(path, "r");
   let bytes = 0;
   try {
-    for (let read; (read = readSync(fd, chunk, 0, chunk.length, bytes)) > 0; bytes += read) {
+    for (let read; (read = disk.read(fd, chunk, 0, chunk.length, bytes)) > 0; bytes += read) {
       hash.update(chunk.subarray(0, read));
     }
   } finally {
-    closeSync(fd);
+    disk.close(fd);
   }
   return { bytes, sha256: hash.digest("hex") };
 }
@@ -126,19 +121,24 @@ export function hashFile(path: string): { bytes: number; sha256: string } {
  * Call it after `LogStore.reset` made the snapshot's position durable. A crash before it ends
  * leaves a state behind the log's start: whoever opens both must then call it again.
  */
-export function installSnapshot(directory: string, info: SnapshotInfo, statePath: string): void {
+export function installSnapshot(
+  directory: string,
+  info: SnapshotInfo,
+  statePath: string,
+  disk: Disk = SYSTEM_DISK,
+): void {
   // A WAL that outlived its database would be replayed into the new one.
-  rmSync(`${statePath}-wal`, { force: true });
-  rmSync(`${statePath}-shm`, { force: true });
-  fsyncDirectory(dirname(statePath));
+  disk.remove(`${statePath}-wal`);
+  disk.remove(`${statePath}-shm`);
+  disk.syncDirectory(dirname(statePath));
   crashPoint("install_wal_removed");
-  renameSync(snapshotPath(directory, info), statePath);
-  fsyncDirectory(dirname(statePath));
+  disk.rename(snapshotPath(directory, info), statePath);
+  disk.syncDirectory(dirname(statePath));
   crashPoint("install_renamed");
-  rmSync(descriptionPath(directory, info), { force: true });
-  fsyncDirectory(directory);
+  disk.remove(descriptionPath(directory, info));
+  disk.syncDirectory(directory);
 }
 
-function removeDatabase(path: string): void {
-  for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(path + suffix, { force: true });
+function removeDatabase(disk: Disk, path: string): void {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) disk.remove(path + suffix);
 }

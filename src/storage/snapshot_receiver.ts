@@ -1,19 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
-import {
-  closeSync,
-  fsync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { assert } from "../base/assert.ts";
+import { type Disk, SYSTEM_DISK } from "./disk.ts";
 import { publish, type SnapshotInfo } from "./snapshot.ts";
 
 const HASH_SLICE_BYTES = 1024 * 1024;
@@ -24,6 +13,7 @@ const HASH_SLICE_BYTES = 1024 * 1024;
  */
 export class SnapshotReceiver {
   readonly info: SnapshotInfo;
+  readonly #disk: Disk;
   readonly #directory: string;
   readonly #path: string;
   #fd: number | undefined;
@@ -31,20 +21,25 @@ export class SnapshotReceiver {
   /** Of the bytes up to #offset. */
   #hash: Hash = createHash("sha256");
 
-  private constructor(directory: string, info: SnapshotInfo) {
+  private constructor(directory: string, info: SnapshotInfo, disk: Disk) {
     assert(/^[0-9a-f]{64}$/.test(info.sha256), "a snapshot is named by its SHA-256");
     this.info = info;
+    this.#disk = disk;
     this.#directory = directory;
     this.#path = join(directory, `receive-${info.sha256}.part`);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    removeParts(directory, this.#path);
-    closeSync(openSync(this.#path, "a", 0o600));
-    this.#fd = openSync(this.#path, "r+");
+    disk.makeDirectory(directory);
+    removeParts(disk, directory, this.#path);
+    disk.close(disk.open(this.#path, "a"));
+    this.#fd = disk.open(this.#path, "r+");
   }
 
   /** Starts to receive a snapshot, or goes on where an earlier transfer of it ended. */
-  static async open(directory: string, info: SnapshotInfo): Promise<SnapshotReceiver> {
-    const receiver = new SnapshotReceiver(directory, info);
+  static async open(
+    directory: string,
+    info: SnapshotInfo,
+    disk: Disk = SYSTEM_DISK,
+  ): Promise<SnapshotReceiver> {
+    const receiver = new SnapshotReceiver(directory, info, disk);
     try {
       await receiver.#hashReceived();
     } catch (error) {
@@ -64,7 +59,7 @@ export class SnapshotReceiver {
     assert(this.#fd !== undefined, "nothing is received after the end");
     if (offset !== this.#offset || offset + chunk.length > this.info.bytes) return false;
     for (let done = 0; done < chunk.length;) {
-      done += writeSync(this.#fd, chunk, done, chunk.length - done, offset + done);
+      done += this.#disk.write(this.#fd, chunk, done, chunk.length - done, offset + done);
     }
     this.#hash.update(chunk);
     this.#offset += chunk.length;
@@ -75,9 +70,7 @@ export class SnapshotReceiver {
   sync(): Promise<void> {
     const fd = this.#fd;
     assert(fd !== undefined, "an open file is synced");
-    return new Promise((resolve, reject) => {
-      fsync(fd, (error) => error === null ? resolve() : reject(error));
-    });
+    return this.#disk.syncAside(fd);
   }
 
   /**
@@ -88,34 +81,34 @@ export class SnapshotReceiver {
     assert(this.#fd !== undefined, "a transfer ends once");
     const isWhole = this.#offset === this.info.bytes;
     if (!isWhole || this.#hash.digest("hex") !== this.info.sha256) {
-      ftruncateSync(this.#fd, 0);
+      this.#disk.truncate(this.#fd, 0);
       this.#offset = 0;
       this.#hash = createHash("sha256");
       return false;
     }
     await this.sync();
     this.close();
-    publish(this.#directory, this.#path, this.info);
+    publish(this.#directory, this.#path, this.info, this.#disk);
     return true;
   }
 
   /** Stops; what was received is kept for another try. */
   close(): void {
-    if (this.#fd !== undefined) closeSync(this.#fd);
+    if (this.#fd !== undefined) this.#disk.close(this.#fd);
     this.#fd = undefined;
   }
 
   /** Stops and gives the room on the disk back. */
   discard(): void {
     this.close();
-    rmSync(this.#path, { force: true });
+    this.#disk.remove(this.#path);
   }
 
   async #hashReceived(): Promise<void> {
-    const size = Math.min(statSync(this.#path).size, this.info.bytes);
+    const size = Math.min(this.#disk.size(this.#path) ?? 0, this.info.bytes);
     const slice = new Uint8Array(HASH_SLICE_BYTES);
     while (this.#offset < size && this.#fd !== undefined) {
-      const read = readSync(this.#fd, slice, 0, slice.length, this.#offset);
+      const read = this.#disk.read(this.#fd, slice, 0, slice.length, this.#offset);
       if (read === 0) break;
       this.#hash.update(slice.subarray(0, read));
       this.#offset += read;
@@ -125,9 +118,9 @@ export class SnapshotReceiver {
 }
 
 /** Removes what was received of any snapshot; `keep`: but for this file. */
-export function removeParts(directory: string, keep = ""): void {
-  for (const name of readdirSync(directory)) {
+export function removeParts(disk: Disk, directory: string, keep = ""): void {
+  for (const name of disk.list(directory)) {
     const path = join(directory, name);
-    if (name.startsWith("receive-") && path !== keep) rmSync(path, { force: true });
+    if (name.startsWith("receive-") && path !== keep) disk.remove(path);
   }
 }

@@ -1,16 +1,6 @@
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  statSync,
-} from "node:fs";
 import { join } from "node:path";
 import { assert } from "../base/assert.ts";
-import { errnoOf, fsyncDirectory } from "./files.ts";
+import { type Disk, SYSTEM_DISK } from "./disk.ts";
 import { descriptionPath, installSnapshot, type SnapshotInfo, snapshotPath } from "./snapshot.ts";
 
 /**
@@ -18,17 +8,19 @@ import { descriptionPath, installSnapshot, type SnapshotInfo, snapshotPath } fro
  * A snapshot's file never changes.
  */
 export class SnapshotStore {
+  readonly disk: Disk;
   readonly #directory: string;
   readonly #readers = new Map<string, number>();
   #current: SnapshotInfo | undefined;
 
   /** Finds the newest snapshot in `directory`; older and unfinished ones are removed. */
-  constructor(directory: string) {
+  constructor(directory: string, disk: Disk = SYSTEM_DISK) {
+    this.disk = disk;
     this.#directory = directory;
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const infos = readdirSync(directory)
+    disk.makeDirectory(directory);
+    const infos = disk.list(directory)
       .filter((name) => /^snapshot-.*\.json$/.test(name))
-      .map((name) => readDescription(join(directory, name)))
+      .map((name) => readDescription(disk, join(directory, name)))
       .filter((info) => info !== undefined && this.#isWhole(info)) as SnapshotInfo[];
     this.#current = infos.sort(byPosition)[infos.length - 1];
     this.#removeOthers();
@@ -52,9 +44,10 @@ export class SnapshotStore {
 
   /** Opens a snapshot for a transfer; it is kept until the reader is closed. */
   read(info: SnapshotInfo): SnapshotReader {
-    const fd = openSync(snapshotPath(this.#directory, info), "r");
+    const { disk } = this;
+    const fd = disk.open(snapshotPath(this.#directory, info), "r");
     this.#readers.set(info.sha256, (this.#readers.get(info.sha256) ?? 0) + 1);
-    return new SnapshotReader(info, fd, () => {
+    return new SnapshotReader(disk, info, fd, () => {
       const others = (this.#readers.get(info.sha256) ?? 1) - 1;
       if (others > 0) this.#readers.set(info.sha256, others);
       else this.#readers.delete(info.sha256);
@@ -78,24 +71,19 @@ export class SnapshotStore {
   install(statePath: string): void {
     const info = this.#current;
     assert(info !== undefined, "there is a snapshot to install");
-    installSnapshot(this.#directory, info, statePath);
+    installSnapshot(this.#directory, info, statePath, this.disk);
     this.#current = undefined;
   }
 
   #isWhole(info: SnapshotInfo): boolean {
-    try {
-      return statSync(snapshotPath(this.#directory, info)).size === info.bytes;
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") return false;
-      throw error;
-    }
+    return this.disk.size(snapshotPath(this.#directory, info)) === info.bytes;
   }
 
   #removeUnused(info: SnapshotInfo): void {
     if (info.sha256 === this.#current?.sha256 || this.#readers.has(info.sha256)) return;
     // The description first: a file without one does not count.
-    rmSync(descriptionPath(this.#directory, info), { force: true });
-    rmSync(snapshotPath(this.#directory, info), { force: true });
+    this.disk.remove(descriptionPath(this.#directory, info));
+    this.disk.remove(snapshotPath(this.#directory, info));
   }
 
   #removeOthers(): void {
@@ -103,23 +91,25 @@ export class SnapshotStore {
     const kept = keep === undefined
       ? []
       : [snapshotPath(this.#directory, keep), descriptionPath(this.#directory, keep)];
-    for (const name of readdirSync(this.#directory)) {
+    for (const name of this.disk.list(this.#directory)) {
       const path = join(this.#directory, name);
       // A half received one may go on after a restart.
       if (kept.includes(path) || /^receive-[0-9a-f]{64}\.part$/.test(name)) continue;
-      if (/^(snapshot|make)-/.test(name)) rmSync(path, { force: true });
+      if (/^(snapshot|make)-/.test(name)) this.disk.remove(path);
     }
-    fsyncDirectory(this.#directory);
+    this.disk.syncDirectory(this.#directory);
   }
 }
 
 /** Reads one snapshot in chunks, at bounded memory. */
 export class SnapshotReader {
   readonly info: SnapshotInfo;
+  readonly #disk: Disk;
   readonly #release: () => void;
   #fd: number | undefined;
 
-  constructor(info: SnapshotInfo, fd: number, release: () => void) {
+  constructor(disk: Disk, info: SnapshotInfo, fd: number, release: () => void) {
+    this.#disk = disk;
     this.info = info;
     this.#fd = fd;
     this.#release = release;
@@ -137,7 +127,8 @@ export class SnapshotReader {
     assert(this.#fd !== undefined, "a closed snapshot is not read");
     let filled = 0;
     while (filled < chunk.length) {
-      const read = readSync(this.#fd, chunk, filled, chunk.length - filled, offset + filled);
+      const left = chunk.length - filled;
+      const read = this.#disk.read(this.#fd, chunk, filled, left, offset + filled);
       if (read === 0) throw new Error(`Snapshot ${this.info.index}: the file is too short`);
       filled += read;
     }
@@ -145,7 +136,7 @@ export class SnapshotReader {
 
   close(): void {
     if (this.#fd === undefined) return;
-    closeSync(this.#fd);
+    this.#disk.close(this.#fd);
     this.#fd = undefined;
     this.#release();
   }
@@ -155,10 +146,11 @@ function byPosition(a: SnapshotInfo, b: SnapshotInfo): number {
   return a.index - b.index || a.term - b.term;
 }
 
-function readDescription(path: string): SnapshotInfo | undefined {
+function readDescription(disk: Disk, path: string): SnapshotInfo | undefined {
   try {
-    const info = JSON.parse(readFileSync(path, "utf8")) as SnapshotInfo;
-    const isKnown = /^[0-9a-f]{64}$/.test(info.sha256) && typeof info.configuration === "string";
+    const info = JSON.parse(disk.readText(path) ?? "null") as SnapshotInfo | null;
+    const isKnown = info !== null && /^[0-9a-f]{64}$/.test(info.sha256) &&
+      typeof info.configuration === "string";
     return isKnown ? info : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;

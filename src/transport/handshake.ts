@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import * as v from "valibot";
 
 /** Peers of another protocol version are refused. */
@@ -55,9 +55,8 @@ export function encodeJson(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value), "utf8");
 }
 
-export function makeNonce(): string {
-  return randomBytes(16).toString("hex");
-}
+/** Random bytes of a nonce, which is their hex. */
+export const NONCE_BYTES = 16;
 
 /**
  * What shows that one side knows the secret, without telling it: an HMAC-SHA256 over both nonces,

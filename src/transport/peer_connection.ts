@@ -1,13 +1,14 @@
 import { Buffer } from "node:buffer";
-import type { Socket } from "node:net";
+import type { Clock, Timer } from "../base/clock.ts";
+import { type Entropy, randomHex } from "../base/entropy.ts";
 import { encodeFrame, FRAME, type Frame, FrameError, FrameReader } from "./frame.ts";
 import {
   type Challenge,
   encodeJson,
   HandshakeError,
   type Hello,
-  makeNonce,
   makeProof,
+  NONCE_BYTES,
   parseChallenge,
   parseHello,
   parseProof,
@@ -17,6 +18,7 @@ import {
   type Purpose,
   sameProof,
 } from "./handshake.ts";
+import type { PeerSocket } from "./net.ts";
 
 /** Who a node says it is. */
 export interface PeerIdentity {
@@ -29,6 +31,8 @@ export interface PeerIdentity {
 }
 
 export interface ConnectionOptions {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
   readonly local: () => PeerIdentity;
   readonly secret: string;
   readonly payloadBytesMax: number;
@@ -59,21 +63,22 @@ export class PeerConnection {
   readonly remoteAddress: string;
   /** Pings sent since anything was received; its owner counts them. */
   pingsUnheard = 0;
-  readonly #socket: Socket;
+  readonly #socket: PeerSocket;
   readonly #options: ConnectionOptions;
   readonly #reader = new FrameReader(HANDSHAKE_BYTES_MAX);
-  readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #timer: Timer;
   #state: State;
   #hello: Hello | undefined;
   #challenge: Challenge | undefined;
 
-  private constructor(socket: Socket, dialed: boolean, options: ConnectionOptions) {
+  private constructor(socket: PeerSocket, dialed: boolean, options: ConnectionOptions) {
     this.dialed = dialed;
     this.#socket = socket;
     this.#options = options;
     this.#state = dialed ? "challenge" : "hello";
     this.remoteAddress = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
-    this.#timer = setTimeout(() => this.close("the handshake took too long"), HANDSHAKE_TIMEOUT_MS);
+    const tooLong = () => this.close("the handshake took too long");
+    this.#timer = options.clock.after(HANDSHAKE_TIMEOUT_MS, tooLong);
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("error", (error: Error) => this.close(error.message));
@@ -81,13 +86,13 @@ export class PeerConnection {
   }
 
   /** Takes a connection that a peer has opened. */
-  static accept(socket: Socket, options: ConnectionOptions): PeerConnection {
+  static accept(socket: PeerSocket, options: ConnectionOptions): PeerConnection {
     return new PeerConnection(socket, false, options);
   }
 
   /** Introduces this node on a connection it has opened; `toNodeId` 0: to whoever it is. */
   static dial(
-    socket: Socket,
+    socket: PeerSocket,
     to: { readonly nodeId: number; readonly purpose: Purpose },
     options: ConnectionOptions,
   ): PeerConnection {
@@ -97,7 +102,7 @@ export class PeerConnection {
       protocol: PEER_PROTOCOL,
       purpose: to.purpose,
       toNodeId: to.nodeId,
-      nonce: makeNonce(),
+      nonce: randomHex(options.entropy, NONCE_BYTES),
       ...options.local(),
     };
     connection.#write(FRAME.hello, encodeJson(connection.#hello));
@@ -133,7 +138,7 @@ export class PeerConnection {
   close(reason: string): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    clearTimeout(this.#timer);
+    this.#timer.cancel();
     this.#socket.destroy();
     this.#options.closed(this, reason);
   }
@@ -182,7 +187,7 @@ export class PeerConnection {
     this.purpose = hello.purpose;
     const { clusterId, nodeId, incarnation, address } = hello;
     this.remote = { clusterId, nodeId, incarnation, address };
-    this.#challenge = { nonce: makeNonce() };
+    this.#challenge = { nonce: randomHex(this.#options.entropy, NONCE_BYTES) };
     this.#state = "proof";
     this.#write(FRAME.challenge, encodeJson(this.#challenge));
   }
@@ -225,7 +230,7 @@ export class PeerConnection {
   }
 
   #establish(): void {
-    clearTimeout(this.#timer);
+    this.#timer.cancel();
     this.#state = "established";
     this.#reader.payloadBytesMax = this.#options.payloadBytesMax;
     this.#options.established(this);

@@ -1,11 +1,16 @@
-import { connect, createServer, type Server as NetServer, type Socket } from "node:net";
+import type { Clock, Timer } from "../base/clock.ts";
+import { type Entropy, randomFraction } from "../base/entropy.ts";
 import type { Logger } from "../base/log.ts";
 import { FRAME, type Frame } from "./frame.ts";
 import type { Purpose } from "./handshake.ts";
 import { splitAddress } from "./address.ts";
+import type { Net, PeerListener, PeerSocket } from "./net.ts";
 import { type ConnectionOptions, PeerConnection, type PeerIdentity } from "./peer_connection.ts";
 
 export interface PeersOptions {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly net: Net;
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
@@ -49,7 +54,7 @@ interface Member {
   connection: PeerConnection | undefined;
   dialing: boolean;
   retryMs: number;
-  timer: ReturnType<typeof setTimeout> | undefined;
+  timer: Timer | undefined;
   lastReason: string;
 }
 
@@ -59,8 +64,8 @@ export class Peers {
   readonly #members = new Map<number, Member>();
   readonly #handlers = new Map<PeerConnection, FrameHandler>();
   readonly #connections = new Set<PeerConnection>();
-  #net: NetServer | undefined;
-  #ping: ReturnType<typeof setInterval> | undefined;
+  #listener: PeerListener | undefined;
+  #ping: Timer | undefined;
   #stopped = false;
 
   constructor(options: PeersOptions) {
@@ -69,24 +74,19 @@ export class Peers {
 
   /** The port in use; 0 before `listen`. */
   get port(): number {
-    const address = this.#net?.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
+    return this.#listener?.port ?? 0;
   }
 
   /** Listens; rejects with the system's error when it cannot. */
-  listen(): Promise<void> {
-    const { host, port, logger } = this.#options;
-    const net = createServer((socket) => this.#accept(socket));
-    this.#net = net;
-    this.#ping = setInterval(() => this.#pingAll(), PING_INTERVAL_MS);
-    return new Promise((resolve, reject) => {
-      net.once("error", reject);
-      net.listen({ host, port }, () => {
-        net.off("error", reject);
-        net.on("error", (error) => logger.error("peer listener", { error: error.message }));
-        resolve();
-      });
-    });
+  async listen(): Promise<void> {
+    const { host, port, logger, net } = this.#options;
+    this.#listener = await net.listen(
+      { host, port },
+      (socket) => this.#accept(socket),
+      (error) => logger.error("peer listener", { error: error.message }),
+    );
+    if (this.#stopped) this.#listener.close();
+    else this.#planPing();
   }
 
   /** Keeps a message connection to each of these nodes, and to no others. */
@@ -94,7 +94,7 @@ export class Peers {
     for (const [id, member] of this.#members) {
       if (addresses.has(id)) continue;
       this.#members.delete(id);
-      clearTimeout(member.timer);
+      member.timer?.cancel();
       member.connection?.close("it is no member any more");
     }
     for (const [id, address] of addresses) {
@@ -137,9 +137,9 @@ export class Peers {
 
   stop(): void {
     this.#stopped = true;
-    clearInterval(this.#ping);
-    this.#net?.close();
-    for (const { timer } of this.#members.values()) clearTimeout(timer);
+    this.#ping?.cancel();
+    this.#listener?.close();
+    for (const { timer } of this.#members.values()) timer?.cancel();
     this.#members.clear();
     for (const connection of [...this.#connections]) connection.close("");
   }
@@ -159,8 +159,8 @@ export class Peers {
   }
 
   #planDial(member: Member, delayMs: number): void {
-    clearTimeout(member.timer);
-    member.timer = setTimeout(() => this.#dialMember(member), delayMs);
+    member.timer?.cancel();
+    member.timer = this.#options.clock.after(delayMs, () => this.#dialMember(member));
   }
 
   #dialMember(member: Member): void {
@@ -189,7 +189,7 @@ export class Peers {
       this.#options.logger.warn("no connection", { node: id, address, reason });
     }
     member.retryMs = Math.min(member.retryMs * 2, DIAL_RETRY_MS_MAX);
-    this.#planDial(member, member.retryMs * (0.5 + Math.random() / 2));
+    this.#planDial(member, member.retryMs * (0.5 + randomFraction(this.#options.entropy) / 2));
   }
 
   #dial(
@@ -197,13 +197,12 @@ export class Peers {
     to: { readonly nodeId: number; readonly purpose: Purpose },
     options: ConnectionOptions,
   ): void {
-    const { host, port } = splitAddress(address);
-    const socket = connect({ host, port });
+    const socket = this.#options.net.connect(splitAddress(address));
     const connection = PeerConnection.dial(socket, to, options);
     this.#connections.add(connection);
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: PeerSocket): void {
     if (this.#stopped || this.#connections.size - this.#members.size > STRANGERS_MAX) {
       socket.on("error", () => {});
       socket.destroy();
@@ -214,8 +213,10 @@ export class Peers {
   }
 
   #connectionOptions(): ConnectionOptions {
-    const { local, secret, payloadBytesMax } = this.#options;
+    const { clock, entropy, local, secret, payloadBytesMax } = this.#options;
     return {
+      clock,
+      entropy,
       local,
       secret,
       payloadBytesMax,
@@ -263,7 +264,7 @@ export class Peers {
     member.address = address;
     member.retryMs = DIAL_RETRY_MS_MIN;
     member.lastReason = "";
-    clearTimeout(member.timer);
+    member.timer?.cancel();
     this.#options.logger.info("connected", { node: nodeId, address });
     this.#options.connected(connection.remote);
   }
@@ -292,6 +293,13 @@ export class Peers {
       const { remoteAddress } = connection;
       this.#options.logger.warn("peer refused", { from: remoteAddress, node: nodeId, reason });
     }
+  }
+
+  #planPing(): void {
+    this.#ping = this.#options.clock.after(PING_INTERVAL_MS, () => {
+      this.#planPing();
+      this.#pingAll();
+    });
   }
 
   #pingAll(): void {

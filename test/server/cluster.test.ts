@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { SYSTEM_CLOCK } from "../../src/base/clock.ts";
 import type { Configuration, RaftCore, RaftStatus } from "../../src/raft/types.ts";
 import { Cluster } from "../../src/server/cluster.ts";
 import type { Server } from "../../src/server/server.ts";
@@ -32,6 +33,7 @@ test("a change whose place in the log was taken by another entry is not confirme
   };
   const cluster = new Cluster({
     server: server as unknown as Server,
+    clock: SYSTEM_CLOCK,
     identity: { clusterId: "", nodeId: 1, incarnation: 1 },
     logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     isConnected: () => true,

@@ -3,7 +3,7 @@ import { Prng as RealPrng } from "../../src/base/prng.ts";
 import { resolve } from "../../src/commands/table.ts";
 import type { Reply } from "../../src/resp/reply.ts";
 import { ErrorReply } from "../../src/resp/reply.ts";
-import type { Clock } from "../../src/server/clock.ts";
+import { type Clock, SYSTEM_CLOCK, type Timer } from "../../src/base/clock.ts";
 import type { PeerLink } from "../../src/server/peer_link.ts";
 import { type Pending, Session } from "../../src/server/session.ts";
 
@@ -43,6 +43,9 @@ export class FakeClock implements Clock {
   }
   monotonicMs(): number {
     return this.nowMs;
+  }
+  after(delayMs: number, run: () => void): Timer {
+    return SYSTEM_CLOCK.after(delayMs, run);
   }
 }
 

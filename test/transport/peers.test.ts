@@ -1,8 +1,10 @@
 import { afterEach, expect, test } from "bun:test";
 import { connect, createServer, type Server as NetServer, type Socket } from "node:net";
+import { randomHex, SYSTEM_ENTROPY } from "../../src/base/entropy.ts";
 import type { Logger } from "../../src/base/log.ts";
+import { SYSTEM } from "../../src/node/outside.ts";
 import { encodeFrame, FRAME, type Frame, FrameReader } from "../../src/transport/frame.ts";
-import { encodeJson, type Hello, makeNonce, makeProof } from "../../src/transport/handshake.ts";
+import { encodeJson, type Hello, makeProof, NONCE_BYTES } from "../../src/transport/handshake.ts";
 import type { PeerIdentity } from "../../src/transport/peer_connection.ts";
 import { Peers } from "../../src/transport/peers.ts";
 import { sleep, until } from "../system/harness.ts";
@@ -26,6 +28,7 @@ class TestNode {
     };
     const logger: Logger = { debug: log, info: log, warn: log, error: log };
     this.peers = new Peers({
+      ...SYSTEM,
       host: "127.0.0.1",
       port,
       secret,
@@ -188,7 +191,7 @@ function helloOf(toNodeId: number): Hello {
     incarnation: 1,
     toNodeId,
     address: "127.0.0.1:1",
-    nonce: makeNonce(),
+    nonce: randomHex(SYSTEM_ENTROPY, NONCE_BYTES),
   };
 }
 
@@ -258,7 +261,12 @@ test("an acceptor that does not know the secret gets no connection either", asyn
       for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
         const { type } = frame;
         if (type === FRAME.hello) {
-          socket.write(encodeFrame(FRAME.challenge, encodeJson({ nonce: makeNonce() })));
+          socket.write(
+            encodeFrame(
+              FRAME.challenge,
+              encodeJson({ nonce: randomHex(SYSTEM_ENTROPY, NONCE_BYTES) }),
+            ),
+          );
         } else if (type === FRAME.proof) {
           const own = { clusterId: CLUSTER, nodeId: 2, incarnation: 1, address: "127.0.0.1:1" };
           const welcome = { proof: JSON.parse(frame.payload.toString()).proof, ...own };
