@@ -52,6 +52,7 @@ function bitfield(context: DataContext, argv: readonly Bytes[]): Reply {
   if (lengthBytes > 0) {
     const after = fromUint8Array(bytes);
     context.ops.set(context.db, argv[1], after, record?.expireAtMs ?? NO_EXPIRY);
+    context.notify("string", "setbit", argv[1]);
   }
   return replies;
 }

@@ -52,6 +52,7 @@ function setbit(context: DataContext, argv: readonly Bytes[]): Reply {
   if (changed !== byte || record === undefined || index >= value.length) {
     const after = overwrite(value, index, String.fromCharCode(changed));
     context.ops.set(context.db, argv[1], after, record?.expireAtMs ?? NO_EXPIRY);
+    context.notify("string", "setbit", argv[1]);
   }
   return (byte & mask) === 0 ? 0 : 1;
 }
@@ -134,8 +135,13 @@ function bitop(context: DataContext, argv: readonly Bytes[]): Reply {
     sources.push(record?.value ?? "");
   }
   const result = operation === "not" ? inverted(sources[0]) : combined(sources, operation);
-  if (result.length > 0) context.ops.set(context.db, argv[2], result, NO_EXPIRY);
-  else if (context.find(argv[2]) !== undefined) context.ops.del(context.db, argv[2]);
+  if (result.length > 0) {
+    context.ops.set(context.db, argv[2], result, NO_EXPIRY);
+    context.notify("string", "set", argv[2]);
+  } else if (context.find(argv[2]) !== undefined) {
+    context.ops.del(context.db, argv[2]);
+    context.notify("generic", "del", argv[2]);
+  }
   return result.length;
 }
 

@@ -1,6 +1,12 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
-import type { KeyRecord, RedisOperations } from "../storage/redis_operations.ts";
+import type { KeyRecord, KeyType, RedisOperations } from "../storage/redis_operations.ts";
+
+/** What kind of change a keyspace event tells of: the classes of notify-keyspace-events. */
+export type EventClass = "generic" | KeyType | "expired" | "miss" | "new";
+
+/** Takes keyspace events. */
+export type Notifier = (eventClass: EventClass, event: Bytes, key: Bytes, db: number) => void;
 
 /** What a command on data runs with. One object serves many commands; keep no reference. */
 export class DataContext {
@@ -25,10 +31,20 @@ export class DataContext {
   noTouch = false;
   /** The reply goes to one client alone, so it may tell what only this node knows. */
   isLocal = false;
+  /** Takes keyspace events; undefined while this node has none to tell. */
+  notifier: Notifier | undefined;
 
   constructor(ops: RedisOperations, prng: Prng) {
     this.ops = ops;
     this.prng = prng;
+  }
+
+  /**
+   * Tells of a change of a key, once it is made, by the name that Redis gives the event
+   * (redis.io/docs/manual/keyspace-notifications). `db`: the connection's database by default.
+   */
+  notify(eventClass: EventClass, event: Bytes, key: Bytes, db = this.db): void {
+    if (this.notifier !== undefined) this.notifier(eventClass, event, key, db);
   }
 
   /** The record of a key of the connection's database that has not expired. */

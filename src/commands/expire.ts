@@ -8,6 +8,7 @@ import { FIRST_KEY, readCommand, writeCommand } from "./define.ts";
 import {
   EX,
   EXAT,
+  expireKey,
   expiryTimeMs,
   type ExpiryUnit,
   invalidExpireTime,
@@ -54,8 +55,7 @@ function expireBy(
   if (expireAtMs === undefined) return invalidExpireTime(command);
   const record = context.find(argv[1]);
   if (record === undefined || !holds(condition, expireAtMs, record.expireAtMs)) return 0;
-  if (expireAtMs <= context.nowMs) context.ops.del(context.db, argv[1]);
-  else context.ops.setExpiry(context.db, argv[1], expireAtMs);
+  expireKey(context, argv[1], expireAtMs);
   return 1;
 }
 
@@ -142,6 +142,7 @@ function persist(context: DataContext, argv: readonly Bytes[]): Reply {
   const record = context.find(argv[1]);
   if (record === undefined || record.expireAtMs === NO_EXPIRY) return 0;
   context.ops.setExpiry(context.db, argv[1], NO_EXPIRY);
+  context.notify("generic", "persist", argv[1]);
   return 1;
 }
 

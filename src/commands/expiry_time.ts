@@ -1,6 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { type Int64, INT64_MAX, parseInt64 } from "../base/int64.ts";
 import { err, type ErrorReply, NOT_INTEGER } from "../resp/reply.ts";
+import type { DataContext } from "./data_context.ts";
 
 /** How an expiry is given: in seconds or not, from now or as a Unix time. */
 export interface ExpiryUnit {
@@ -50,4 +51,15 @@ export function parseExpiry(
   if (value === undefined) return NOT_INTEGER;
   if (value <= 0) return invalidExpireTime(command);
   return expiryTimeMs(value, unit, nowMs) ?? invalidExpireTime(command);
+}
+
+/** Sets the expiry of a key that exists; one that has come deletes it. */
+export function expireKey(context: DataContext, key: Bytes, expireAtMs: number): void {
+  if (expireAtMs <= context.nowMs) {
+    context.ops.del(context.db, key);
+    context.notify("generic", "del", key);
+  } else {
+    context.ops.setExpiry(context.db, key, expireAtMs);
+    context.notify("generic", "expire", key);
+  }
 }

@@ -47,7 +47,10 @@ function pfadd(context: DataContext, argv: readonly Bytes[]): Reply {
   for (let index = 2; index < argv.length; index++) {
     if (log.add(argv[index])) changed = true;
   }
-  if (changed) store(context, argv[1], log);
+  if (changed) {
+    store(context, argv[1], log);
+    context.notify("string", "pfadd", argv[1]);
+  }
   return changed ? 1 : 0;
 }
 
@@ -76,6 +79,8 @@ function pfmerge(context: DataContext, argv: readonly Bytes[]): Reply {
   if (union.anyDense) log.makeDense();
   log.raiseAll(union.registers);
   store(context, argv[1], log);
+  // Redis has no name of its own for it.
+  context.notify("string", "pfadd", argv[1]);
   return OK;
 }
 

@@ -32,6 +32,7 @@ function del(context: DataContext, argv: readonly Bytes[]): Reply {
   for (let index = 1; index < argv.length; index++) {
     if (context.find(argv[index]) === undefined) continue;
     context.ops.del(context.db, argv[index]);
+    context.notify("generic", "del", argv[index]);
     count++;
   }
   return count;
@@ -65,7 +66,7 @@ function type(context: DataContext, argv: readonly Bytes[]): Reply {
 /** RENAME key newkey */
 function rename(context: DataContext, argv: readonly Bytes[]): Reply {
   if (context.find(argv[1]) === undefined) return NO_SUCH_KEY;
-  if (argv[1] !== argv[2]) context.ops.rename(context.db, argv[1], context.db, argv[2]);
+  if (argv[1] !== argv[2]) renameKey(context, argv[1], argv[2]);
   return OK;
 }
 
@@ -73,8 +74,14 @@ function rename(context: DataContext, argv: readonly Bytes[]): Reply {
 function renamenx(context: DataContext, argv: readonly Bytes[]): Reply {
   if (context.find(argv[1]) === undefined) return NO_SUCH_KEY;
   if (context.find(argv[2]) !== undefined) return 0;
-  context.ops.rename(context.db, argv[1], context.db, argv[2]);
+  renameKey(context, argv[1], argv[2]);
   return 1;
+}
+
+function renameKey(context: DataContext, from: Bytes, to: Bytes): void {
+  context.ops.rename(context.db, from, context.db, to);
+  context.notify("generic", "rename_from", from);
+  context.notify("generic", "rename_to", to);
 }
 
 /** COPY source destination [DB destination-db] [REPLACE] */
@@ -97,6 +104,7 @@ function copy(context: DataContext, argv: readonly Bytes[]): Reply {
   if (context.find(argv[1]) === undefined) return 0;
   if (!replace && context.findIn(toDb, argv[2]) !== undefined) return 0;
   context.ops.copy(context.db, argv[1], toDb, argv[2]);
+  context.notify("generic", "copy_to", argv[2], toDb);
   return 1;
 }
 
@@ -108,6 +116,8 @@ function move(context: DataContext, argv: readonly Bytes[]): Reply {
   if (context.find(argv[1]) === undefined) return 0;
   if (context.findIn(toDb, argv[1]) !== undefined) return 0;
   context.ops.rename(context.db, argv[1], toDb, argv[1]);
+  context.notify("generic", "move_from", argv[1]);
+  context.notify("generic", "move_to", argv[1], toDb);
   return 1;
 }
 

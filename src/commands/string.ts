@@ -4,7 +4,7 @@ import { NO_EXPIRY } from "../storage/redis_operations.ts";
 import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
 import { ALL_KEYS, FIRST_KEY, KEY_VALUE_PAIRS, readCommand, writeCommand } from "./define.ts";
-import { EX, EXAT, type ExpiryUnit, parseExpiry, PX, PXAT } from "./expiry_time.ts";
+import { EX, EXAT, expireKey, type ExpiryUnit, parseExpiry, PX, PXAT } from "./expiry_time.ts";
 import { optionName } from "./parse.ts";
 
 /** GET key */
@@ -18,6 +18,7 @@ function get(context: DataContext, argv: readonly Bytes[]): Reply {
 function set(context: DataContext, argv: readonly Bytes[]): Reply {
   if (argv.length === 3) {
     context.ops.set(context.db, argv[1], argv[2], NO_EXPIRY);
+    context.notify("string", "set", argv[1]);
     return OK;
   }
   const options = parseOptions(argv, 3, false);
@@ -37,6 +38,7 @@ function set(context: DataContext, argv: readonly Bytes[]): Reply {
   }
   if (options.keepTtl && record !== undefined) expireAtMs = record.expireAtMs;
   store(context, argv[1], argv[2], expireAtMs);
+  if (options.unit !== undefined) notifyExpiry(context, argv[1], expireAtMs);
   return before;
 }
 
@@ -44,6 +46,13 @@ function set(context: DataContext, argv: readonly Bytes[]): Reply {
 function store(context: DataContext, key: Bytes, value: Bytes, expireAtMs: number): void {
   if (expireAtMs <= context.nowMs) context.ops.del(context.db, key);
   else context.ops.set(context.db, key, value, expireAtMs);
+  context.notify("string", "set", key);
+}
+
+/** Tells of an expiry that was set with a value, and of its coming when it has come already. */
+function notifyExpiry(context: DataContext, key: Bytes, expireAtMs: number): void {
+  context.notify("generic", "expire", key);
+  if (expireAtMs <= context.nowMs) context.notify("expired", "expired", key);
 }
 
 interface StringOptions {
@@ -128,6 +137,7 @@ function expiryUnit(name: string): ExpiryUnit | undefined {
 function setnx(context: DataContext, argv: readonly Bytes[]): Reply {
   if (context.find(argv[1]) !== undefined) return 0;
   context.ops.set(context.db, argv[1], argv[2], NO_EXPIRY);
+  context.notify("string", "set", argv[1]);
   return 1;
 }
 
@@ -150,6 +160,7 @@ function setWithExpiry(
   const expireAtMs = parseExpiry(argv[2], unit, context.nowMs, command);
   if (expireAtMs instanceof ErrorReply) return expireAtMs;
   store(context, argv[1], argv[3], expireAtMs);
+  notifyExpiry(context, argv[1], expireAtMs);
   return OK;
 }
 
@@ -158,13 +169,17 @@ function getset(context: DataContext, argv: readonly Bytes[]): Reply {
   const before = get(context, argv);
   if (before === WRONG_TYPE) return before;
   context.ops.set(context.db, argv[1], argv[2], NO_EXPIRY);
+  context.notify("string", "set", argv[1]);
   return before;
 }
 
 /** GETDEL key */
 function getdel(context: DataContext, argv: readonly Bytes[]): Reply {
   const before = get(context, argv);
-  if (before !== null && before !== WRONG_TYPE) context.ops.del(context.db, argv[1]);
+  if (before !== null && before !== WRONG_TYPE) {
+    context.ops.del(context.db, argv[1]);
+    context.notify("generic", "del", argv[1]);
+  }
   return before;
 }
 
@@ -178,10 +193,10 @@ function getex(context: DataContext, argv: readonly Bytes[]): Reply {
   if (options.unit !== undefined) {
     const expireAtMs = parseExpiry(options.expiry, options.unit, context.nowMs, "getex");
     if (expireAtMs instanceof ErrorReply) return expireAtMs;
-    if (expireAtMs <= context.nowMs) context.ops.del(context.db, argv[1]);
-    else context.ops.setExpiry(context.db, argv[1], expireAtMs);
+    expireKey(context, argv[1], expireAtMs);
   } else if (options.persist && record.expireAtMs !== NO_EXPIRY) {
     context.ops.setExpiry(context.db, argv[1], NO_EXPIRY);
+    context.notify("generic", "persist", argv[1]);
   }
   return record.value;
 }
@@ -199,7 +214,7 @@ function mget(context: DataContext, argv: readonly Bytes[]): Reply {
 /** MSET key value [key value ...] */
 function mset(context: DataContext, argv: readonly Bytes[]): Reply {
   if (argv.length % 2 === 0) return wrongArity("mset");
-  context.ops.mset(context.db, pairsOf(argv));
+  setPairs(context, argv);
   return OK;
 }
 
@@ -209,14 +224,15 @@ function msetnx(context: DataContext, argv: readonly Bytes[]): Reply {
   for (let index = 1; index < argv.length; index += 2) {
     if (context.find(argv[index]) !== undefined) return 0;
   }
-  context.ops.mset(context.db, pairsOf(argv));
+  setPairs(context, argv);
   return 1;
 }
 
-function pairsOf(argv: readonly Bytes[]): [Bytes, Bytes][] {
+function setPairs(context: DataContext, argv: readonly Bytes[]): void {
   const pairs: [Bytes, Bytes][] = [];
   for (let index = 1; index < argv.length; index += 2) pairs.push([argv[index], argv[index + 1]]);
-  return pairs;
+  context.ops.mset(context.db, pairs);
+  for (const [key] of pairs) context.notify("string", "set", key);
 }
 
 /** The commands on whole string values. */

@@ -43,6 +43,7 @@ function add(context: DataContext, key: Bytes, delta: Int64): Reply {
   const sum = addInt64(value, delta);
   if (sum === undefined) return OVERFLOW;
   context.ops.set(context.db, key, String(sum), record?.expireAtMs ?? NO_EXPIRY);
+  context.notify("string", "incrby", key);
   return sum;
 }
 
@@ -57,6 +58,7 @@ function incrbyfloat(context: DataContext, argv: readonly Bytes[]): Reply {
   if (sum === undefined) return NOT_FINITE;
   const text = formatLongDouble(sum);
   context.ops.set(context.db, argv[1], text, record?.expireAtMs ?? NO_EXPIRY);
+  context.notify("string", "incrbyfloat", argv[1]);
   return text;
 }
 

@@ -28,12 +28,14 @@ function append(context: DataContext, argv: readonly Bytes[]): Reply {
   const record = context.find(argv[1]);
   if (record === undefined) {
     context.ops.set(context.db, argv[1], argv[2], NO_EXPIRY);
+    context.notify("string", "append", argv[1]);
     return argv[2].length;
   }
   if (record.type !== "string") return WRONG_TYPE;
   const length = record.value.length + argv[2].length;
   if (length > STRING_BYTES_MAX) return TOO_LONG;
   context.ops.set(context.db, argv[1], record.value + argv[2], record.expireAtMs);
+  context.notify("string", "append", argv[1]);
   return length;
 }
 
@@ -50,6 +52,7 @@ function setrange(context: DataContext, argv: readonly Bytes[]): Reply {
   if (offset + patch.length > STRING_BYTES_MAX) return TOO_LONG;
   const after = overwrite(before, offset, patch);
   context.ops.set(context.db, argv[1], after, record?.expireAtMs ?? NO_EXPIRY);
+  context.notify("string", "setrange", argv[1]);
   return after.length;
 }
 

@@ -130,6 +130,7 @@ export class StateMachine {
   #deleteExpired(logTimeMs: number): void {
     for (const { db, key } of this.#ops.expired(logTimeMs, EXPIRE_KEYS_PER_ENTRY)) {
       this.#ops.del(db, key);
+      this.#context.notify("expired", "expired", key, db);
       this.expiredKeys++;
     }
   }
