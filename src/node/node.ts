@@ -180,7 +180,7 @@ export class Node implements RunningServer {
       infoSources: () => this.#infoSources(server),
       shutdown: () => this.#shutdownByCommand(),
     });
-    server.onCommand = (session, argv, durationMs) => {
+    server.answers.onCommand = (session, argv, durationMs) => {
       const { slowLogUs, slowLogMax } = this.#limits;
       if (slowLogUs < 0 || durationMs * 1000 < slowLogUs) return;
       this.#slowLog.add(session, argv, durationMs, clock.wallMs(), slowLogMax);

@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
-import type { LocalCommand, RunnableCommand } from "../commands/command.ts";
+import type { RunnableCommand } from "../commands/command.ts";
 import type { NodeView } from "../commands/local_context.ts";
 import { resolve } from "../commands/table.ts";
 import { ENTRY_BYTES_MAX, PIPELINE_DEPTH_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
@@ -17,12 +17,13 @@ import type {
 } from "../raft/types.ts";
 import { ErrorReply, type Reply } from "../resp/reply.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
+import { Answers } from "./answers.ts";
 import { commandBytes } from "./batch.ts";
 import { ClientPause } from "./client_pause.ts";
 import { DigestHistory, DivergenceError } from "./digest_check.ts";
 import { DISK_FULL, NOT_AUTHENTICATED, OVERLOADED, STOPPING, TOO_LARGE } from "./errors.ts";
 import type { Leadership } from "./leadership.ts";
-import { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics.ts";
 import { RaftDriver } from "./raft_driver.ts";
 import { Reads } from "./reads.ts";
 import type { ServerOptions } from "./server_options.ts";
@@ -40,15 +41,12 @@ const DIGEST_INTERVAL_MS = 1000;
  * one read point; then committed entries are applied and the replies delivered.
  */
 export class Server {
-  readonly metrics = new Metrics();
+  readonly answers: Answers;
   readonly driver: RaftDriver;
   readonly ops: RedisOperations;
   readonly sessions = new Map<number, Session>();
   /** What local commands see of this node; set once it is made. */
   node!: NodeView;
-  /** Called with each command that ran: the slow log, and later monitors. */
-  onCommand: ((session: Session, argv: readonly Bytes[], durationMs: number) => void) | undefined;
-
   /** Sends and takes snapshots, in a cluster. */
   snapshots: SnapshotService | undefined;
 
@@ -61,8 +59,6 @@ export class Server {
   /** The monotonic clock as of the last tick. */
   #nowMs = 0;
   #digestAnnouncedMs = 0;
-  /** Sessions that were delivered something since the last flush. */
-  #touched: Session[] = [];
   #scheduled = false;
   #stopping = false;
   /** At the end of the turn: the command that ended the pause is answered first. */
@@ -75,6 +71,12 @@ export class Server {
     assert(log.identity !== undefined, "a node that runs has an identity");
     const identity = log.identity;
     this.#leadership = { isLeader: false, term: raft.status().term, leader: 0 };
+    this.answers = new Answers({
+      clock,
+      schedule: () => this.#schedule(),
+      fatal: options.fatal,
+      node: () => this.node,
+    });
     this.driver = new RaftDriver(raft, log, {
       committed: (entries) => this.#apply(entries),
       send: (messages) => link.send(messages),
@@ -103,7 +105,7 @@ export class Server {
     this.#reads = new Reads({
       ...shared,
       incarnation: identity.incarnation,
-      complete: (pending, reply, durationMs) => this.#complete(pending, reply, durationMs),
+      complete: (pending, reply, durationMs) => this.answers.complete(pending, reply, durationMs),
       toLog: (pending) => this.#enqueue(pending),
       schedule: () => this.#schedule(),
     });
@@ -128,6 +130,10 @@ export class Server {
   /** No room for more: writes must not be taken. */
   get isDiskFull(): boolean {
     return this.driver.diskFull || this.#options.stateIsFull() || this.#options.lowOnDisk();
+  }
+
+  get metrics(): Metrics {
+    return this.answers.metrics;
   }
 
   get leadership(): Leadership {
@@ -182,16 +188,16 @@ export class Server {
    */
   execute(session: Session, argv: readonly Bytes[]): boolean {
     const command = resolve(argv);
-    if (command instanceof ErrorReply) return this.#reject(session, undefined, command);
+    if (command instanceof ErrorReply) return this.answers.reject(session, undefined, command);
     if (!session.authenticated && !(command.path === "local" && command.noAuth === true)) {
-      return this.#reject(session, command, NOT_AUTHENTICATED);
+      return this.answers.reject(session, command, NOT_AUTHENTICATED);
     }
     if (this.#pause.holdsBack(session, command)) return false;
-    if (command.path === "local") return this.#runLocal(session, command, argv);
+    if (command.path === "local") return this.answers.runLocal(session, command, argv);
     if (session.localRunning) return false;
     if (command.path === "read" && session.pendingLog === 0) {
       if (session.pendingReads >= PIPELINE_DEPTH_MAX) return false;
-      this.#begin(session, command);
+      this.answers.begin(session, command);
       const pending = this.#pending(session, command, argv);
       if (session.consistency !== "linearizable" && this.#isReadableNow(session)) {
         this.#reads.runNow(pending);
@@ -204,8 +210,8 @@ export class Server {
     }
     if (session.pendingReads > 0 || session.pendingLog >= PIPELINE_DEPTH_MAX) return false;
     const refusal = this.#refuseWrite(argv);
-    if (refusal !== undefined) return this.#reject(session, command, refusal);
-    this.#begin(session, command);
+    if (refusal !== undefined) return this.answers.reject(session, command, refusal);
+    this.answers.begin(session, command);
     this.#enqueue(this.#pending(session, command, argv));
     return true;
   }
@@ -241,7 +247,7 @@ export class Server {
       this.metrics.sample(nowMs);
       this.driver.tick(nowMs);
       this.#announceDigest(nowMs);
-      this.#flushSessions();
+      this.answers.flush();
     });
   }
 
@@ -261,7 +267,7 @@ export class Server {
       this.#reads.start();
       this.#writes.send();
       this.driver.advance();
-      this.#flushSessions();
+      this.answers.flush();
     });
   }
 
@@ -279,11 +285,6 @@ export class Server {
     this.#options.schedule(() => this.#turn());
   }
 
-  #begin(session: Session, command: RunnableCommand): void {
-    session.lastActiveMs = this.#options.clock.wallMs();
-    session.lastCommand = command.name;
-  }
-
   #pending(session: Session, command: RunnableCommand, argv: readonly Bytes[]): Pending {
     const silent = session.replyMode !== "on";
     if (session.replyMode === "skip") session.replyMode = "on";
@@ -299,65 +300,9 @@ export class Server {
     };
   }
 
-  // --- answers at once -------------------------------------------------------------------------
-
-  #reject(session: Session, command: RunnableCommand | undefined, reply: ErrorReply): boolean {
-    if (!session.idle) return false;
-    session.lastActiveMs = this.#options.clock.wallMs();
-    this.metrics.countRejected(command, reply);
-    const silent = session.replyMode !== "on";
-    if (session.replyMode === "skip") session.replyMode = "on";
-    this.touch(session);
-    if (!silent) session.deliver(reply);
-    return true;
-  }
-
-  #runLocal(session: Session, command: LocalCommand, argv: readonly Bytes[]): boolean {
-    if (!session.idle) return false;
-    this.#begin(session, command);
-    const { clock } = this.#options;
-    const startMs = clock.monotonicMs();
-    const isSkipped = session.replyMode === "skip" && command.name !== "client|reply";
-    if (session.replyMode === "skip") session.replyMode = "on";
-    const reply = command.run({ client: session, node: this.node }, argv);
-    const silent = isSkipped || session.replyMode !== "on";
-    const finish = (value: Reply) => {
-      const durationMs = clock.monotonicMs() - startMs;
-      this.metrics.countCall(command, durationMs, value);
-      this.onCommand?.(session, argv, durationMs);
-      this.touch(session);
-      if (!silent) session.deliver(value);
-    };
-    if (!(reply instanceof Promise)) {
-      finish(reply);
-      return true;
-    }
-    session.localRunning = true;
-    reply.then((value) => {
-      session.localRunning = false;
-      finish(value);
-    }).catch((error) => this.#options.fatal(error));
-    return true;
-  }
-
   /** Has a session flushed at the end of this turn. */
   touch(session: Session): void {
-    if (session.touched) return;
-    session.touched = true;
-    this.#touched.push(session);
-    this.#schedule();
-  }
-
-  /** Sends what was delivered, then lets sessions go on that waited for it. */
-  #flushSessions(): void {
-    const touched = this.#touched;
-    if (touched.length === 0) return;
-    this.#touched = [];
-    for (const session of touched) {
-      session.touched = false;
-      session.flush();
-    }
-    for (const session of touched) if (session.idle) session.resume();
+    this.answers.touch(session);
   }
 
   // --- data ------------------------------------------------------------------------------------
@@ -391,15 +336,7 @@ export class Server {
   #completeLogged(pending: Pending, reply: Reply, durationMs: number): void {
     if (pending.isAbandoned) return;
     pending.session.pendingLog--;
-    this.#complete(pending, reply, durationMs);
-  }
-
-  #complete(pending: Pending, reply: Reply, durationMs: number): void {
-    const { session, command } = pending;
-    this.metrics.countCall(command, durationMs, reply);
-    this.onCommand?.(session, pending.argv, durationMs);
-    this.touch(session);
-    if (!pending.silent) session.deliver(reply);
+    this.answers.complete(pending, reply, durationMs);
   }
 
   /** A session's output has room again: its reads that waited for it go on. */

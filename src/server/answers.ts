@@ -1,0 +1,111 @@
+import type { Clock } from "../base/clock.ts";
+import type { Bytes } from "../base/bytes.ts";
+import type { LocalCommand, RunnableCommand } from "../commands/command.ts";
+import type { NodeView } from "../commands/local_context.ts";
+import type { ErrorReply, Reply } from "../resp/reply.ts";
+import { Metrics } from "./metrics.ts";
+import type { Pending, Session } from "./session.ts";
+
+export interface AnswersOptions {
+  readonly clock: Clock;
+  /** Asks for another turn of the loop, in which `flush` is called. */
+  readonly schedule: () => void;
+  readonly fatal: (error: unknown) => void;
+  /** What local commands see of this node. */
+  readonly node: () => NodeView;
+}
+
+/** What goes back to clients: counted, delivered, and sent at the end of the loop turn. */
+export class Answers {
+  readonly metrics = new Metrics();
+  /** Called with each command that ran. */
+  onCommand: ((session: Session, argv: readonly Bytes[], durationMs: number) => void) | undefined;
+  readonly #options: AnswersOptions;
+  /** Sessions that were delivered something since the last flush. */
+  #touched: Session[] = [];
+
+  constructor(options: AnswersOptions) {
+    this.#options = options;
+  }
+
+  /** Notes that a command of a session begins. */
+  begin(session: Session, command: RunnableCommand): void {
+    session.lastActiveMs = this.#options.clock.wallMs();
+    session.lastCommand = command.name;
+  }
+
+  /** Refuses a request; false when the session has something under way that comes first. */
+  reject(session: Session, command: RunnableCommand | undefined, reply: ErrorReply): boolean {
+    if (!session.idle) return false;
+    session.lastActiveMs = this.#options.clock.wallMs();
+    this.metrics.countRejected(command, reply);
+    this.give(session, reply);
+    return true;
+  }
+
+  /** Gives a reply at once, unless the client wants none; nothing may be under way. */
+  give(session: Session, reply: Reply): void {
+    const silent = session.replyMode !== "on";
+    if (session.replyMode === "skip") session.replyMode = "on";
+    this.touch(session);
+    if (!silent) session.deliver(reply);
+  }
+
+  /** Runs a local command; false when the session has something under way that comes first. */
+  runLocal(session: Session, command: LocalCommand, argv: readonly Bytes[]): boolean {
+    if (!session.idle) return false;
+    this.begin(session, command);
+    const { clock } = this.#options;
+    const startMs = clock.monotonicMs();
+    const isSkipped = session.replyMode === "skip" && command.name !== "client|reply";
+    if (session.replyMode === "skip") session.replyMode = "on";
+    const reply = command.run({ client: session, node: this.#options.node() }, argv);
+    const silent = isSkipped || session.replyMode !== "on";
+    const finish = (value: Reply) => {
+      const durationMs = clock.monotonicMs() - startMs;
+      this.metrics.countCall(command, durationMs, value);
+      this.onCommand?.(session, argv, durationMs);
+      this.touch(session);
+      if (!silent) session.deliver(value);
+    };
+    if (!(reply instanceof Promise)) {
+      finish(reply);
+      return true;
+    }
+    session.localRunning = true;
+    reply.then((value) => {
+      session.localRunning = false;
+      finish(value);
+    }).catch((error) => this.#options.fatal(error));
+    return true;
+  }
+
+  /** Gives the reply of a command that was under way. */
+  complete(pending: Pending, reply: Reply, durationMs: number): void {
+    const { session, command } = pending;
+    this.metrics.countCall(command, durationMs, reply);
+    this.onCommand?.(session, pending.argv, durationMs);
+    this.touch(session);
+    if (!pending.silent) session.deliver(reply);
+  }
+
+  /** Has a session flushed at the end of this turn. */
+  touch(session: Session): void {
+    if (session.touched) return;
+    session.touched = true;
+    this.#touched.push(session);
+    this.#options.schedule();
+  }
+
+  /** Sends what was delivered, then lets sessions go on that waited for it. */
+  flush(): void {
+    const touched = this.#touched;
+    if (touched.length === 0) return;
+    this.#touched = [];
+    for (const session of touched) {
+      session.touched = false;
+      session.flush();
+    }
+    for (const session of touched) if (session.idle) session.resume();
+  }
+}
