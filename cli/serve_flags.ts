@@ -60,6 +60,15 @@ export const SERVE_FLAGS = {
     defaultText: "the password",
     secret: true,
   },
+  "readonly-token": {
+    kind: kinds.text("TEXT"),
+    help: "let HTTP clients with this token read only",
+    secret: true,
+  },
+  "cors-origin": {
+    kind: kinds.text("ORIGINS"),
+    help: "origins (with commas) whose web pages may use HTTP; * = any",
+  },
   insecure: {
     kind: kinds.toggle(),
     default: false,
@@ -69,6 +78,11 @@ export const SERVE_FLAGS = {
     kind: kinds.integer("MB", 1, 1024 * 1024),
     default: 64,
     help: "memory for values in use",
+  },
+  "changes-mb": {
+    kind: kinds.integer("MB", 1, 1024 * 1024),
+    default: 16,
+    help: "disk for the changes that GET /changes offers",
   },
   maxclients: {
     kind: kinds.integer("N", 1, 1_000_000),

@@ -71,6 +71,19 @@ export const PIPELINE_DEPTH_MAX = 16_384;
 /** Expired keys deleted behind one log entry. */
 export const EXPIRE_KEYS_PER_ENTRY = 256;
 
+// --- replies remembered by idempotency key -----------------------------------------------------
+/** Memory for them: when it is full, no more are taken until some expire. */
+export const IDEMPOTENCY_BYTES_MAX = 64 * 1024 * 1024;
+/** A longer reply is not remembered, only that the command was carried out. */
+export const REMEMBERED_REPLY_BYTES_MAX = 1024 * 1024;
+export const IDEMPOTENCY_KEY_BYTES_MAX = 1024;
+/** The longest time for which one is remembered. */
+export const IDEMPOTENCY_TTL_MAX_MS = 7 * 24 * 3_600_000;
+/** How long for a request whose header names no time. */
+export const IDEMPOTENCY_TTL_DEFAULT_MS = 300_000;
+/** Those whose time has come are forgotten behind entries, at most so many behind each. */
+export const FORGET_REPLIES_PER_ENTRY = 256;
+
 // --- HTTP --------------------------------------------------------------------------------------
 export const HTTP_BODY_BYTES_MAX = ENTRY_BYTES_MAX;
 

@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
+import type { IdempotencyTable } from "../storage/idempotency_table.ts";
 import type { KeyRecord, KeyType, RedisOperations } from "../storage/redis_operations.ts";
 
 /** What kind of change a keyspace event tells of: the classes of notify-keyspace-events. */
@@ -33,10 +34,13 @@ export class DataContext {
   isLocal = false;
   /** Takes keyspace events; undefined while this node has none to tell. */
   notifier: Notifier | undefined;
+  /** The replies remembered by idempotency key: in a write. */
+  readonly idempotency: IdempotencyTable | undefined;
 
-  constructor(ops: RedisOperations, prng: Prng) {
+  constructor(ops: RedisOperations, prng: Prng, idempotency?: IdempotencyTable) {
     this.ops = ops;
     this.prng = prng;
+    this.idempotency = idempotency;
   }
 
   /**

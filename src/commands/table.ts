@@ -9,6 +9,7 @@ import { connectionCommands } from "./connection.ts";
 import { expireCommands } from "./expire.ts";
 import { errQuoting, quoted } from "./help.ts";
 import { hyperloglogCommands } from "./hyperloglog.ts";
+import { idempotentCommand } from "./idempotent.ts";
 import { introspectionCommands } from "./introspection.ts";
 import { keyspaceCommands } from "./keyspace.ts";
 import { lcsCommands } from "./lcs.ts";
@@ -25,6 +26,7 @@ const GROUPS: readonly (readonly Command[])[] = [
   connectionCommands,
   introspectionCommands(() => table),
   [aclCommand(() => table)],
+  [idempotentCommand((argv) => resolve(argv))],
   serverCommands,
   raftCommands,
   stringCommands,

@@ -82,7 +82,7 @@ export class NodeCore {
 
   #makeServer(): Server {
     const { config, logger, storage, outside, fatal } = this.#options;
-    const { log, ops, disk, directory } = storage;
+    const { log, ops, beside, disk, directory } = storage;
     const { clock, entropy } = outside;
     assert(log.identity !== undefined, "a node that runs has an identity");
     const guard = new DiskGuard(disk, directory.path);
@@ -100,6 +100,7 @@ export class NodeCore {
       raft,
       log,
       ops,
+      beside,
       clock,
       logger,
       seed: randomUint32(entropy),

@@ -19,8 +19,14 @@ export interface ServeConfig {
   readonly password: string;
   /** Required of HTTP clients; "" asks for none. */
   readonly token: string;
+  /** Lets HTTP clients read; "" is no such token. */
+  readonly readonlyToken: string;
+  /** "*", or origins separated by commas, whose pages may use HTTP; "": none. */
+  readonly corsOrigin: string;
   /** Memory for values in use, bytes. */
   readonly cacheBytes: number;
+  /** Of what the change feed offers, kept on disk. */
+  readonly changesBytes: number;
   readonly clientsMax: number;
   /** A client that is silent this long is disconnected; 0 = never. */
   readonly clientIdleTimeoutMs: number;

@@ -10,6 +10,7 @@ import { makeSnapshotAside, type SnapshotTask } from "../storage/snapshot_maker.
 import { SnapshotStore } from "../storage/snapshot_store.ts";
 import { readAppliedState } from "../storage/state_tables.ts";
 import { type SqlDatabase, type SqliteDriver, SqliteError } from "../storage/sqlite_types.ts";
+import { type BesideKeys, makeBesideKeys } from "./beside_keys.ts";
 
 /** What one node keeps on disk, open. */
 export interface NodeStorage {
@@ -17,6 +18,8 @@ export interface NodeStorage {
   readonly disk: Disk;
   readonly log: RaftLog;
   readonly ops: CachedRedisOperations;
+  /** The parts of the state that are no keys. */
+  readonly beside: BesideKeys;
   readonly snapshots: SnapshotStore;
   /** Resolves when what is committed in state.db now survives a power loss, not only a crash. */
   syncState(): Promise<void>;
@@ -57,6 +60,8 @@ export interface NodeStorageOptions {
   readonly path: string;
   readonly cacheBytes: number;
   readonly outside?: StorageOutside;
+  /** Of what the change feed offers; all is kept when absent. */
+  readonly changesBytes?: number;
 }
 
 /** Opens or creates the data directory. In a new one the log has no identity yet. */
@@ -79,12 +84,16 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
       snapshots.install(directory.statePath);
       state = openState(driver, directory.statePath);
     }
+    const beside = makeBesideKeys(options.changesBytes);
+    const { idempotency, changes } = beside;
     const ops = new CachedRedisOperations(state, {
       cacheBytes: options.cacheBytes,
       checkpointer: outside.checkpointer(state, driver),
       now: () => clock.monotonicMs(),
+      sideTables: [idempotency, changes],
+      changes: changes.recorder,
     });
-    return assemble(driver, outside, directory, { log, snapshots, ops });
+    return assemble(driver, outside, directory, { log, snapshots, ops, beside });
   } catch (error) {
     state?.close();
     log?.close();
@@ -121,7 +130,7 @@ function assemble(
   driver: SqliteDriver,
   outside: StorageOutside,
   directory: DataDirectory,
-  open: Pick<NodeStorage, "log" | "ops" | "snapshots">,
+  open: Pick<NodeStorage, "log" | "ops" | "snapshots" | "beside">,
 ): NodeStorage {
   const { statePath, snapshotsPath } = directory;
   const { disk } = outside;

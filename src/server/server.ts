@@ -34,6 +34,8 @@ import { Writes } from "./writes.ts";
 
 /** How often the leader tells the others its digest. */
 const DIGEST_INTERVAL_MS = 1000;
+/** How long an idle node keeps a remembered reply beyond its time. */
+const FORGET_DELAY_MS = 10_000;
 
 /**
  * The one loop of a node. Sessions hand requests to `execute`; what they ask of the data is
@@ -109,7 +111,7 @@ export class Server {
       toLog: (pending) => this.#enqueue(pending),
       schedule: () => this.#schedule(),
     });
-    this.#machine = new StateMachine(ops, {
+    this.#machine = new StateMachine(ops, options.beside, {
       node: identity.nodeId,
       incarnation: identity.incarnation,
       settle: (sequence) => this.#writes.settle(sequence),
@@ -238,7 +240,7 @@ export class Server {
     this.#guard(() => {
       const { clock } = this.#options;
       const isTickDue = this.#leadership.isLeader && !this.#stopping && !this.isDiskFull;
-      if (isTickDue && this.ops.nextExpiryMs() <= clock.wallMs()) this.#writes.proposeTick();
+      if (isTickDue && this.#nextExpiryMs() <= clock.wallMs()) this.#writes.proposeTick();
       const nowMs = clock.monotonicMs();
       this.#nowMs = nowMs;
       this.#writes.abandonOverdue(nowMs);
@@ -249,6 +251,12 @@ export class Server {
       this.#announceDigest(nowMs);
       this.answers.flush();
     });
+  }
+
+  /** Nobody waits for a remembered reply to be forgotten. */
+  #nextExpiryMs(): number {
+    const { idempotency } = this.#options.beside;
+    return Math.min(this.ops.nextExpiryMs(), idempotency.nextExpiryMs() + FORGET_DELAY_MS);
   }
 
   #announceDigest(nowMs: number): void {

@@ -4,12 +4,15 @@ import type { LogStore } from "../storage/raft_log_types.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
 import type { Clock } from "../base/clock.ts";
 import type { PeerLink } from "./peer_link.ts";
+import type { BesideKeys } from "./beside_keys.ts";
 
 /** What a server is made of. */
 export interface ServerOptions {
   readonly raft: RaftCore;
   readonly log: LogStore;
   readonly ops: RedisOperations;
+  /** Of the same state as `ops`. */
+  readonly beside: BesideKeys;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Seeds the entries' randomness; unsigned 32 bits. */

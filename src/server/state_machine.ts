@@ -5,10 +5,11 @@ import { Prng } from "../base/prng.ts";
 import type { DataCommand } from "../commands/command.ts";
 import { DataContext } from "../commands/data_context.ts";
 import { resolve } from "../commands/table.ts";
-import { EXPIRE_KEYS_PER_ENTRY } from "../constants.ts";
+import { EXPIRE_KEYS_PER_ENTRY, FORGET_REPLIES_PER_ENTRY } from "../constants.ts";
 import type { Entry } from "../raft/types.ts";
 import { err, ErrorReply, type Reply } from "../resp/reply.ts";
 import type { OriginState, RedisOperations } from "../storage/redis_operations.ts";
+import type { BesideKeys } from "./beside_keys.ts";
 import { type Batch, type BatchCommand, decodeBatch, type Segment } from "./batch.ts";
 import { digestReply } from "./digest.ts";
 import type { Pending } from "./session.ts";
@@ -22,6 +23,13 @@ export interface LocalReplies {
   reply(pending: Pending, reply: Reply, durationMs: number): void;
 }
 
+/** A command's place in the log. */
+export interface LogPosition {
+  readonly index: number;
+  /** Counts the commands of the entry. */
+  readonly position: number;
+}
+
 /**
  * Applies committed entries to the data. The same entries give the same data, replies and digest
  * on every node: time and randomness come from the entry alone.
@@ -31,22 +39,38 @@ export class StateMachine {
   readonly #context: DataContext;
   readonly #local: LocalReplies;
   readonly #monotonicMs: () => number;
+  readonly #beside: BesideKeys;
+  #index = 0;
+  #position = 0;
   /** Of the entry being applied: its bytes and what its writes answered. */
   #digest = 0;
   /** Keys that expiry has deleted since the start. */
   expiredKeys = 0;
 
-  constructor(ops: RedisOperations, local: LocalReplies, monotonicMs: () => number) {
+  constructor(
+    ops: RedisOperations,
+    beside: BesideKeys,
+    local: LocalReplies,
+    monotonicMs: () => number,
+  ) {
     this.#ops = ops;
-    this.#context = new DataContext(ops, new Prng(0));
+    this.#beside = beside;
+    this.#context = new DataContext(ops, new Prng(0), beside.idempotency);
     this.#local = local;
     this.#monotonicMs = monotonicMs;
+  }
+
+  /** Where in the log the command stands that was applied last, also while its reply is given. */
+  get position(): LogPosition {
+    return { index: this.#index, position: this.#position };
   }
 
   /** Applies one entry; replies of commands that wait on this node are given on the way. */
   apply(entry: Entry): void {
     const { applied } = this.#ops;
     assert(entry.index === applied.index + 1, "entries are applied in order, each once");
+    this.#index = entry.index;
+    this.#position = 0;
     let { logTimeMs, digest, origins, configuration } = applied;
     this.#digest = digest;
     if (entry.kind === "normal") {
@@ -61,6 +85,7 @@ export class StateMachine {
     (entry as { local?: unknown }).local = undefined;
     if (entry.kind === "configuration") configuration = fromUint8Array(entry.data);
     const { index, term } = entry;
+    this.#beside.changes.endEntry(index, logTimeMs);
     this.#ops.setApplied({ index, term, logTimeMs, digest, origins, configuration });
   }
 
@@ -70,6 +95,7 @@ export class StateMachine {
     context.nowMs = logTimeMs;
     context.prng = new Prng(batch.seed);
     if (this.#ops.nextExpiryMs() <= logTimeMs) this.#deleteExpired(logTimeMs);
+    this.#beside.idempotency.expire(logTimeMs, FORGET_REPLIES_PER_ENTRY);
   }
 
   /** Applies what of a segment was not applied before; returns the origins as they are then. */
@@ -109,6 +135,7 @@ export class StateMachine {
       context.isLocal = pending.command.path === "read";
       const command = pending.command as DataCommand;
       const reply = command.run(context, commands[i].argv);
+      this.#endCommand(command);
       if (command.path === "write") this.#digest = digestReply(this.#digest, reply);
       const endMs = this.#monotonicMs();
       this.#local.reply(pending, reply, endMs - startMs);
@@ -124,15 +151,24 @@ export class StateMachine {
     this.#context.db = db;
     this.#context.isLocal = false;
     this.#digest = digestReply(this.#digest, command.run(this.#context, argv));
+    this.#endCommand(command);
+  }
+
+  #endCommand(command: DataCommand): void {
+    this.#position++;
+    this.#beside.changes.recorder.endCommand(command.name);
   }
 
   /** A bounded share of the keys whose time has come; the rest follows behind later entries. */
   #deleteExpired(logTimeMs: number): void {
+    const { recorder } = this.#beside.changes;
     for (const { db, key } of this.#ops.expired(logTimeMs, EXPIRE_KEYS_PER_ENTRY)) {
       this.#ops.del(db, key);
       this.#context.notify("expired", "expired", key, db);
+      recorder.touch("expired", db, key);
       this.expiredKeys++;
     }
+    recorder.endCommand("");
   }
 }
 

@@ -12,6 +12,8 @@ import {
 } from "./redis_operations.ts";
 import { randomKeyByScan } from "./random_key.ts";
 import { StateFlusher } from "./state_flusher.ts";
+import type { ChangeKind, ChangeRecorder } from "./change_recorder.ts";
+import type { SideTable } from "./side_table.ts";
 import { freeSlot, StateTables } from "./state_tables.ts";
 import { type SqlDatabase, SqliteError } from "./sqlite_types.ts";
 
@@ -28,6 +30,10 @@ export interface CachedRedisOperationsOptions {
   readonly flushKeys?: number;
   /** Bounds the -wal file; an InlineCheckpointer by default. */
   readonly checkpointer?: Checkpointer;
+  /** What else is of the state: written in the same transactions. */
+  readonly sideTables?: readonly SideTable[];
+  /** Is told of each change of a key or database. */
+  readonly changes?: ChangeRecorder;
 }
 
 const FLUSH_IDLE_MS = 50;
@@ -56,7 +62,8 @@ export class CachedRedisOperations implements RedisOperations {
   #flusher!: StateFlusher;
   #keyspaces!: Keyspace[];
   #checkpointer: Checkpointer;
-  readonly #options: Required<Omit<CachedRedisOperationsOptions, "checkpointer">>;
+  readonly #options: Required<Omit<CachedRedisOperationsOptions, "checkpointer" | "changes">>;
+  readonly #changes: ChangeRecorder | undefined;
   /** Changed keys at which a flush starts, by the time that commits took. */
   #flushKeys: number;
   /** Slots flushed since the last freeze that have rows. */
@@ -84,8 +91,10 @@ export class CachedRedisOperations implements RedisOperations {
       flushIdleMs: FLUSH_IDLE_MS,
       flushAgeMs: FLUSH_AGE_MS,
       flushKeys: FLUSH_KEYS,
+      sideTables: [],
       ...options,
     };
+    this.#changes = options.changes;
     this.#checkpointer = options.checkpointer ?? new InlineCheckpointer(sql);
     this.#flushKeys = this.#options.flushKeys;
     this.#load(sql);
@@ -98,8 +107,9 @@ export class CachedRedisOperations implements RedisOperations {
     this.#applied = applied;
     this.#version = version;
     this.#seenIndex = applied.index;
-    const { now } = this.#options;
-    this.#flusher = new StateFlusher(this.#tables, this.#ledger, applied, now);
+    const { now, sideTables } = this.#options;
+    for (const table of sideTables) table.load(sql, applied.index);
+    this.#flusher = new StateFlusher(this.#tables, this.#ledger, applied, now, sideTables);
     this.#keyspaces = this.#tables.databases().map((row) =>
       new Keyspace(this.#tables, this.#ledger, row)
     );
@@ -131,7 +141,7 @@ export class CachedRedisOperations implements RedisOperations {
   }
 
   set(db: number, key: Bytes, value: Bytes, expireAtMs: number): void {
-    this.#change();
+    this.#change("set", db, key);
     this.#keyspaces[db].put(key, "string", value, expireAtMs, ++this.#version);
     if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict();
   }
@@ -141,8 +151,9 @@ export class CachedRedisOperations implements RedisOperations {
   }
 
   del(db: number, key: Bytes): boolean {
-    this.#change();
-    return this.#keyspaces[db].remove(key);
+    const isRemoved = this.#keyspaces[db].remove(key);
+    if (isRemoved) this.#change("del", db, key);
+    return isRemoved;
   }
 
   setExpiry(db: number, key: Bytes, expireAtMs: number): boolean {
@@ -198,8 +209,8 @@ export class CachedRedisOperations implements RedisOperations {
   }
 
   flush(db: number): void {
-    this.#change();
     const old = this.#keyspaces[db];
+    if (old.keys > 0) this.#change("flush", db, "");
     this.#ledger.heldBytes -= old.heldBytes;
     this.#ledger.dirtyBytes -= old.dirtyBytes;
     this.#ledger.dirtyCount -= old.dirty.length;
@@ -212,7 +223,7 @@ export class CachedRedisOperations implements RedisOperations {
   }
 
   swap(dbA: number, dbB: number): void {
-    this.#change();
+    this.#change("swap", dbA, String(dbB));
     const a = this.#keyspaces[dbA];
     this.#keyspaces[dbA] = this.#keyspaces[dbB];
     this.#keyspaces[dbB] = a;
@@ -398,13 +409,14 @@ export class CachedRedisOperations implements RedisOperations {
     this.#flushKeys = Math.min(flushKeys, next);
   }
 
-  #change(): void {
+  #change(kind: ChangeKind, db: number, key: Bytes): void {
     this.#isBetween = true;
     this.#isChanged = true;
+    this.#changes?.touch(kind, db, key);
   }
 
   #put(db: number, key: Bytes, record: KeyRecord, expireAtMs: number): void {
-    this.#change();
+    this.#change("set", db, key);
     this.#keyspaces[db].put(key, record.type, record.value, expireAtMs, ++this.#version);
     if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict();
   }
@@ -412,6 +424,7 @@ export class CachedRedisOperations implements RedisOperations {
   #freeze(): void {
     assert(!this.#isBetween, "a state is flushed as of an applied entry");
     const ledger = this.#ledger;
+    for (const table of this.#options.sideTables) table.freeze();
     this.#flusher.start({
       applied: this.#applied,
       version: this.#version,

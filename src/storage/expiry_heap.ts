@@ -1,52 +1,61 @@
 import { assert } from "../base/assert.ts";
 import type { CachedKey } from "./cached_key.ts";
 
-/** A binary heap of the keys that expire, earliest first, then by creation. */
-export class ExpiryHeap {
-  readonly #items: CachedKey[] = [];
+/** What expires. */
+export interface Expiring {
+  readonly expireAtMs: number;
+  /** Grows with each that is made. */
+  readonly id: number;
+  /** Where it stands in the heap; -1 when in none. */
+  heapIndex: number;
+}
+
+/** A binary heap of what expires, earliest first, then by creation. */
+export class ExpiryHeap<Item extends Expiring = CachedKey> {
+  readonly #items: Item[] = [];
 
   get size(): number {
     return this.#items.length;
   }
 
   /** The earliest, or undefined. */
-  get top(): CachedKey | undefined {
+  get top(): Item | undefined {
     return this.#items[0];
   }
 
-  push(record: CachedKey): void {
+  push(record: Item): void {
     this.#items.push(record);
     this.#rise(this.#items.length - 1, record);
   }
 
-  pop(): CachedKey | undefined {
+  pop(): Item | undefined {
     const top = this.#items[0];
     if (top !== undefined) this.remove(top);
     return top;
   }
 
-  remove(record: CachedKey): void {
+  remove(record: Item): void {
     const at = record.heapIndex;
     assert(this.#items[at] === record, "the record to remove is in this heap");
     record.heapIndex = -1;
-    const last = this.#items.pop() as CachedKey;
+    const last = this.#items.pop() as Item;
     if (last === record) return;
     this.#rise(this.#sink(at, last), last);
   }
 
   /** Up to `limit` records that expire at or before `timeMs`, in order. */
-  due(timeMs: number, limit: number): CachedKey[] {
-    const due: CachedKey[] = [];
+  due(timeMs: number, limit: number): Item[] {
+    const due: Item[] = [];
     while (due.length < limit && this.#items.length > 0) {
       if (this.#items[0].expireAtMs > timeMs) break;
-      due.push(this.pop() as CachedKey);
+      due.push(this.pop() as Item);
     }
     for (const record of due) this.push(record);
     return due;
   }
 
   /** Moves `record` up from the hole at `at`. */
-  #rise(at: number, record: CachedKey): void {
+  #rise(at: number, record: Item): void {
     while (at > 0) {
       const parentAt = (at - 1) >> 1;
       const parent = this.#items[parentAt];
@@ -60,7 +69,7 @@ export class ExpiryHeap {
   }
 
   /** Moves the hole at `at` down to where `record` may stand or rise from; returns it. */
-  #sink(at: number, record: CachedKey): number {
+  #sink(at: number, record: Item): number {
     for (;;) {
       let childAt = 2 * at + 1;
       if (childAt >= this.#items.length) return at;
@@ -75,6 +84,6 @@ export class ExpiryHeap {
   }
 }
 
-function isBefore(a: CachedKey, b: CachedKey): boolean {
+function isBefore(a: Expiring, b: Expiring): boolean {
   return a.expireAtMs < b.expireAtMs || (a.expireAtMs === b.expireAtMs && a.id < b.id);
 }

@@ -2,6 +2,7 @@ import { assert } from "../base/assert.ts";
 import type { CachedKey } from "./cached_key.ts";
 import type { Keyspace, Ledger } from "./keyspace.ts";
 import type { AppliedState } from "./redis_operations.ts";
+import type { SideTable } from "./side_table.ts";
 import type { StateTables, StoredDatabase } from "./state_tables.ts";
 import { SqliteError } from "./sqlite_types.ts";
 import { WriteOrder } from "./write_order.ts";
@@ -43,6 +44,7 @@ export class StateFlusher {
   readonly #tables: StateTables;
   readonly #ledger: Ledger;
   readonly #now: () => number;
+  readonly #sideTables: readonly SideTable[];
   #frozen: FrozenState | undefined;
   #phase: "sort" | "begin" | "write" | "settle" = "sort";
   /** The frozen records of each part, once sorted. */
@@ -58,8 +60,10 @@ export class StateFlusher {
     ledger: Ledger,
     durable: Readonly<AppliedState>,
     now: () => number,
+    sideTables: readonly SideTable[] = [],
   ) {
     this.#tables = tables;
+    this.#sideTables = sideTables;
     this.#ledger = ledger;
     this.#now = now;
     this.durable = durable;
@@ -147,6 +151,7 @@ export class StateFlusher {
     }
     if (this.#phase === "write") {
       if (!this.#eachRecord(deadlineMs, this.#write)) return false;
+      if (!this.#writeSideTables(deadlineMs)) return false;
       this.#commit(frozen);
       this.#phase = "settle";
       this.#part = this.#at = 0;
@@ -193,6 +198,16 @@ export class StateFlusher {
     return true;
   }
 
+  /** False when time is up before all is written. */
+  #writeSideTables(deadlineMs: number): boolean {
+    for (const table of this.#sideTables) {
+      while (!table.writeSome()) {
+        if (this.#now() >= deadlineMs) return false;
+      }
+    }
+    return true;
+  }
+
   readonly #write = (keyspace: Keyspace, record: CachedKey): void => {
     const { id, rowId } = record;
     if (id !== 0 && id === rowId) return this.#tables.update(keyspace.slot, record);
@@ -211,6 +226,7 @@ export class StateFlusher {
     const startMs = this.#now();
     this.#tables.sql.exec("COMMIT");
     this.durable = frozen.applied;
+    for (const table of this.#sideTables) table.committed();
     this.commitMs = this.#now() - startMs;
     for (const slot of frozen.purges) this.purges.add(slot);
     this.#resetWindows(frozen);
@@ -234,6 +250,7 @@ export class StateFlusher {
 
   #rollback(): void {
     this.#phase = "begin";
+    for (const table of this.#sideTables) table.rewind();
     try {
       this.#tables.sql.exec("ROLLBACK");
     } catch (error) {

@@ -9,6 +9,7 @@ import { Limits } from "../../src/server/limits.ts";
 import { Server } from "../../src/server/server.ts";
 import type { RaftLog } from "../../src/storage/raft_log.ts";
 import type { AppliedState, RedisOperations } from "../../src/storage/redis_operations.ts";
+import { makeBesideKeys } from "../../src/server/beside_keys.ts";
 import { FakeClock, FakeLink } from "./fakes.ts";
 
 const OPTIONS = {
@@ -39,6 +40,7 @@ beforeEach(() => {
     raft: raft as RaftCore,
     log: { identity, hardState } as Partial<RaftLog> as RaftLog,
     ops: { applied, nextExpiryMs: () => Infinity } as Partial<RedisOperations> as RedisOperations,
+    beside: makeBesideKeys(),
     clock: new FakeClock(),
     logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     seed: 1,

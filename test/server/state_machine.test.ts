@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { Entry } from "../../src/raft/types.ts";
-import type { Reply } from "../../src/resp/reply.ts";
+import { ErrorReply, NOT_INTEGER, type Reply } from "../../src/resp/reply.ts";
 import { encodeBatch, encodeSegment, type Segment } from "../../src/server/batch.ts";
+import { makeBesideKeys } from "../../src/server/beside_keys.ts";
 import type { Pending } from "../../src/server/session.ts";
 import { StateMachine } from "../../src/server/state_machine.ts";
 import { NO_EXPIRY } from "../../src/storage/redis_operations.ts";
@@ -11,12 +12,13 @@ import { FakeSession, pendingOf } from "./fakes.ts";
 /** A node that applies entries; node 1 has clients that wait. */
 class TestMachine {
   readonly ops = new ModelRedisOperations();
+  readonly beside = makeBesideKeys();
   readonly waiting = new Map<number, Pending>();
   readonly replies: Reply[] = [];
   readonly machine: StateMachine;
 
   constructor(node: number) {
-    this.machine = new StateMachine(this.ops, {
+    this.machine = new StateMachine(this.ops, this.beside, {
       node,
       incarnation: 1,
       settle: (sequence) => this.waiting.get(sequence),
@@ -136,4 +138,58 @@ test("log time never goes back, and keys die by it alone", () => {
   expect(count()).toBe("1");
   applyToBoth(1100);
   expect(count()).toBeUndefined();
+});
+
+const SET_ONCE = ["IDEMPOTENT", "request-1", "1000", "INCRBY", "n", "5"];
+
+test("a command with an idempotency key is carried out once, and answered the same", () => {
+  applyToBoth(1, segment(1, [SET_ONCE, SET_ONCE]));
+  applyToBoth(2, segment(1, [SET_ONCE], 1, 2));
+  expect(count()).toBe("5");
+  expect(other.ops.getBinary(0, "n")).toBe("5");
+});
+
+test("a reply is remembered for its time, by log time", () => {
+  applyToBoth(1, segment(1, [SET_ONCE]));
+  applyToBoth(1000, segment(2, [SET_ONCE]));
+  expect(count()).toBe("5");
+  applyToBoth(1001, segment(3, [SET_ONCE]));
+  expect(count()).toBe("10");
+  expect(origin.beside.idempotency.size).toBe(1);
+  applyToBoth(5000, segment(4, []));
+  expect(origin.beside.idempotency.size).toBe(0);
+});
+
+test("the client that waits gets the remembered reply, also an error", () => {
+  const fails = ["IDEMPOTENT", "k", "1000", "INCR", "text"];
+  applyToBoth(1, segment(1, [["SET", "text", "x"], fails]));
+  origin.waiting.set(3, pendingOf(new FakeSession(), fails));
+  origin.waiting.set(4, pendingOf(new FakeSession(), SET_ONCE));
+  origin.waiting.set(5, pendingOf(new FakeSession(), SET_ONCE));
+  origin.apply(2, segment(3, [fails, SET_ONCE, SET_ONCE]));
+  expect(origin.replies).toEqual([NOT_INTEGER, 5, 5]);
+});
+
+test("an idempotency key is good for one command; what does not write needs none", () => {
+  const waiting = [
+    ["IDEMPOTENT", "k", "1000", "INCR", "n"],
+    ["IDEMPOTENT", "k", "1000", "INCR", "m"],
+    ["IDEMPOTENT", "j", "1000", "GET", "n"],
+    ["IDEMPOTENT", "j", "0", "INCR", "n"],
+    ["IDEMPOTENT", "j", "1000", "INCR"],
+    ["IDEMPOTENT", "j", "1000", "IDEMPOTENT", "i", "1000", "INCR", "n"],
+  ];
+  for (const [i, argv] of waiting.entries()) {
+    origin.waiting.set(i + 1, pendingOf(new FakeSession(), argv));
+  }
+  origin.apply(1, segment(1, waiting));
+  const texts = origin.replies.map((reply) => reply instanceof ErrorReply ? reply.text : reply);
+  expect(texts).toEqual([
+    1,
+    "ERR this idempotency key was used with another command",
+    "ERR 'get' is not a write command: it needs no idempotency key",
+    "ERR ttl-ms is not between 1 and 604800000",
+    "ERR wrong number of arguments for 'incr' command",
+    "ERR 'idempotent' is not a write command: it needs no idempotency key",
+  ]);
 });

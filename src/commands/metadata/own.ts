@@ -65,6 +65,19 @@ export const ownCommands: Metadata = {
       ],
     }],
   }),
+  "idempotent": describe({
+    arity: -4,
+    group: "generic",
+    flags: ["write", "denyoom", "noscript", "movablekeys"],
+    categories: ["@write", "@slow"],
+    summary: "Run a write once for a key: repeated, it answers the reply of the first time",
+    arguments: [
+      { name: "key", type: "string" },
+      { name: "ttl-ms", type: "integer" },
+      { name: "command", type: "string" },
+      { name: "arg", type: "string", flags: { "~+": ["optional", "multiple"] } },
+    ],
+  }),
   "raft.cluster": describe({
     ...CONTAINER,
     summary: "A container for commands on the cluster as a whole",

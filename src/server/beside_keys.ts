@@ -1,0 +1,17 @@
+import { IDEMPOTENCY_BYTES_MAX } from "../constants.ts";
+import { ChangesTable } from "../storage/changes_table.ts";
+import { IdempotencyTable } from "../storage/idempotency_table.ts";
+
+/** The parts of the state that are no keys. */
+export interface BesideKeys {
+  readonly idempotency: IdempotencyTable;
+  readonly changes: ChangesTable;
+}
+
+/** Empty ones, until a state.db is loaded; `changesBytes` of changes are kept. */
+export function makeBesideKeys(changesBytes = Infinity): BesideKeys {
+  return {
+    idempotency: new IdempotencyTable(IDEMPOTENCY_BYTES_MAX),
+    changes: new ChangesTable(changesBytes),
+  };
+}

@@ -1,0 +1,104 @@
+import type { Bytes } from "../base/bytes.ts";
+
+/**
+ * What became of a key: it was written, deleted, or deleted as its time had come; or of a database:
+ * it was emptied, or exchanged with another one.
+ */
+export type ChangeKind = "set" | "del" | "expired" | "flush" | "swap";
+
+export interface Change {
+  readonly kind: ChangeKind;
+  readonly db: number;
+  /** The command that did it, in lower case; "" when none did. */
+  readonly command: Bytes;
+  /** The key; of a `swap`, the number of the other database; "" of a `flush`. */
+  readonly key: Bytes;
+}
+
+interface Touched {
+  kind: ChangeKind;
+  readonly db: number;
+  readonly key: Bytes;
+}
+
+const KINDS: readonly ChangeKind[] = ["set", "del", "expired", "flush", "swap"];
+const CODES = new Map(KINDS.map((kind, code) => [kind, String.fromCharCode(code)]));
+
+/**
+ * Gathers the changes of one entry as they happen, each key once a command. A change is stored as
+ * `kind u8, db u8, command length u8, command, key length u32, key`.
+ */
+export class ChangeRecorder {
+  #touched: Touched[] = [];
+  #data: Bytes = "";
+
+  touch(kind: ChangeKind, db: number, key: Bytes): void {
+    const { length } = this.#touched;
+    const last = length > 0 ? this.#touched[length - 1] : undefined;
+    const isSame = last !== undefined && last.key === key && last.db === db;
+    if (isSame && !isOfDatabase(last.kind) && !isOfDatabase(kind)) last.kind = kind;
+    else this.#touched.push({ kind, db, key });
+  }
+
+  /** The command that made the changes since the last call is done. */
+  endCommand(name: Bytes): void {
+    if (this.#touched.length === 0) return;
+    const touched = this.#touched.length > 1 ? lastOfEach(this.#touched) : this.#touched;
+    for (const { kind, db, key } of touched) {
+      this.#data += CODES.get(kind) + String.fromCharCode(db, name.length) + name +
+        word(key.length) + key;
+    }
+    this.#touched = [];
+  }
+
+  /** The changes since the last call, encoded; "" when there were none. */
+  take(): Bytes {
+    const data = this.#data;
+    this.#data = "";
+    this.#touched = [];
+    return data;
+  }
+}
+
+/** The changes that `take` has encoded. */
+export function decodeChanges(data: Bytes): Change[] {
+  const changes: Change[] = [];
+  for (let at = 0; at < data.length;) {
+    const kind = KINDS[data.charCodeAt(at)];
+    const db = data.charCodeAt(at + 1);
+    const commandEnd = at + 3 + data.charCodeAt(at + 2);
+    const command = data.slice(at + 3, commandEnd);
+    const keyStart = commandEnd + 4;
+    const keyEnd = keyStart + readWord(data, commandEnd);
+    changes.push({ kind, db, command, key: data.slice(keyStart, keyEnd) });
+    at = keyEnd;
+  }
+  return changes;
+}
+
+/** Of several changes of one key the last one, in the order of those. */
+function lastOfEach(touched: readonly Touched[]): Touched[] {
+  const seen = new Set<string>();
+  const last: Touched[] = [];
+  for (let i = touched.length - 1; i >= 0; i--) {
+    const { kind, db, key } = touched[i];
+    const name = `${isOfDatabase(kind) ? kind : ""}:${db}:${key}`;
+    if (seen.has(name)) continue;
+    seen.add(name);
+    last.push(touched[i]);
+  }
+  return last.reverse();
+}
+
+function isOfDatabase(kind: ChangeKind): boolean {
+  return kind === "flush" || kind === "swap";
+}
+
+function word(value: number): Bytes {
+  return String.fromCharCode(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
+}
+
+function readWord(data: Bytes, at: number): number {
+  const high = data.charCodeAt(at) * 2 ** 24 + (data.charCodeAt(at + 1) << 16);
+  return high + (data.charCodeAt(at + 2) << 8) + data.charCodeAt(at + 3);
+}
