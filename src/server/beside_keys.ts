@@ -2,6 +2,9 @@ import { IDEMPOTENCY_BYTES_MAX } from "../constants.ts";
 import { ChangesTable } from "../storage/changes_table.ts";
 import { IdempotencyTable } from "../storage/idempotency_table.ts";
 
+/** How long an idle node keeps a remembered reply beyond its time: nobody waits for its end. */
+const FORGET_DELAY_MS = 10_000;
+
 /** The parts of the state that are no keys. */
 export interface BesideKeys {
   readonly idempotency: IdempotencyTable;
@@ -14,4 +17,9 @@ export function makeBesideKeys(changesBytes = Infinity): BesideKeys {
     idempotency: new IdempotencyTable(IDEMPOTENCY_BYTES_MAX),
     changes: new ChangesTable(changesBytes),
   };
+}
+
+/** When an idle cluster should forget the next of its remembered replies; Infinity for never. */
+export function nextForgettingMs({ idempotency }: BesideKeys): number {
+  return idempotency.nextExpiryMs() + FORGET_DELAY_MS;
 }

@@ -18,6 +18,7 @@ import type {
 import { ErrorReply, type Reply } from "../resp/reply.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
 import { Answers } from "./answers.ts";
+import { nextForgettingMs } from "./beside_keys.ts";
 import { commandBytes } from "./batch.ts";
 import { ClientPause } from "./client_pause.ts";
 import { DigestHistory, DivergenceError } from "./digest_check.ts";
@@ -27,6 +28,7 @@ import type { Metrics } from "./metrics.ts";
 import { RaftDriver } from "./raft_driver.ts";
 import { Reads } from "./reads.ts";
 import type { ServerOptions } from "./server_options.ts";
+import { type Readiness, readinessOf } from "./readiness.ts";
 import type { Pending, Session } from "./session.ts";
 import type { SnapshotService } from "./snapshot_service.ts";
 import { StateMachine } from "./state_machine.ts";
@@ -34,8 +36,6 @@ import { Writes } from "./writes.ts";
 
 /** How often the leader tells the others its digest. */
 const DIGEST_INTERVAL_MS = 1000;
-/** How long an idle node keeps a remembered reply beyond its time. */
-const FORGET_DELAY_MS = 10_000;
 
 /**
  * The one loop of a node. Sessions hand requests to `execute`; what they ask of the data is
@@ -120,13 +120,8 @@ export class Server {
   }
 
   /** Whether this node can serve writes now, and why not. */
-  readiness(): { ready: boolean; reason: string } {
-    if (this.#stopping) return { ready: false, reason: "stopping" };
-    if (this.isDiskFull) return { ready: false, reason: "disk full" };
-    if (this.#leadership.leader === 0) return { ready: false, reason: "no leader" };
-    const { applied, commit } = this.driver.raft.status();
-    if (applied < commit || applied === 0) return { ready: false, reason: "applying the log" };
-    return { ready: true, reason: "" };
+  readiness(): Readiness {
+    return readinessOf(this, this.#stopping);
   }
 
   /** No room for more: writes must not be taken. */
@@ -238,9 +233,10 @@ export class Server {
   /** Runs timers of the core; call it every few milliseconds. */
   tick(): void {
     this.#guard(() => {
-      const { clock } = this.#options;
+      const { clock, beside } = this.#options;
       const isTickDue = this.#leadership.isLeader && !this.#stopping && !this.isDiskFull;
-      if (isTickDue && this.#nextExpiryMs() <= clock.wallMs()) this.#writes.proposeTick();
+      const nextMs = Math.min(this.ops.nextExpiryMs(), nextForgettingMs(beside));
+      if (isTickDue && nextMs <= clock.wallMs()) this.#writes.proposeTick();
       const nowMs = clock.monotonicMs();
       this.#nowMs = nowMs;
       this.#writes.abandonOverdue(nowMs);
@@ -251,12 +247,6 @@ export class Server {
       this.#announceDigest(nowMs);
       this.answers.flush();
     });
-  }
-
-  /** Nobody waits for a remembered reply to be forgotten. */
-  #nextExpiryMs(): number {
-    const { idempotency } = this.#options.beside;
-    return Math.min(this.ops.nextExpiryMs(), idempotency.nextExpiryMs() + FORGET_DELAY_MS);
   }
 
   #announceDigest(nowMs: number): void {
