@@ -1,5 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
+import { type ErrorReply, WRONG_TYPE } from "../resp/reply.ts";
+import type { Collections, CollectionType } from "../storage/collections.ts";
 import type { IdempotencyTable } from "../storage/idempotency_table.ts";
 import type { KeyRecord, KeyType, RedisOperations } from "../storage/redis_operations.ts";
 
@@ -71,5 +73,24 @@ export class DataContext {
     if (record.expireAtMs <= this.logTimeMs) return undefined;
     this.dueSeen = true;
     return record;
+  }
+
+  /** The collection of this type at a key, for reading; undefined when the key is absent. */
+  read<T extends CollectionType>(key: Bytes, type: T): Collections[T] | undefined | ErrorReply {
+    const record = this.find(key);
+    if (record === undefined) return undefined;
+    if (record.type !== type) return WRONG_TYPE;
+    return this.ops.collection(this.db, key, type);
+  }
+
+  /**
+   * The collection of this type at a key, to be changed; empty when the key is absent, which it
+   * stays until an element is added. See RedisOperations.edit.
+   */
+  edit<T extends CollectionType>(key: Bytes, type: T): Collections[T] | ErrorReply {
+    const record = this.find(key);
+    if (record === undefined) this.ops.del(this.db, key);
+    else if (record.type !== type) return WRONG_TYPE;
+    return this.ops.edit(this.db, key, type);
   }
 }

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { assert } from "../base/assert.ts";
-import { fromUint8Array } from "../base/bytes.ts";
+import { type Bytes, fromUint8Array } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
 import type { DataCommand } from "../commands/command.ts";
 import { DataContext } from "../commands/data_context.ts";
@@ -159,16 +159,32 @@ export class StateMachine {
     this.#beside.changes.recorder.endCommand(command.name);
   }
 
-  /** A bounded share of the keys whose time has come; the rest follows behind later entries. */
+  /** A bounded share of what has expired; the rest follows behind later entries. */
   #deleteExpired(logTimeMs: number): void {
     const { recorder } = this.#beside.changes;
+    let left = EXPIRE_KEYS_PER_ENTRY;
     for (const { db, key } of this.#ops.expired(logTimeMs, EXPIRE_KEYS_PER_ENTRY)) {
-      this.#ops.del(db, key);
-      this.#context.notify("expired", "expired", key, db);
-      recorder.touch("expired", db, key);
-      this.expiredKeys++;
+      const record = this.#ops.find(db, key);
+      if (record !== undefined && record.expireAtMs > logTimeMs) {
+        left -= this.#deleteExpiredFields(db, key, logTimeMs, left);
+      } else {
+        this.#ops.del(db, key);
+        this.#context.notify("expired", "expired", key, db);
+        recorder.touch("expired", db, key);
+        this.expiredKeys++;
+        left--;
+      }
+      if (left <= 0) break;
     }
     recorder.endCommand("");
+  }
+
+  /** The number of deleted fields of a hash. */
+  #deleteExpiredFields(db: number, key: Bytes, logTimeMs: number, limit: number): number {
+    const hash = this.#ops.edit(db, key, "hash");
+    const fields = hash.expired(logTimeMs, limit);
+    for (const field of fields) hash.remove(field);
+    return fields.length;
   }
 }
 

@@ -1,5 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
-import type { KeyRecord, KeyType } from "./redis_operations.ts";
+import type { Collection } from "./collection.ts";
+import { type KeyRecord, type KeyType, NO_EXPIRY } from "./redis_operations.ts";
+import type { StoredDetails } from "./state_tables.ts";
 
 /**
  * Bytes held per key beyond those of name and value: the record, two string headers, the Map's
@@ -7,8 +9,27 @@ import type { KeyRecord, KeyType } from "./redis_operations.ts";
  */
 export const RECORD_OVERHEAD_BYTES = 320;
 
+/** What a key's row has of its collection, as of the record's generation. */
+export interface CollectionDetails extends StoredDetails {
+  readonly collection: Collection;
+  owner: number;
+  size: number;
+  encoding: Bytes;
+  nextExpiryMs: number;
+}
+
+/** The details of a string that came about otherwise than by SET. */
+export const RAW: StoredDetails = { encoding: "raw", owner: 0, size: 0, nextExpiryMs: NO_EXPIRY };
+
+/** The details of a collection as it is now. */
+export function detailsOf(collection: Collection): CollectionDetails {
+  const { owner, encoding, elementCount, nextExpiryMs } = collection;
+  return { collection, owner, encoding, size: elementCount, nextExpiryMs };
+}
+
 /**
- * A key in memory. What KeyRecord shows never changes; the rest is the working set's bookkeeping.
+ * A key in memory. What KeyRecord shows of a string never changes; of a collection it does, until
+ * the record is flushed. The rest is the working set's bookkeeping.
  *
  * A record whose `id` is 0 says that the key is absent: a deletion not yet flushed, or a lookup
  * that found nothing.
@@ -18,7 +39,9 @@ export class CachedKey implements KeyRecord {
   readonly type: KeyType;
   readonly value: Bytes;
   readonly expireAtMs: number;
-  readonly version: number;
+  version: number;
+  /** Undefined for most strings; CollectionDetails for a collection. */
+  readonly details: StoredDetails | undefined;
   /** Counts the keys created in the slot; 0 when the key is absent. */
   readonly id: number;
   /** Id of the row that SQL has for this name, as of the last completed flush; 0 for none. */
@@ -40,6 +63,7 @@ export class CachedKey implements KeyRecord {
     value: Bytes,
     expireAtMs: number,
     version: number,
+    details: StoredDetails | undefined,
     id: number,
     rowId: number,
     generation: number,
@@ -49,12 +73,35 @@ export class CachedKey implements KeyRecord {
     this.value = value;
     this.expireAtMs = expireAtMs;
     this.version = version;
+    this.details = details;
     this.id = id;
     this.rowId = rowId;
     this.generation = generation;
   }
 
-  /** Bytes it holds in memory, about. */
+  get encoding(): Bytes | undefined {
+    return this.details?.encoding;
+  }
+
+  get size(): number {
+    return this.details === undefined ? 0 : this.details.size;
+  }
+
+  /** When the key or an element of it expires. */
+  get dueAtMs(): number {
+    const { expireAtMs, details } = this;
+    return details === undefined || details.nextExpiryMs > expireAtMs
+      ? expireAtMs
+      : details.nextExpiryMs;
+  }
+
+  get collection(): Collection | undefined {
+    return this.details === undefined
+      ? undefined
+      : (this.details as Partial<CollectionDetails>).collection;
+  }
+
+  /** Bytes it holds in memory, about, without those of a collection. */
   get bytes(): number {
     return RECORD_OVERHEAD_BYTES + this.key.length + this.value.length;
   }

@@ -1,6 +1,11 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
+import { type CachedKey, detailsOf, RAW } from "./cached_key.ts";
 import { type Checkpointer, InlineCheckpointer } from "./checkpointer.ts";
+import type { Collection } from "./collection.ts";
+import { CollectionStore } from "./collection_store.ts";
+import type { Collections, CollectionType } from "./collections.ts";
+import { FlushSchedule } from "./flush_schedule.ts";
 import { Keyspace, Ledger } from "./keyspace.ts";
 import {
   type AppliedState,
@@ -14,7 +19,7 @@ import { randomKeyByScan } from "./random_key.ts";
 import { StateFlusher } from "./state_flusher.ts";
 import type { ChangeKind, ChangeRecorder } from "./change_recorder.ts";
 import type { SideTable } from "./side_table.ts";
-import { freeSlot, StateTables } from "./state_tables.ts";
+import { freeSlot, StateTables, type StoredDatabase } from "./state_tables.ts";
 import { type SqlDatabase, SqliteError } from "./sqlite_types.ts";
 
 export interface CachedRedisOperationsOptions {
@@ -39,14 +44,13 @@ export interface CachedRedisOperationsOptions {
 const FLUSH_IDLE_MS = 50;
 const FLUSH_AGE_MS = 2000;
 const FLUSH_KEYS = 100_000;
-/** A flush is made smaller down to this while its commit takes longer than that. */
-const FLUSH_KEYS_MIN = 4000;
-const COMMIT_MS_MAX = 10;
 const FULL_RETRY_MS = 1000;
 /** Between looks whether a checkpoint has ended. */
 const CHECKPOINT_WAIT_MS = 5;
 /** Records the clock hand passes for one call that needs room. */
 const EVICTION_STEPS = 32;
+/** The same once for an entry in which collections changed. */
+const EVICTION_STEPS_MANY = 1024;
 const KEYS_PER_PAGE = 256;
 
 /**
@@ -61,11 +65,11 @@ export class CachedRedisOperations implements RedisOperations {
   #ledger!: Ledger;
   #flusher!: StateFlusher;
   #keyspaces!: Keyspace[];
+  #collections!: CollectionStore;
   #checkpointer: Checkpointer;
   readonly #options: Required<Omit<CachedRedisOperationsOptions, "checkpointer" | "changes">>;
   readonly #changes: ChangeRecorder | undefined;
-  /** Changed keys at which a flush starts, by the time that commits took. */
-  #flushKeys: number;
+  #schedule!: FlushSchedule;
   /** Slots flushed since the last freeze that have rows. */
   #pendingPurges: number[] = [];
   #applied!: AppliedState;
@@ -74,14 +78,12 @@ export class CachedRedisOperations implements RedisOperations {
   #isBetween = false;
   /** Changed, or applied further, since the last freeze. */
   #isChanged = false;
-  /** The applied index at the last look, and when looks found it changed, last and first. */
-  #seenIndex!: number;
-  #lastChangeMs = 0;
-  #firstChangeMs: number | undefined;
   /** When to try again after a full disk. */
   #retryMs: number | undefined;
   /** The database whose records the clock hand passes. */
   #handDb = 0;
+  /** A collection was handed out to be changed: nothing is evicted until the entry is applied. */
+  #isEditing = false;
   #isReplacing = false;
   #isClosed = false;
 
@@ -96,36 +98,44 @@ export class CachedRedisOperations implements RedisOperations {
     };
     this.#changes = options.changes;
     this.#checkpointer = options.checkpointer ?? new InlineCheckpointer(sql);
-    this.#flushKeys = this.#options.flushKeys;
-    this.#load(sql);
+    this.#open(sql);
   }
 
-  #load(sql: SqlDatabase): void {
+  #open(sql: SqlDatabase): void {
     this.#tables = new StateTables(sql);
     this.#ledger = new Ledger();
     const { applied, version } = this.#tables.applied();
     this.#applied = applied;
     this.#version = version;
-    this.#seenIndex = applied.index;
+    this.#schedule = new FlushSchedule(this.#options, applied.index);
     const { now, sideTables } = this.#options;
     for (const table of sideTables) table.load(sql, applied.index);
     this.#flusher = new StateFlusher(this.#tables, this.#ledger, applied, now, sideTables);
-    this.#keyspaces = this.#tables.databases().map((row) =>
-      new Keyspace(this.#tables, this.#ledger, row)
-    );
+    this.#isEditing = false;
+    this.#collections = new CollectionStore({
+      elements: this.#tables.elements,
+      keyspaces: () => this.#keyspaces,
+      nextVersion: () => ++this.#version,
+      changed: (kind, db, key) => this.#change(kind, db, key),
+    });
+    this.#keyspaces = this.#tables.databases().map((row) => this.#makeKeyspace(row));
+  }
+
+  #makeKeyspace(row: StoredDatabase): Keyspace {
+    return new Keyspace(this.#tables, this.#ledger, row, (type) => this.#collections.make(type));
   }
 
   // --- one key -------------------------------------------------------------------------------
 
   find(db: number, key: Bytes): KeyRecord | undefined {
     const record = this.#keyspaces[db].find(key);
-    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict();
+    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict(EVICTION_STEPS);
     return record;
   }
 
   peek(db: number, key: Bytes): KeyRecord | undefined {
     const record = this.#keyspaces[db].peek(key);
-    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict();
+    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict(EVICTION_STEPS);
     return record;
   }
 
@@ -140,10 +150,11 @@ export class CachedRedisOperations implements RedisOperations {
     return record?.type === "string" ? record.value : undefined;
   }
 
-  set(db: number, key: Bytes, value: Bytes, expireAtMs: number): void {
+  set(db: number, key: Bytes, value: Bytes, expireAtMs: number, isRaw = false): void {
     this.#change("set", db, key);
-    this.#keyspaces[db].put(key, "string", value, expireAtMs, ++this.#version);
-    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict();
+    const details = isRaw ? RAW : undefined;
+    this.#keyspaces[db].put(key, "string", value, expireAtMs, ++this.#version, details);
+    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict(EVICTION_STEPS);
   }
 
   mset(db: number, pairs: readonly (readonly [Bytes, Bytes])[]): void {
@@ -157,27 +168,58 @@ export class CachedRedisOperations implements RedisOperations {
   }
 
   setExpiry(db: number, key: Bytes, expireAtMs: number): boolean {
-    const record = this.find(db, key);
+    const record = this.#keyspaces[db].find(key);
     if (record === undefined) return false;
     this.#put(db, key, record, expireAtMs);
     return true;
   }
 
   rename(db: number, key: Bytes, toDb: number, toKey: Bytes): boolean {
-    const record = this.find(db, key);
+    const record = this.#keyspaces[db].find(key);
     if (record === undefined || (db === toDb && key === toKey)) return record !== undefined;
-    this.del(db, key);
+    // Another slot's rows may be purged as a whole, so an owner stays in its slot.
+    if (record.collection !== undefined && db !== toDb) {
+      this.copy(db, key, toDb, toKey);
+      return this.del(db, key);
+    }
+    this.#change("del", db, key);
+    this.#keyspaces[db].remove(key, true);
     this.del(toDb, toKey);
     this.#put(toDb, toKey, record, record.expireAtMs);
     return true;
   }
 
   copy(db: number, key: Bytes, toDb: number, toKey: Bytes): boolean {
-    const record = this.find(db, key);
+    const record = this.#keyspaces[db].find(key);
     if (record === undefined || (db === toDb && key === toKey)) return record !== undefined;
+    const { collection } = record;
+    const source = collection === undefined ? undefined : this.#collections.load(collection);
     this.del(toDb, toKey);
-    this.#put(toDb, toKey, record, record.expireAtMs);
+    if (source === undefined) {
+      this.#put(toDb, toKey, record, record.expireAtMs);
+      return true;
+    }
+    const target = this.edit(toDb, toKey, source.type);
+    source.copyTo(target as unknown as Collection);
+    if (record.expireAtMs !== NO_EXPIRY) this.setExpiry(toDb, toKey, record.expireAtMs);
     return true;
+  }
+
+  // --- collections ---------------------------------------------------------------------------
+
+  collection<T extends CollectionType>(
+    db: number,
+    key: Bytes,
+    type: T,
+  ): Collections[T] | undefined {
+    const collection = this.#keyspaces[db].find(key)?.collection;
+    if (collection?.type !== type) return undefined;
+    return this.#collections.load(collection) as unknown as Collections[T];
+  }
+
+  edit<T extends CollectionType>(db: number, key: Bytes, type: T): Collections[T] {
+    this.#isEditing = true;
+    return this.#collections.edit(db, key, type) as unknown as Collections[T];
   }
 
   // --- a database ----------------------------------------------------------------------------
@@ -213,13 +255,13 @@ export class CachedRedisOperations implements RedisOperations {
     if (old.keys > 0) this.#change("flush", db, "");
     this.#ledger.heldBytes -= old.heldBytes;
     this.#ledger.dirtyBytes -= old.dirtyBytes;
-    this.#ledger.dirtyCount -= old.dirty.length;
+    this.#ledger.dirtyCount -= old.dirty.length + old.dirtyElements;
     old.isDead = true;
     if (old.hasRows) this.#pendingPurges.push(old.slot);
     const used = new Set([...this.#flusher.garbageSlots, ...this.#pendingPurges]);
     for (const [other, { slot }] of this.#keyspaces.entries()) if (other !== db) used.add(slot);
-    const row = { slot: freeSlot(used), keys: 0, expiring: 0, lastId: 0 };
-    this.#keyspaces[db] = new Keyspace(this.#tables, this.#ledger, row);
+    const row = { slot: freeSlot(used), keys: 0, expiring: 0, due: 0, lastId: 0 };
+    this.#keyspaces[db] = this.#makeKeyspace(row);
   }
 
   swap(dbA: number, dbB: number): void {
@@ -234,19 +276,19 @@ export class CachedRedisOperations implements RedisOperations {
   nextExpiryMs(): number {
     let next = NO_EXPIRY;
     for (const keyspace of this.#keyspaces) {
-      if (keyspace.expiring > 0) next = Math.min(next, keyspace.nextExpiryMs());
+      if (keyspace.due > 0) next = Math.min(next, keyspace.nextExpiryMs());
     }
     return next;
   }
 
   expired(timeMs: number, limit: number): readonly KeyName[] {
-    const due: { db: number; key: Bytes; id: number; expireAtMs: number }[] = [];
+    const due: { db: number; key: Bytes; id: number; dueAtMs: number }[] = [];
     for (let db = 0; db < this.#keyspaces.length; db++) {
-      for (const { key, id, expireAtMs } of this.#keyspaces[db].expired(timeMs, limit)) {
-        due.push({ db, key, id, expireAtMs });
+      for (const { key, id, dueAtMs } of this.#keyspaces[db].expired(timeMs, limit)) {
+        due.push({ db, key, id, dueAtMs });
       }
     }
-    due.sort((a, b) => a.expireAtMs - b.expireAtMs || a.db - b.db || a.id - b.id);
+    due.sort((a, b) => a.dueAtMs - b.dueAtMs || a.db - b.db || a.id - b.id);
     return due.slice(0, limit).map(({ db, key }) => ({ db, key }));
   }
 
@@ -260,6 +302,9 @@ export class CachedRedisOperations implements RedisOperations {
     this.#isBetween = false;
     this.#isChanged = true;
     this.#applied = { ...state };
+    if (!this.#isEditing) return;
+    this.#isEditing = false;
+    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict(EVICTION_STEPS_MANY);
   }
 
   get durable(): Readonly<AppliedState> {
@@ -278,7 +323,7 @@ export class CachedRedisOperations implements RedisOperations {
     if (this.#flusher.isActive) return 0;
     // A transaction now would keep the -wal file growing; only too many changes cannot wait.
     if (this.#checkpointer.isBusy && !this.backlogged) return CHECKPOINT_WAIT_MS;
-    return this.#flusher.purges.size > 0 || this.#flusher.isSparse ? 0 : this.#dueWaitMs();
+    return this.#flusher.hasGarbage || this.#flusher.isSparse ? 0 : this.#dueWaitMs();
   }
 
   /**
@@ -292,12 +337,12 @@ export class CachedRedisOperations implements RedisOperations {
     try {
       if (!this.#flusher.isActive) {
         if (this.#dueWaitMs() === 0) this.#freeze();
-        else if (this.#flusher.purges.size > 0) this.#flusher.purge(deadlineMs);
+        else if (this.#flusher.hasGarbage) this.#flusher.purge(deadlineMs);
         else this.#flusher.shrink(deadlineMs);
       }
       const wasActive = this.#flusher.isActive;
       if (this.#flusher.step(deadlineMs)) {
-        if (wasActive) this.#adaptFlushKeys();
+        if (wasActive) this.#schedule.committed(this.#flusher.commitMs);
         this.#checkpointer.afterCommit();
       }
       this.#retryMs = undefined;
@@ -377,36 +422,15 @@ export class CachedRedisOperations implements RedisOperations {
     this.#isBetween = false;
     this.#isChanged = false;
     this.#isReplacing = false;
-    this.#firstChangeMs = this.#retryMs = undefined;
+    this.#retryMs = undefined;
     this.#handDb = 0;
-    this.#load(sql);
+    this.#open(sql);
   }
 
   /** Milliseconds until a flush is to start. */
   #dueWaitMs(): number {
     if (!this.#isChanged || this.#isBetween) return Infinity;
-    const { dirtyBytes, dirtyCount } = this.#ledger;
-    const { cacheBytes, flushIdleMs, flushAgeMs } = this.#options;
-    if (dirtyBytes >= cacheBytes / 4 || dirtyCount >= this.#flushKeys) return 0;
-    const nowMs = this.#options.now();
-    this.#firstChangeMs ??= nowMs;
-    if (this.#applied.index !== this.#seenIndex) {
-      this.#seenIndex = this.#applied.index;
-      this.#lastChangeMs = nowMs;
-    }
-    const dueMs = Math.min(this.#lastChangeMs + flushIdleMs, this.#firstChangeMs + flushAgeMs);
-    return Math.max(0, dueMs - nowMs);
-  }
-
-  /**
-   * The commit of a flush takes time in proportion to the pages it wrote (SQLite sums up again
-   * those that were written twice), which only a smaller flush makes shorter.
-   */
-  #adaptFlushKeys(): void {
-    const { flushKeys } = this.#options;
-    const slow = this.#flusher.commitMs > COMMIT_MS_MAX;
-    const next = Math.max(FLUSH_KEYS_MIN, this.#flushKeys * (slow ? 0.5 : 1.1));
-    this.#flushKeys = Math.min(flushKeys, next);
+    return this.#schedule.waitMs(this.#ledger, this.#applied.index);
   }
 
   #change(kind: ChangeKind, db: number, key: Bytes): void {
@@ -415,10 +439,12 @@ export class CachedRedisOperations implements RedisOperations {
     this.#changes?.touch(kind, db, key);
   }
 
-  #put(db: number, key: Bytes, record: KeyRecord, expireAtMs: number): void {
+  #put(db: number, key: Bytes, record: CachedKey, expireAtMs: number): void {
     this.#change("set", db, key);
-    this.#keyspaces[db].put(key, record.type, record.value, expireAtMs, ++this.#version);
-    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict();
+    const { type, value, collection } = record;
+    const details = collection === undefined ? record.details : detailsOf(collection);
+    this.#keyspaces[db].put(key, type, value, expireAtMs, ++this.#version, details);
+    if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict(EVICTION_STEPS);
   }
 
   #freeze(): void {
@@ -430,11 +456,14 @@ export class CachedRedisOperations implements RedisOperations {
       version: this.#version,
       databases: this.#keyspaces.map((keyspace) => keyspace.row),
       parts: this.#keyspaces.map((keyspace) => ({ keyspace, records: keyspace.freeze() })),
+      elements: this.#collections.freeze(),
       purges: this.#pendingPurges,
+      ownerPurges: ledger.purges,
     });
     this.#pendingPurges = [];
+    ledger.purges = [];
     this.#isChanged = false;
-    this.#firstChangeMs = undefined;
+    this.#schedule.started();
     ledger.frozenBytes = ledger.dirtyBytes;
     ledger.dirtyBytes = 0;
     ledger.dirtyCount = 0;
@@ -445,10 +474,11 @@ export class CachedRedisOperations implements RedisOperations {
    * Drops clean records that were not used since the hand last passed. A bounded effort: when
    * most are dirty, memory exceeds its limit until the next flush.
    */
-  #evict(): void {
+  #evict(stepsMax: number): void {
+    if (this.#isEditing) return;
     const { cacheBytes } = this.#options;
     let keyspacesLeft = this.#keyspaces.length + 1;
-    for (let steps = 0; steps < EVICTION_STEPS && this.#ledger.heldBytes > cacheBytes; steps++) {
+    for (let steps = 0; steps < stepsMax && this.#ledger.heldBytes > cacheBytes; steps++) {
       const keyspace = this.#keyspaces[this.#handDb];
       const record = keyspace.records.advance();
       if (record === undefined) {

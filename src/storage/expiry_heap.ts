@@ -1,61 +1,60 @@
 import { assert } from "../base/assert.ts";
-import type { CachedKey } from "./cached_key.ts";
 
-/** What expires. */
-export interface Expiring {
-  readonly expireAtMs: number;
-  /** Grows with each that is made. */
-  readonly id: number;
+/** What an ExpiryHeap holds. */
+export interface ExpiryItem {
+  readonly dueAtMs: number;
   /** Where it stands in the heap; -1 when in none. */
   heapIndex: number;
+  /** Ascending in the order of creation. */
+  readonly id: number;
 }
 
 /** A binary heap of what expires, earliest first, then by creation. */
-export class ExpiryHeap<Item extends Expiring = CachedKey> {
-  readonly #items: Item[] = [];
+export class ExpiryHeap<T extends ExpiryItem> {
+  readonly #items: T[] = [];
 
   get size(): number {
     return this.#items.length;
   }
 
   /** The earliest, or undefined. */
-  get top(): Item | undefined {
+  get top(): T | undefined {
     return this.#items[0];
   }
 
-  push(record: Item): void {
+  push(record: T): void {
     this.#items.push(record);
     this.#rise(this.#items.length - 1, record);
   }
 
-  pop(): Item | undefined {
+  pop(): T | undefined {
     const top = this.#items[0];
     if (top !== undefined) this.remove(top);
     return top;
   }
 
-  remove(record: Item): void {
+  remove(record: T): void {
     const at = record.heapIndex;
     assert(this.#items[at] === record, "the record to remove is in this heap");
     record.heapIndex = -1;
-    const last = this.#items.pop() as Item;
+    const last = this.#items.pop() as T;
     if (last === record) return;
     this.#rise(this.#sink(at, last), last);
   }
 
   /** Up to `limit` records that expire at or before `timeMs`, in order. */
-  due(timeMs: number, limit: number): Item[] {
-    const due: Item[] = [];
+  due(timeMs: number, limit: number): T[] {
+    const due: T[] = [];
     while (due.length < limit && this.#items.length > 0) {
-      if (this.#items[0].expireAtMs > timeMs) break;
-      due.push(this.pop() as Item);
+      if (this.#items[0].dueAtMs > timeMs) break;
+      due.push(this.pop() as T);
     }
     for (const record of due) this.push(record);
     return due;
   }
 
   /** Moves `record` up from the hole at `at`. */
-  #rise(at: number, record: Item): void {
+  #rise(at: number, record: T): void {
     while (at > 0) {
       const parentAt = (at - 1) >> 1;
       const parent = this.#items[parentAt];
@@ -69,7 +68,7 @@ export class ExpiryHeap<Item extends Expiring = CachedKey> {
   }
 
   /** Moves the hole at `at` down to where `record` may stand or rise from; returns it. */
-  #sink(at: number, record: Item): number {
+  #sink(at: number, record: T): number {
     for (;;) {
       let childAt = 2 * at + 1;
       if (childAt >= this.#items.length) return at;
@@ -84,6 +83,6 @@ export class ExpiryHeap<Item extends Expiring = CachedKey> {
   }
 }
 
-function isBefore(a: Expiring, b: Expiring): boolean {
-  return a.expireAtMs < b.expireAtMs || (a.expireAtMs === b.expireAtMs && a.id < b.id);
+function isBefore(a: ExpiryItem, b: ExpiryItem): boolean {
+  return a.dueAtMs < b.dueAtMs || (a.dueAtMs === b.dueAtMs && a.id < b.id);
 }

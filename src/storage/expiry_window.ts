@@ -53,7 +53,7 @@ export class ExpiryWindow {
         at = this.#head + passed;
       }
       const row = this.#rows[at];
-      if (row.expireAtMs > timeMs) break;
+      if (row.dueAtMs > timeMs) break;
       if (!this.#isOverlaid(row.key)) due.push(row);
     }
     return due;
@@ -64,7 +64,7 @@ export class ExpiryWindow {
     const last = this.#rows.at(-1);
     const more = this.#tables.expiries(
       this.#slot,
-      last?.expireAtMs ?? -Infinity,
+      last?.dueAtMs ?? -Infinity,
       last?.id ?? 0,
       ROWS_PER_READ,
     );

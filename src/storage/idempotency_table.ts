@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Bytes } from "../base/bytes.ts";
-import { type Expiring, ExpiryHeap } from "./expiry_heap.ts";
+import { ExpiryHeap, type ExpiryItem } from "./expiry_heap.ts";
 import { NO_EXPIRY } from "./redis_operations.ts";
 import type { SideTable } from "./side_table.ts";
 import { bytesFromSql, bytesToSql } from "./sql_bytes.ts";
@@ -14,7 +14,7 @@ export interface Remembered {
   readonly reply: Bytes;
 }
 
-interface RememberedRow extends Remembered, Expiring {
+interface RememberedRow extends Remembered, ExpiryItem {
   readonly key: Bytes;
   /** Written by a flush, or about to be by the one under way. */
   isFrozen: boolean;
@@ -68,23 +68,23 @@ export class IdempotencyTable implements SideTable {
 
   /** The earliest time at which something can be forgotten, or NO_EXPIRY. */
   nextExpiryMs(): number {
-    return this.#expiries.top?.expireAtMs ?? NO_EXPIRY;
+    return this.#expiries.top?.dueAtMs ?? NO_EXPIRY;
   }
 
   /** What is remembered by `key` at a time. */
   find(key: Bytes, timeMs: number): Remembered | undefined {
     const row = this.#rows.get(key);
-    return row === undefined || row.expireAtMs <= timeMs ? undefined : row;
+    return row === undefined || row.dueAtMs <= timeMs ? undefined : row;
   }
 
-  /** Remembers a reply until `expireAtMs`, in place of any before it. */
-  add(key: Bytes, fingerprint: Bytes, expireAtMs: number, reply: Bytes): void {
+  /** Remembers a reply until `dueAtMs`, in place of any before it. */
+  add(key: Bytes, fingerprint: Bytes, dueAtMs: number, reply: Bytes): void {
     const old = this.#rows.get(key);
     if (old !== undefined) this.#remove(old);
     const row: RememberedRow = {
       key,
       fingerprint,
-      expireAtMs,
+      dueAtMs,
       reply,
       id: ++this.#lastId,
       heapIndex: -1,
@@ -135,7 +135,7 @@ export class IdempotencyTable implements SideTable {
       this.#hold({
         key: bytesFromSql(row.key),
         fingerprint: String(row.fingerprint),
-        expireAtMs: Number(row.expire_at_ms),
+        dueAtMs: Number(row.expire_at_ms),
         reply: bytesFromSql(row.reply),
         id: this.#lastId,
         heapIndex: -1,
@@ -175,8 +175,8 @@ export class IdempotencyTable implements SideTable {
     this.#written = 0;
   }
 
-  #write({ id, key, fingerprint, expireAtMs, reply }: RememberedRow): void {
-    this.#insert!.run(id, bytesToSql(key), fingerprint, expireAtMs, bytesToSql(reply));
+  #write({ id, key, fingerprint, dueAtMs, reply }: RememberedRow): void {
+    this.#insert!.run(id, bytesToSql(key), fingerprint, dueAtMs, bytesToSql(reply));
   }
 }
 

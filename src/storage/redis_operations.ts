@@ -1,4 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
+import type { Collections, CollectionType } from "./collections.ts";
 
 /** The value types of Redis, as TYPE names them. */
 export type KeyType = "string" | "list" | "set" | "zset" | "hash" | "stream";
@@ -7,8 +8,8 @@ export type KeyType = "string" | "list" | "set" | "zset" | "hash" | "stream";
 export const NO_EXPIRY = Infinity;
 
 /**
- * A key and its metadata, as stored. A value: an operation that changes the key makes a new
- * record, so one that was handed out stays as it was.
+ * A key and its metadata, as stored. Of a string it is a value: a change makes a new record, so
+ * one that was handed out stays as it was.
  */
 export interface KeyRecord {
   readonly type: KeyType;
@@ -18,6 +19,13 @@ export interface KeyRecord {
   readonly expireAtMs: number;
   /** Grows with each change of the key, never reused (WATCH compares it). */
   readonly version: number;
+  /**
+   * What OBJECT ENCODING answers, of a string only when its value does not tell: "raw" for what
+   * came about otherwise than by SET. Not the same on every node.
+   */
+  readonly encoding: Bytes | undefined;
+  /** Number of elements of a collection, 0 for a string. */
+  readonly size: number;
 }
 
 /** How far the commands that came in through one node have been applied. */
@@ -88,8 +96,11 @@ export interface RedisOperations {
   idleSeconds(db: number, key: Bytes): number;
   /** The value of a string key; undefined when it is absent or of another type. */
   getBinary(db: number, key: Bytes): Bytes | undefined;
-  /** Makes `key` a string with this value, whatever it was before. */
-  set(db: number, key: Bytes, value: Bytes, expireAtMs: number): void;
+  /**
+   * Makes `key` a string with this value, whatever it was before. `isRaw`: the value came about
+   * otherwise than by SET, which only OBJECT ENCODING tells.
+   */
+  set(db: number, key: Bytes, value: Bytes, expireAtMs: number, isRaw?: boolean): void;
   /** `set` for each pair, without expiry. */
   mset(db: number, pairs: readonly (readonly [Bytes, Bytes])[]): void;
   /** Deletes a key of any type; false when it was absent. */
@@ -100,6 +111,19 @@ export interface RedisOperations {
   rename(db: number, key: Bytes, toDb: number, toKey: Bytes): boolean;
   /** Copies a key, expiry included, over any key at the target; false when it is absent. */
   copy(db: number, key: Bytes, toDb: number, toKey: Bytes): boolean;
+
+  // --- collections ---------------------------------------------------------------------------
+  /**
+   * The collection of this type at `key`, for reading; undefined when there is none. Good until
+   * the next change of anything.
+   */
+  collection<T extends CollectionType>(db: number, key: Bytes, type: T): Collections[T] | undefined;
+  /**
+   * The same to be changed, empty when there is none; the key must not be of another type. The key
+   * comes into being with the first element, without expiry, and is deleted with the last. Good
+   * until the key is deleted or overwritten otherwise, or the entry is applied.
+   */
+  edit<T extends CollectionType>(db: number, key: Bytes, type: T): Collections[T];
 
   // --- a database ----------------------------------------------------------------------------
   /** Number of stored keys, expired ones not yet deleted included. */
@@ -121,9 +145,9 @@ export interface RedisOperations {
   swap(dbA: number, dbB: number): void;
 
   // --- expiry --------------------------------------------------------------------------------
-  /** The earliest expiry of any stored key, or NO_EXPIRY. */
+  /** The earliest expiry of any stored key or element, or NO_EXPIRY. */
   nextExpiryMs(): number;
-  /** Up to `limit` keys with expireAtMs <= `timeMs`, earliest first. */
+  /** Up to `limit` keys that expire, or have an element that does, by `timeMs`, earliest first. */
   expired(timeMs: number, limit: number): readonly KeyName[];
 
   // --- the state machine ---------------------------------------------------------------------

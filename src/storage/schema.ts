@@ -1,8 +1,9 @@
 import { DATABASE_COUNT } from "../constants.ts";
+import { createElementTables } from "./element_tables.ts";
 import type { SqlDatabase } from "./sqlite_types.ts";
 
 /** Grows with each incompatible change of the tables below. */
-export const STATE_FORMAT_VERSION = 1;
+export const STATE_FORMAT_VERSION = 2;
 /** The page cache to open state.db with. Larger ones make commits longer, see README.md. */
 export const STATE_PAGE_CACHE_BYTES = 4 * 1024 * 1024;
 /** "BLSA": tells a state.db from some other program's file. */
@@ -18,8 +19,12 @@ export const SLOT_STRIDE = 2 ** 44;
 export const SLOT_COUNT = 2 ** 53 / SLOT_STRIDE;
 
 /**
+ * `keys` has a row for each key: the value of a string is in it, a collection's elements are in
+ * the table of its type, under its `owner`. `due_at_ms`: when the key, or an element, expires.
+ *
  * A logical database names the slot that holds its keys, so that FLUSHDB and SWAPDB only change
- * `database`; rows of a slot in `purge` are garbage that is deleted in the background.
+ * `database`; rows of a slot in `purge`, elements of an
+ * owner in `purge_owner`, are garbage that is deleted in the background.
  */
 const TABLES = `
 CREATE TABLE applied(
@@ -37,9 +42,11 @@ CREATE TABLE database(
   slot INTEGER NOT NULL,
   keys INTEGER NOT NULL,
   expiring INTEGER NOT NULL,
+  due INTEGER NOT NULL,
   last_id INTEGER NOT NULL
 );
 CREATE TABLE purge(slot INTEGER PRIMARY KEY);
+CREATE TABLE purge_owner(owner INTEGER PRIMARY KEY, type TEXT NOT NULL);
 CREATE TABLE keys(
   id INTEGER PRIMARY KEY,
   slot INTEGER NOT NULL,
@@ -47,14 +54,35 @@ CREATE TABLE keys(
   type TEXT NOT NULL,
   version INTEGER NOT NULL,
   expire_at_ms INTEGER,
-  value
+  value,
+  due_at_ms INTEGER,
+  owner INTEGER,
+  details TEXT
 );
 CREATE UNIQUE INDEX keys_by_name ON keys(slot, key);
-CREATE INDEX keys_by_expiry ON keys(slot, expire_at_ms) WHERE expire_at_ms IS NOT NULL;
+CREATE INDEX keys_by_due ON keys(slot, due_at_ms) WHERE due_at_ms IS NOT NULL;
+CREATE VIEW owned AS
+  SELECT d.db, k.key, k.owner FROM database AS d JOIN keys AS k ON k.slot = d.slot
+  WHERE k.owner IS NOT NULL;
 CREATE VIEW redis AS
   SELECT d.db, k.key, k.type, k.value,
     strftime('%Y-%m-%d %H:%M:%f', k.expire_at_ms / 1000.0, 'unixepoch') AS expires_utc
   FROM database AS d JOIN keys AS k ON k.slot = d.slot;
+`;
+
+/** The elements of collections with their keys, for people. */
+const VIEWS = `
+CREATE VIEW hashes AS
+  SELECT r.db, r.key, e.field, e.value FROM owned AS r JOIN hash AS e USING (owner)
+  ORDER BY r.owner, e.n;
+CREATE VIEW sets AS
+  SELECT r.db, r.key, e.member FROM owned AS r JOIN "set" AS e USING (owner) ORDER BY r.owner, e.n;
+CREATE VIEW lists AS
+  SELECT r.db, r.key, e.value FROM owned AS r JOIN list AS e USING (owner)
+  ORDER BY r.owner, e.position;
+CREATE VIEW zsets AS
+  SELECT r.db, r.key, e.member, e.score FROM owned AS r JOIN zset AS e USING (owner)
+  ORDER BY r.owner, e.score, e.member;
 `;
 
 /**
@@ -83,8 +111,10 @@ function create(sql: SqlDatabase): void {
   sql.exec("VACUUM");
   sql.exec("BEGIN IMMEDIATE");
   sql.exec(TABLES);
+  sql.exec(createElementTables());
+  sql.exec(VIEWS);
   sql.exec("INSERT INTO applied VALUES (1, 0, 0, 0, 0, 0, '[]', x'')");
-  const database = sql.prepare("INSERT INTO database VALUES (?, ?, 0, 0, 0)");
+  const database = sql.prepare("INSERT INTO database VALUES (?, ?, 0, 0, 0, 0)");
   for (let db = 0; db < DATABASE_COUNT; db++) database.run(db, db);
   sql.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
   sql.exec(`PRAGMA user_version = ${STATE_FORMAT_VERSION}`);

@@ -1,21 +1,43 @@
 import type { Bytes } from "../base/bytes.ts";
+import { assert } from "../base/assert.ts";
+import { detailsOf, RAW } from "./cached_key.ts";
+import type { Collection, CollectionHost } from "./collection.ts";
+import { type Collections, type CollectionType, TABLES_OF } from "./collections.ts";
+import { makeCollection } from "./make_collection.ts";
 import {
   type AppliedState,
   type KeyName,
   type KeyRecord,
+  type KeyType,
   NO_EXPIRY,
   type RedisOperations,
   type ScanPage,
 } from "./redis_operations.ts";
 import { randomKeyByScan } from "./random_key.ts";
-import { freeSlot, StateTables, type StoredDatabase, type StoredKey } from "./state_tables.ts";
+import {
+  dueAtMsOf,
+  freeSlot,
+  StateTables,
+  type StoredDatabase,
+  type StoredDetails,
+  type StoredId,
+  type StoredKey,
+} from "./state_tables.ts";
 import type { SqlDatabase } from "./sqlite_types.ts";
 
 const KEYS_PER_PAGE = 256;
 const PURGED_PER_COMMIT = 1024;
 
+interface Change {
+  readonly type: KeyType;
+  readonly value: Bytes;
+  readonly expireAtMs: number;
+  readonly details: StoredDetails | undefined;
+}
+
 /**
- * RedisOperations where each call is SQL on state.db: the reference for the cached one.
+ * RedisOperations where each call is SQL on state.db: the reference for the cached one. A
+ * collection is read whole each time and each of its changes written at once.
  *
  * Changes gather in a transaction that opens with the first of them. `setApplied` commits it when
  * it has grown to `commitChanges`; `commit()` does at once.
@@ -30,6 +52,9 @@ export class SqlRedisOperations implements RedisOperations {
   #durable: Readonly<AppliedState>;
   #changes = 0;
   #open = false;
+  readonly #host: CollectionHost;
+  /** The collections that are being edited, by database and key: each is one object. */
+  #edited = new Map<string, Collection>();
 
   /** Takes over an open connection to state.db. */
   constructor(sql: SqlDatabase, options: { readonly commitChanges?: number } = {}) {
@@ -41,14 +66,20 @@ export class SqlRedisOperations implements RedisOperations {
     this.#applied = applied;
     this.#version = version;
     this.#durable = applied;
+    this.#host = {
+      elements: this.#tables.elements,
+      changed: (collection) => this.#elementsChanged(collection),
+    };
   }
 
   find(db: number, key: Bytes): KeyRecord | undefined {
-    return this.#find(db, key);
+    const row = this.#find(db, key);
+    if (row === undefined) return undefined;
+    return { ...row, encoding: row.details?.encoding, size: row.details?.size ?? 0 };
   }
 
   peek(db: number, key: Bytes): KeyRecord | undefined {
-    return this.#find(db, key);
+    return this.find(db, key);
   }
 
   /** Uses are not kept. */
@@ -61,8 +92,9 @@ export class SqlRedisOperations implements RedisOperations {
     return record?.type === "string" ? record.value : undefined;
   }
 
-  set(db: number, key: Bytes, value: Bytes, expireAtMs: number): void {
-    this.#put(db, key, { type: "string", value, expireAtMs });
+  set(db: number, key: Bytes, value: Bytes, expireAtMs: number, isRaw = false): void {
+    const details = isRaw ? RAW : undefined;
+    this.#put(db, key, { type: "string", value, expireAtMs, details });
   }
 
   mset(db: number, pairs: readonly (readonly [Bytes, Bytes])[]): void {
@@ -70,38 +102,97 @@ export class SqlRedisOperations implements RedisOperations {
   }
 
   del(db: number, key: Bytes): boolean {
-    const { slot } = this.#databases[db];
-    const stored = this.#tables.findId(slot, key);
+    const stored = this.#tables.findId(this.#databases[db].slot, key);
     if (stored === undefined) return false;
-    this.#begin();
-    this.#tables.delete(slot, stored.id);
-    this.#databases[db].keys -= 1;
-    if (stored.expireAtMs !== NO_EXPIRY) this.#databases[db].expiring -= 1;
+    this.#remove(db, stored);
+    this.#forget(db, key, stored);
     return true;
   }
 
   setExpiry(db: number, key: Bytes, expireAtMs: number): boolean {
-    const record = this.#find(db, key);
-    if (record === undefined) return false;
-    this.#put(db, key, { type: record.type, value: record.value, expireAtMs });
+    const row = this.#find(db, key);
+    if (row === undefined) return false;
+    this.#put(db, key, { ...row, expireAtMs });
     return true;
   }
 
   rename(db: number, key: Bytes, toDb: number, toKey: Bytes): boolean {
-    const record = this.#find(db, key);
-    if (record === undefined || (db === toDb && key === toKey)) return record !== undefined;
-    this.del(db, key);
+    const row = this.#find(db, key);
+    if (row === undefined || (db === toDb && key === toKey)) return row !== undefined;
+    if (row.type !== "string" && db !== toDb) {
+      this.copy(db, key, toDb, toKey);
+      return this.del(db, key);
+    }
+    this.#remove(db, this.#tables.findId(this.#databases[db].slot, key) as StoredId);
+    this.#edited.delete(`${db} ${key}`);
     this.del(toDb, toKey);
-    this.#put(toDb, toKey, record);
+    this.#put(toDb, toKey, row);
     return true;
   }
 
   copy(db: number, key: Bytes, toDb: number, toKey: Bytes): boolean {
-    const record = this.#find(db, key);
-    if (record === undefined || (db === toDb && key === toKey)) return record !== undefined;
+    const row = this.#find(db, key);
+    if (row === undefined || (db === toDb && key === toKey)) return row !== undefined;
+    if (row.type === "string") {
+      this.del(toDb, toKey);
+      this.#put(toDb, toKey, row);
+      return true;
+    }
+    const type = row.type as CollectionType;
+    const source = this.collection(db, key, type) as unknown as Collection;
     this.del(toDb, toKey);
-    this.#put(toDb, toKey, record);
+    source.copyTo(this.edit(toDb, toKey, type) as unknown as Collection);
+    if (row.expireAtMs !== NO_EXPIRY) this.setExpiry(toDb, toKey, row.expireAtMs);
     return true;
+  }
+
+  collection<T extends CollectionType>(
+    db: number,
+    key: Bytes,
+    type: T,
+  ): Collections[T] | undefined {
+    const row = this.#find(db, key);
+    if (row?.type !== type || row.details === undefined) return undefined;
+    const edited = this.#edited.get(`${db} ${key}`);
+    if (edited !== undefined) return edited as unknown as Collections[T];
+    const { owner, encoding, size, nextExpiryMs } = row.details;
+    const collection = makeCollection(this.#host, type);
+    collection.place = { db, key };
+    collection.unload(owner, encoding, size, nextExpiryMs).load();
+    return collection as unknown as Collections[T];
+  }
+
+  edit<T extends CollectionType>(db: number, key: Bytes, type: T): Collections[T] {
+    let collection = this.collection(db, key, type) as Collection | undefined;
+    if (collection === undefined) {
+      assert(this.#find(db, key) === undefined, "a key to edit has that type");
+      collection = makeCollection(this.#host, type);
+      collection.place = { db, key };
+    }
+    this.#edited.set(`${db} ${key}`, collection);
+    return collection as unknown as Collections[T];
+  }
+
+  #elementsChanged(collection: Collection): void {
+    assert(collection.place !== undefined, "a collection has a place");
+    const { db, key } = collection.place;
+    const { type } = collection;
+    const row = collection.owner === 0 ? undefined : this.#find(db, key);
+    if (row === undefined) collection.owner = ++this.#version;
+    if (collection.elementCount === 0) {
+      this.del(db, key);
+      collection.release();
+      this.#edited.set(`${db} ${key}`, collection);
+      return;
+    }
+    const details = detailsOf(collection);
+    const expireAtMs = row === undefined ? NO_EXPIRY : row.expireAtMs;
+    this.#put(db, key, { type, value: "", expireAtMs, details });
+    for (const [at, rows] of collection.takeChanges().entries()) {
+      for (const element of rows.values()) {
+        this.#tables.elements.write(TABLES_OF[type][at], collection.owner, element);
+      }
+    }
   }
 
   size(db: number): number {
@@ -140,7 +231,8 @@ export class SqlRedisOperations implements RedisOperations {
     this.#tables.addPurge(old);
     this.#purges.add(old);
     const used = new Set([...this.#purges, ...this.#databases.map(({ slot }) => slot)]);
-    this.#databases[db] = { slot: freeSlot(used), keys: 0, expiring: 0, lastId: 0 };
+    this.#databases[db] = { slot: freeSlot(used), keys: 0, expiring: 0, due: 0, lastId: 0 };
+    this.#edited.clear();
   }
 
   swap(dbA: number, dbB: number): void {
@@ -148,26 +240,27 @@ export class SqlRedisOperations implements RedisOperations {
     const a = this.#databases[dbA];
     this.#databases[dbA] = this.#databases[dbB];
     this.#databases[dbB] = a;
+    this.#edited.clear();
   }
 
   nextExpiryMs(): number {
     let next = NO_EXPIRY;
-    for (const { slot, expiring } of this.#databases) {
-      if (expiring === 0) continue;
-      next = Math.min(next, this.#tables.expiries(slot, -Infinity, 0, 1)[0].expireAtMs);
+    for (const { slot, due } of this.#databases) {
+      if (due === 0) continue;
+      next = Math.min(next, this.#tables.expiries(slot, -Infinity, 0, 1)[0].dueAtMs);
     }
     return next;
   }
 
   expired(timeMs: number, limit: number): readonly KeyName[] {
-    const due: { db: number; key: Bytes; id: number; expireAtMs: number }[] = [];
-    for (const [db, { slot, expiring }] of this.#databases.entries()) {
-      if (expiring === 0) continue;
-      for (const { expireAtMs, id, key } of this.#tables.expiries(slot, -Infinity, 0, limit)) {
-        if (expireAtMs <= timeMs) due.push({ db, key, id, expireAtMs });
+    const due: { db: number; key: Bytes; id: number; dueAtMs: number }[] = [];
+    for (const [db, { slot, due: count }] of this.#databases.entries()) {
+      if (count === 0) continue;
+      for (const { dueAtMs, id, key } of this.#tables.expiries(slot, -Infinity, 0, limit)) {
+        if (dueAtMs <= timeMs) due.push({ db, key, id, dueAtMs });
       }
     }
-    due.sort((a, b) => a.expireAtMs - b.expireAtMs || a.db - b.db || a.id - b.id);
+    due.sort((a, b) => a.dueAtMs - b.dueAtMs || a.db - b.db || a.id - b.id);
     return due.slice(0, limit).map(({ db, key }) => ({ db, key }));
   }
 
@@ -177,6 +270,7 @@ export class SqlRedisOperations implements RedisOperations {
 
   setApplied(state: Readonly<AppliedState>): void {
     this.#applied = { ...state };
+    this.#edited.clear();
     this.#begin();
     if (this.#changes >= this.#commitChanges) this.commit();
   }
@@ -194,6 +288,7 @@ export class SqlRedisOperations implements RedisOperations {
       if (this.#tables.purge(slot, PURGED_PER_COMMIT)) this.#purges.delete(slot);
       else break;
     }
+    this.#tables.purgeOwners(PURGED_PER_COMMIT);
     this.#tables.sql.exec("COMMIT");
     this.#open = false;
     this.#changes = 0;
@@ -217,20 +312,39 @@ export class SqlRedisOperations implements RedisOperations {
     return this.#tables.find(this.#databases[db].slot, key);
   }
 
-  #put(db: number, key: Bytes, change: Pick<StoredKey, "type" | "value" | "expireAtMs">): void {
+  /** Deletes a row, and nothing of its elements. */
+  #remove(db: number, { id, expireAtMs, dueAtMs }: StoredId): void {
+    this.#begin();
+    const database = this.#databases[db];
+    this.#tables.delete(database.slot, id);
+    database.keys -= 1;
+    if (expireAtMs !== NO_EXPIRY) database.expiring -= 1;
+    if (dueAtMs !== NO_EXPIRY) database.due -= 1;
+  }
+
+  /** The elements of a key that is gone are garbage. */
+  #forget(db: number, key: Bytes, { type, owner }: StoredId): void {
+    if (owner !== 0) this.#tables.addOwnerPurge(type, owner);
+    this.#edited.delete(`${db} ${key}`);
+  }
+
+  #put(db: number, key: Bytes, change: Change): void {
     this.#begin();
     const database = this.#databases[db];
     const old = this.#tables.findId(database.slot, key);
-    const { type, value, expireAtMs } = change;
+    const { type, value, expireAtMs, details } = change;
     const id = old?.id ?? ++database.lastId;
-    const row = { id, key, type, value, expireAtMs, version: ++this.#version };
+    const row = { id, key, type, value, expireAtMs, details, version: ++this.#version };
     if (old === undefined) {
       this.#tables.insert(database.slot, row);
       database.keys += 1;
     } else {
       this.#tables.update(database.slot, row);
+      if (old.owner !== (details?.owner ?? 0)) this.#forget(db, key, old);
       if (old.expireAtMs !== NO_EXPIRY) database.expiring -= 1;
+      if (old.dueAtMs !== NO_EXPIRY) database.due -= 1;
     }
     if (expireAtMs !== NO_EXPIRY) database.expiring += 1;
+    if (dueAtMsOf(row) !== NO_EXPIRY) database.due += 1;
   }
 }

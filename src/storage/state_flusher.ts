@@ -1,6 +1,9 @@
 import { assert } from "../base/assert.ts";
 import type { CachedKey } from "./cached_key.ts";
-import type { Keyspace, Ledger } from "./keyspace.ts";
+import { type CollectionType, TABLES_OF } from "./collections.ts";
+import type { ElementChanges } from "./collection.ts";
+import type { ElementRow } from "./element_tables.ts";
+import type { Keyspace, Ledger, OwnerPurge } from "./keyspace.ts";
 import type { AppliedState } from "./redis_operations.ts";
 import type { SideTable } from "./side_table.ts";
 import type { StateTables, StoredDatabase } from "./state_tables.ts";
@@ -17,6 +20,14 @@ export interface FrozenPart {
   readonly records: readonly CachedKey[];
 }
 
+/** The changed elements of one collection. */
+export interface FrozenElements {
+  readonly type: CollectionType;
+  readonly owner: number;
+  /** One for each table of the type. */
+  readonly changes: readonly ElementChanges[];
+}
+
 /** The state as of one applied index, to be written in one transaction. */
 export interface FrozenState {
   readonly applied: Readonly<AppliedState>;
@@ -25,8 +36,10 @@ export interface FrozenState {
   readonly databases: readonly StoredDatabase[];
   /** Its dirty records, by database. */
   readonly parts: readonly FrozenPart[];
+  readonly elements: readonly FrozenElements[];
   /** Slots that were flushed: garbage from this state on. */
   readonly purges: readonly number[];
+  readonly ownerPurges: readonly OwnerPurge[];
 }
 
 /**
@@ -46,13 +59,17 @@ export class StateFlusher {
   readonly #now: () => number;
   readonly #sideTables: readonly SideTable[];
   #frozen: FrozenState | undefined;
-  #phase: "sort" | "begin" | "write" | "settle" = "sort";
+  #phase: "sort" | "begin" | "write" | "elements" | "settle" = "sort";
   /** The frozen records of each part, once sorted. */
   #sorted: FrozenPart[] = [];
   #order: WriteOrder | undefined;
   /** Next record: of which part, and where in it. */
   #part = 0;
   #at = 0;
+  /** The changed elements that are still to be written; made with each attempt. */
+  #elements: Iterator<void> | undefined;
+  /** Whether elements of deleted collections are there. */
+  #hasOwnerPurges: boolean;
 
   /** `now`: milliseconds of a monotonic clock. */
   constructor(
@@ -68,7 +85,13 @@ export class StateFlusher {
     this.#now = now;
     this.durable = durable;
     this.purges = new Set(tables.purges());
+    this.#hasOwnerPurges = tables.hasOwnerPurges;
     this.isSparse = tables.isSparse;
+  }
+
+  /** Whether rows of deleted databases or collections wait to be deleted. */
+  get hasGarbage(): boolean {
+    return this.purges.size > 0 || this.#hasOwnerPurges;
   }
 
   get isActive(): boolean {
@@ -98,15 +121,18 @@ export class StateFlusher {
     try {
       return this.#step(frozen, deadlineMs);
     } catch (error) {
-      if (this.#phase === "write") this.#rollback();
+      if (this.#phase === "write" || this.#phase === "elements") this.#rollback();
       throw error;
     }
   }
 
-  /** Deletes rows of flushed databases until `deadlineMs`. */
+  /** Deletes rows of flushed databases and deleted collections until `deadlineMs`. */
   purge(deadlineMs: number): void {
     const done = new Set<number>();
     this.#transaction(() => {
+      while (!this.#tables.purgeOwners(PURGED_PER_LOOK)) {
+        if (this.#now() >= deadlineMs) return;
+      }
       for (const slot of this.purges) {
         while (!this.#tables.purge(slot, PURGED_PER_LOOK)) {
           if (this.#now() >= deadlineMs) return;
@@ -115,6 +141,7 @@ export class StateFlusher {
       }
     });
     for (const slot of done) this.purges.delete(slot);
+    this.#hasOwnerPurges = this.#tables.hasOwnerPurges;
     this.isSparse = this.#tables.isSparse;
   }
 
@@ -151,6 +178,11 @@ export class StateFlusher {
     }
     if (this.#phase === "write") {
       if (!this.#eachRecord(deadlineMs, this.#write)) return false;
+      this.#phase = "elements";
+      this.#elements = this.#writeElements(frozen.elements);
+    }
+    if (this.#phase === "elements") {
+      while (!this.#elements?.next().done) if (this.#now() >= deadlineMs) return false;
       if (!this.#writeSideTables(deadlineMs)) return false;
       this.#commit(frozen);
       this.#phase = "settle";
@@ -208,6 +240,24 @@ export class StateFlusher {
     return true;
   }
 
+  /** Writes changed elements; yields after each few of them. */
+  *#writeElements(parts: readonly FrozenElements[]): Generator<void> {
+    const { elements } = this.#tables;
+    let bytes = 0;
+    for (const { type, owner, changes } of parts) {
+      for (const [at, rows] of changes.entries()) {
+        const table = TABLES_OF[type][at];
+        for (const row of rows.values()) {
+          elements.write(table, owner, row);
+          bytes += ELEMENT_BYTES + bytesOf(row);
+          if (bytes < BYTES_PER_LOOK) continue;
+          bytes = 0;
+          yield;
+        }
+      }
+    }
+  }
+
   readonly #write = (keyspace: Keyspace, record: CachedKey): void => {
     const { id, rowId } = record;
     if (id !== 0 && id === rowId) return this.#tables.update(keyspace.slot, record);
@@ -222,6 +272,7 @@ export class StateFlusher {
   #commit(frozen: FrozenState): void {
     for (const [db, row] of frozen.databases.entries()) this.#tables.setDatabase(db, row);
     for (const slot of frozen.purges) this.#tables.addPurge(slot);
+    for (const { type, owner } of frozen.ownerPurges) this.#tables.addOwnerPurge(type, owner);
     this.#tables.setApplied(frozen.applied, frozen.version);
     const startMs = this.#now();
     this.#tables.sql.exec("COMMIT");
@@ -229,6 +280,7 @@ export class StateFlusher {
     for (const table of this.#sideTables) table.committed();
     this.commitMs = this.#now() - startMs;
     for (const slot of frozen.purges) this.purges.add(slot);
+    if (frozen.ownerPurges.length > 0) this.#hasOwnerPurges = true;
     this.#resetWindows(frozen);
   }
 
@@ -239,12 +291,13 @@ export class StateFlusher {
     this.#ledger.cleanBelow = this.#ledger.generation;
     this.#frozen = undefined;
     this.#sorted = [];
+    this.#elements = undefined;
     this.isSparse = this.#tables.isSparse;
   }
 
   #resetWindows(frozen: FrozenState): void {
     for (const [db, { keyspace }] of frozen.parts.entries()) {
-      keyspace.resetExpiries(frozen.databases[db].expiring);
+      keyspace.resetExpiries(frozen.databases[db].due);
     }
   }
 
@@ -258,4 +311,13 @@ export class StateFlusher {
       if (!(error instanceof SqliteError)) throw error;
     }
   }
+}
+
+/** What writing an element costs beside its bytes: a look at the clock every 16 small ones. */
+const ELEMENT_BYTES = BYTES_PER_LOOK / 16;
+
+function bytesOf(row: ElementRow): number {
+  let bytes = 0;
+  for (const value of row) if (typeof value === "string") bytes += value.length;
+  return bytes;
 }

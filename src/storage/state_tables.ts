@@ -8,7 +8,20 @@ import {
 } from "./redis_operations.ts";
 import { prepareSchema, SLOT_COUNT, SLOT_STRIDE } from "./schema.ts";
 import { bytesFromSql, bytesToSql } from "./sql_bytes.ts";
-import type { SqlDatabase, SqlRow } from "./sqlite_types.ts";
+import { type CollectionType, TABLES_OF } from "./collections.ts";
+import { ElementTables } from "./element_tables.ts";
+import type { SqlDatabase, SqlRow, SqlValue } from "./sqlite_types.ts";
+
+/** What is stored of a key beside the value of a string. */
+export interface StoredDetails {
+  /** "raw" for a string that came about otherwise than by SET; a collection's. */
+  readonly encoding: Bytes;
+  /** Of a collection: its name in the tables of elements, 0 for a string. */
+  readonly owner: number;
+  /** Number of elements, and the earliest expiry of one. */
+  readonly size: number;
+  readonly nextExpiryMs: number;
+}
 
 /** A row of `keys`. `id` counts within the slot: SCAN's cursor, not the row id. */
 export interface StoredKey {
@@ -18,21 +31,41 @@ export interface StoredKey {
   readonly version: number;
   readonly expireAtMs: number;
   readonly value: Bytes;
+  /** Undefined for most strings. */
+  readonly details: StoredDetails | undefined;
+}
+
+/** What a change needs to know of the row that it overwrites. */
+export interface StoredId {
+  readonly id: number;
+  readonly expireAtMs: number;
+  readonly dueAtMs: number;
+  readonly type: KeyType;
+  /** 0 for a string. */
+  readonly owner: number;
+}
+
+/** When a key or an element of it expires. */
+export function dueAtMsOf(
+  { expireAtMs, details }: Pick<StoredKey, "expireAtMs" | "details">,
+): number {
+  return details === undefined ? expireAtMs : Math.min(expireAtMs, details.nextExpiryMs);
 }
 
 /** A row of `database`. */
 export interface StoredDatabase {
   slot: number;
-  /** Number of keys, and of those that expire. */
+  /** Number of keys, of those that expire, and of those that are due some time. */
   keys: number;
   expiring: number;
+  due: number;
   /** The id last given to a key of this slot. */
   lastId: number;
 }
 
-/** Where a key stands in the order of expiry. */
+/** Where a key stands in the order of expiry: by its own, or an element's if that is earlier. */
 export interface StoredExpiry {
-  readonly expireAtMs: number;
+  readonly dueAtMs: number;
   readonly id: number;
   readonly key: Bytes;
 }
@@ -40,11 +73,13 @@ export interface StoredExpiry {
 /** The file is cut when a quarter of it, and at least 4 MiB, is free; until an eighth is. */
 const FREE_PAGES_MIN = 1024;
 
-const COLUMNS = "id, key, type, version, CAST(expire_at_ms AS REAL) AS expire_at_ms, value";
+const COLUMNS =
+  "id, key, type, version, CAST(expire_at_ms AS REAL) AS expire_at_ms, value, owner, details";
 
 /** The statements of state.db: all SQL on its data, none of its policy. Opens no transaction. */
 export class StateTables {
   readonly sql: SqlDatabase;
+  readonly elements: ElementTables;
   readonly #find;
   readonly #findId;
   readonly #insert;
@@ -58,6 +93,10 @@ export class StateTables {
   readonly #addPurge;
   readonly #dropPurge;
   readonly #purge;
+  readonly #purgeOwners;
+  readonly #addOwnerPurge;
+  readonly #nextOwnerPurge;
+  readonly #dropOwnerPurge;
   readonly #freePages;
   readonly #pages;
   readonly #shrink;
@@ -66,29 +105,32 @@ export class StateTables {
   constructor(sql: SqlDatabase) {
     prepareSchema(sql);
     this.sql = sql;
+    this.elements = new ElementTables(sql);
     this.#find = sql.prepare(`SELECT ${COLUMNS} FROM keys WHERE slot = ? AND key = ?`);
     this.#findId = sql.prepare(
-      "SELECT id, CAST(expire_at_ms AS REAL) AS expire_at_ms FROM keys WHERE slot = ? AND key = ?",
+      "SELECT id, type, owner, CAST(expire_at_ms AS REAL) AS expire_at_ms, " +
+        "CAST(due_at_ms AS REAL) AS due_at_ms FROM keys WHERE slot = ? AND key = ?",
     );
-    this.#insert = sql.prepare("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?)");
+    this.#insert = sql.prepare("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     this.#update = sql.prepare(
-      "UPDATE keys SET type = ?, version = ?, expire_at_ms = ?, value = ? WHERE id = ?",
+      "UPDATE keys SET type = ?, version = ?, expire_at_ms = ?, value = ?, due_at_ms = ?, " +
+        "owner = ?, details = ? WHERE id = ?",
     );
     this.#delete = sql.prepare("DELETE FROM keys WHERE id = ?");
     this.#page = sql.prepare(
       "SELECT id, key FROM keys WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
     );
-    // In two, and ordered by the column and not by the alias of that name: so both walk the index.
-    // `(expire_at_ms, id) > (?, ?)` would pass over all keys of one time for each portion of them.
-    const expiry = "SELECT id, key, CAST(expire_at_ms AS REAL) AS expire_at_ms FROM keys ";
+    // In two, so that both walk the index.
+    // `(due_at_ms, id) > (?, ?)` would pass over all keys of one time for each portion of them.
+    const expiry = "SELECT id, key, CAST(due_at_ms AS REAL) AS due FROM keys ";
     this.#expiriesAt = sql.prepare(
-      expiry + "WHERE slot = ? AND expire_at_ms = ? AND id > ? ORDER BY id LIMIT ?",
+      expiry + "WHERE slot = ? AND due_at_ms = ? AND id > ? ORDER BY id LIMIT ?",
     );
     this.#expiriesAfter = sql.prepare(
-      expiry + "WHERE slot = ? AND expire_at_ms > ? ORDER BY keys.expire_at_ms, id LIMIT ?",
+      expiry + "WHERE slot = ? AND due_at_ms > ? ORDER BY due_at_ms, id LIMIT ?",
     );
     this.#setDatabase = sql.prepare(
-      "UPDATE database SET slot = ?, keys = ?, expiring = ?, last_id = ? WHERE db = ?",
+      "UPDATE database SET slot = ?, keys = ?, expiring = ?, due = ?, last_id = ? WHERE db = ?",
     );
     this.#setApplied = sql.prepare(
       "UPDATE applied SET log_index = ?, log_term = ?, log_time_ms = ?, digest = ?, version = ?, " +
@@ -99,9 +141,15 @@ export class StateTables {
     this.#freePages = sql.prepare("PRAGMA freelist_count");
     this.#pages = sql.prepare("PRAGMA page_count");
     this.#shrink = sql.prepare("PRAGMA incremental_vacuum(32)");
-    this.#purge = sql.prepare(
-      "DELETE FROM keys WHERE id IN (SELECT id FROM keys WHERE id >= ? AND id < ? LIMIT ?)",
+    const first = "FROM keys WHERE id >= ? AND id < ? ORDER BY id LIMIT ?";
+    this.#purge = sql.prepare(`DELETE FROM keys WHERE id IN (SELECT id ${first})`);
+    this.#purgeOwners = sql.prepare(
+      "INSERT OR IGNORE INTO purge_owner SELECT owner, type FROM keys " +
+        `WHERE owner IS NOT NULL AND id IN (SELECT id ${first})`,
     );
+    this.#addOwnerPurge = sql.prepare("INSERT OR IGNORE INTO purge_owner VALUES (?, ?)");
+    this.#nextOwnerPurge = sql.prepare("SELECT owner, type FROM purge_owner LIMIT 1");
+    this.#dropOwnerPurge = sql.prepare("DELETE FROM purge_owner WHERE owner = ?");
   }
 
   find(slot: number, key: Bytes): StoredKey | undefined {
@@ -112,16 +160,23 @@ export class StateTables {
       key,
       type: row.type as KeyType,
       version: Number(row.version),
-      expireAtMs: expiryOf(row),
+      expireAtMs: timeOf(row.expire_at_ms),
       value: bytesFromSql(row.value),
+      details: row.details === null ? undefined : detailsOf(row),
     };
   }
 
-  /** Id and expiry of a key, without its value. */
-  findId(slot: number, key: Bytes): { id: number; expireAtMs: number } | undefined {
+  /** The row of a key without its value. */
+  findId(slot: number, key: Bytes): StoredId | undefined {
     const row = this.#findId.get(slot, bytesToSql(key));
     if (row === undefined) return undefined;
-    return { id: Number(row.id) - slot * SLOT_STRIDE, expireAtMs: expiryOf(row) };
+    return {
+      id: Number(row.id) - slot * SLOT_STRIDE,
+      expireAtMs: timeOf(row.expire_at_ms),
+      dueAtMs: timeOf(row.due_at_ms),
+      type: row.type as KeyType,
+      owner: Number(row.owner),
+    };
   }
 
   insert(slot: number, row: StoredKey): void {
@@ -132,8 +187,11 @@ export class StateTables {
       bytesToSql(row.key),
       row.type,
       row.version,
-      row.expireAtMs === NO_EXPIRY ? null : row.expireAtMs,
+      timeToSql(row.expireAtMs),
       bytesToSql(row.value),
+      timeToSql(dueAtMsOf(row)),
+      row.details === undefined || row.details.owner === 0 ? null : row.details.owner,
+      detailsToSql(row.details),
     );
   }
 
@@ -142,8 +200,11 @@ export class StateTables {
     const changed = this.#update.run(
       row.type,
       row.version,
-      row.expireAtMs === NO_EXPIRY ? null : row.expireAtMs,
+      timeToSql(row.expireAtMs),
       bytesToSql(row.value),
+      timeToSql(dueAtMsOf(row)),
+      row.details === undefined || row.details.owner === 0 ? null : row.details.owner,
+      detailsToSql(row.details),
       slot * SLOT_STRIDE + row.id,
     );
     assert(changed === 1, "the row to update exists");
@@ -171,7 +232,7 @@ export class StateTables {
       rows.push(...this.#expiriesAfter.all(slot, afterMs, limit - rows.length));
     }
     return rows.map((row) => ({
-      expireAtMs: expiryOf(row),
+      dueAtMs: timeOf(row.due),
       id: Number(row.id) - base,
       key: bytesFromSql(row.key),
     }));
@@ -183,12 +244,13 @@ export class StateTables {
       slot: Number(row.slot),
       keys: Number(row.keys),
       expiring: Number(row.expiring),
+      due: Number(row.due),
       lastId: Number(row.last_id),
     }));
   }
 
   setDatabase(db: number, row: Readonly<StoredDatabase>): void {
-    this.#setDatabase.run(row.slot, row.keys, row.expiring, row.lastId, db);
+    this.#setDatabase.run(row.slot, row.keys, row.expiring, row.due, row.lastId, db);
   }
 
   /** What has been applied, and the version last given to a change. */
@@ -224,9 +286,32 @@ export class StateTables {
   /** Deletes up to `limit` rows of a slot to purge; true when none is left and it is free again. */
   purge(slot: number, limit: number): boolean {
     const base = slot * SLOT_STRIDE;
+    this.#purgeOwners.run(base, base + SLOT_STRIDE, limit);
     if (this.#purge.run(base, base + SLOT_STRIDE, limit) === limit) return false;
     this.#dropPurge.run(slot);
     return true;
+  }
+
+  /** Makes the elements of an owner garbage. */
+  addOwnerPurge(type: KeyType, owner: number): void {
+    this.#addOwnerPurge.run(owner, type);
+  }
+
+  /** Whether elements of deleted collections wait to be deleted. */
+  get hasOwnerPurges(): boolean {
+    return this.#nextOwnerPurge.get() !== undefined;
+  }
+
+  /** Deletes up to `limit` elements of deleted collections; true when none is left. */
+  purgeOwners(limit: number): boolean {
+    const row = this.#nextOwnerPurge.get();
+    if (row === undefined) return true;
+    const owner = Number(row.owner);
+    for (const table of TABLES_OF[row.type as CollectionType]) {
+      if (!this.elements.purge(table, owner, limit)) return false;
+    }
+    this.#dropOwnerPurge.run(owner);
+    return false;
   }
 
   /** Whether so much of the file is free that it is worth cutting. */
@@ -256,6 +341,29 @@ export function freeSlot(used: ReadonlySet<number>): number {
   throw new Error("Cannot flush a database: too many flushed ones wait to be purged");
 }
 
-function expiryOf(row: SqlRow): number {
-  return row.expire_at_ms === null ? NO_EXPIRY : Number(row.expire_at_ms);
+function timeOf(value: SqlValue): number {
+  return value === null ? NO_EXPIRY : Number(value);
+}
+
+function timeToSql(timeMs: number): number | null {
+  return timeMs === NO_EXPIRY ? null : timeMs;
+}
+
+/** The column `details`, as JSON; the owner has a column of its own. */
+function detailsToSql(details: StoredDetails | undefined): string | null {
+  if (details === undefined) return null;
+  const { encoding, owner, size, nextExpiryMs } = details;
+  if (owner === 0) return JSON.stringify({ encoding });
+  const elements_due_ms = timeToSql(nextExpiryMs) ?? undefined;
+  return JSON.stringify({ encoding, size, elements_due_ms });
+}
+
+function detailsOf(row: SqlRow): StoredDetails {
+  const { encoding, size, elements_due_ms } = JSON.parse(String(row.details));
+  return {
+    encoding,
+    owner: Number(row.owner),
+    size: size ?? 0,
+    nextExpiryMs: elements_due_ms ?? NO_EXPIRY,
+  };
 }

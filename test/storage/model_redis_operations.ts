@@ -1,6 +1,9 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import { DATABASE_COUNT } from "../../src/constants.ts";
 import { NO_EXPIRY, NOTHING_APPLIED } from "../../src/storage/redis_operations.ts";
+import type { Collections, CollectionType } from "../../src/storage/collections.ts";
+import type { ModelCollection } from "./model_collection.ts";
+import { ModelHash } from "./model_hash.ts";
 import type {
   AppliedState,
   KeyName,
@@ -13,6 +16,19 @@ interface ModelKey {
   /** Grows with creation within a database; SCAN's cursor is the last one seen. */
   readonly id: number;
   readonly record: KeyRecord;
+  readonly collection: ModelCollection | undefined;
+}
+
+/** What makes an empty one of each type. */
+const MAKE: Readonly<Record<CollectionType, () => ModelCollection>> = {
+  hash: () => new ModelHash(),
+  set: () => notYet(),
+  list: () => notYet(),
+  zset: () => notYet(),
+};
+
+function notYet(): ModelCollection {
+  throw new Error("there is no model of this type");
 }
 
 /** One database. A Map keeps creation order: an overwritten key stays in its place. */
@@ -47,8 +63,9 @@ export class ModelRedisOperations implements RedisOperations {
     return record?.type === "string" ? record.value : undefined;
   }
 
-  set(db: number, key: Bytes, value: Bytes, expireAtMs: number): void {
-    this.#put(db, key, { type: "string", value, expireAtMs });
+  set(db: number, key: Bytes, value: Bytes, expireAtMs: number, isRaw = false): void {
+    const encoding = isRaw ? "raw" : undefined;
+    this.#put(db, key, { type: "string", value, expireAtMs, encoding, size: 0 });
   }
 
   mset(db: number, pairs: readonly (readonly [Bytes, Bytes])[]): void {
@@ -62,31 +79,65 @@ export class ModelRedisOperations implements RedisOperations {
   setExpiry(db: number, key: Bytes, expireAtMs: number): boolean {
     const record = this.find(db, key);
     if (record === undefined) return false;
-    this.#put(db, key, { ...record, expireAtMs });
+    this.#put(db, key, { ...record, expireAtMs }, this.#collection(db, key));
     return true;
   }
 
   rename(db: number, key: Bytes, toDb: number, toKey: Bytes): boolean {
-    const record = this.find(db, key);
-    if (record === undefined || (db === toDb && key === toKey)) return record !== undefined;
-    this.del(db, key);
-    this.del(toDb, toKey);
-    this.#put(toDb, toKey, record);
-    return true;
+    const isDone = this.copy(db, key, toDb, toKey);
+    if (isDone && (db !== toDb || key !== toKey)) this.del(db, key);
+    return isDone;
   }
 
   copy(db: number, key: Bytes, toDb: number, toKey: Bytes): boolean {
     const record = this.find(db, key);
     if (record === undefined || (db === toDb && key === toKey)) return record !== undefined;
+    const collection = this.#collection(db, key)?.clone();
     this.del(toDb, toKey);
-    this.#put(toDb, toKey, record);
+    if (collection !== undefined) this.#attach(collection, toDb, toKey);
+    this.#put(toDb, toKey, record, collection);
     return true;
   }
 
-  #put(db: number, key: Bytes, change: Omit<KeyRecord, "version">): void {
+  collection<T extends CollectionType>(
+    db: number,
+    key: Bytes,
+    type: T,
+  ): Collections[T] | undefined {
+    const collection = this.#collection(db, key);
+    return collection?.type === type ? collection as unknown as Collections[T] : undefined;
+  }
+
+  edit<T extends CollectionType>(db: number, key: Bytes, type: T): Collections[T] {
+    const collection = this.#collection(db, key) ?? MAKE[type]();
+    this.#attach(collection, db, key);
+    return collection as unknown as Collections[T];
+  }
+
+  #collection(db: number, key: Bytes): ModelCollection | undefined {
+    return this.#databases[db].keys.get(key)?.collection;
+  }
+
+  #attach(collection: ModelCollection, db: number, key: Bytes): void {
+    collection.changed = () => {
+      if (collection.count === 0) return void this.del(db, key);
+      const expireAtMs = this.find(db, key)?.expireAtMs ?? NO_EXPIRY;
+      const { type, count } = collection;
+      const record = { type, value: "", expireAtMs, encoding: undefined, size: count };
+      this.#put(db, key, record, collection);
+    };
+  }
+
+  #put(
+    db: number,
+    key: Bytes,
+    change: Omit<KeyRecord, "version">,
+    collection?: ModelCollection,
+  ): void {
     const database = this.#databases[db];
     const id = database.keys.get(key)?.id ?? ++database.lastId;
-    database.keys.set(key, { id, record: { ...change, version: ++this.#version } });
+    const record = { ...change, version: ++this.#version };
+    database.keys.set(key, { id, record, collection });
   }
 
   size(db: number): number {
@@ -132,20 +183,21 @@ export class ModelRedisOperations implements RedisOperations {
   nextExpiryMs(): number {
     let next = NO_EXPIRY;
     for (const { keys } of this.#databases) {
-      for (const { record } of keys.values()) next = Math.min(next, record.expireAtMs);
+      for (const key of keys.values()) next = Math.min(next, dueAtMsOf(key));
     }
     return next;
   }
 
   expired(timeMs: number, limit: number): readonly KeyName[] {
-    const due: { db: number; key: Bytes; id: number; expireAtMs: number }[] = [];
+    const due: { db: number; key: Bytes; id: number; dueAtMs: number }[] = [];
     for (const [db, { keys }] of this.#databases.entries()) {
-      for (const [key, { id, record }] of keys) {
-        if (record.expireAtMs <= timeMs) due.push({ db, key, id, expireAtMs: record.expireAtMs });
+      for (const [key, found] of keys) {
+        const dueAtMs = dueAtMsOf(found);
+        if (dueAtMs <= timeMs) due.push({ db, key, id: found.id, dueAtMs });
       }
     }
     // Total order, so that every node deletes the same keys: time, database, creation.
-    due.sort((a, b) => a.expireAtMs - b.expireAtMs || a.db - b.db || a.id - b.id);
+    due.sort((a, b) => a.dueAtMs - b.dueAtMs || a.db - b.db || a.id - b.id);
     return due.slice(0, limit).map(({ db, key }) => ({ db, key }));
   }
 
@@ -160,4 +212,11 @@ export class ModelRedisOperations implements RedisOperations {
   get durable(): Readonly<AppliedState> {
     return this.#applied;
   }
+}
+
+function dueAtMsOf({ record, collection }: ModelKey): number {
+  return Math.min(
+    record.expireAtMs,
+    collection === undefined ? NO_EXPIRY : collection.nextExpiryMs,
+  );
 }

@@ -10,11 +10,21 @@ import {
 } from "../../src/storage/redis_operations.ts";
 import { SqlRedisOperations } from "../../src/storage/sql_redis_operations.ts";
 import type { SqliteDriver } from "../../src/storage/sqlite_types.ts";
+import type { CollectionType } from "../../src/storage/collections.ts";
 import { crashImage } from "./crash_image.ts";
+import {
+  dumpCollection,
+  FUZZED_TYPES,
+  type FuzzValues,
+  makeSteps,
+  probeCollection,
+  runSteps,
+} from "./fuzz_collections.ts";
 import { ModelRedisOperations } from "./model_redis_operations.ts";
 
 type Change =
-  | { call: "set"; db: number; key: Bytes; value: Bytes; expireAtMs: number }
+  | { call: "set"; db: number; key: Bytes; value: Bytes; expireAtMs: number; isRaw: boolean }
+  | { call: "edit"; db: number; key: Bytes; type: CollectionType; steps: readonly unknown[] }
   | { call: "mset"; db: number; pairs: [Bytes, Bytes][] }
   | { call: "setExpiry"; db: number; key: Bytes; expireAtMs: number }
   | { call: "del"; db: number; key: Bytes }
@@ -34,7 +44,9 @@ const DATABASES = 3;
 function run(ops: RedisOperations, change: Change): unknown {
   switch (change.call) {
     case "set":
-      return ops.set(change.db, change.key, change.value, change.expireAtMs);
+      return ops.set(change.db, change.key, change.value, change.expireAtMs, change.isRaw);
+    case "edit":
+      return runSteps(ops, change.db, change.key, change.type, change.steps);
     case "mset":
       return ops.mset(change.db, change.pairs);
     case "setExpiry":
@@ -50,7 +62,9 @@ function run(ops: RedisOperations, change: Change): unknown {
       return ops.swap(change.db, change.toDb);
     case "expire": {
       const due = ops.expired(change.timeMs, change.limit);
-      for (const { db, key } of due) ops.del(db, key);
+      for (const { db, key } of due) {
+        if (ops.find(db, key)!.expireAtMs <= change.timeMs) ops.del(db, key);
+      }
       return due;
     }
   }
@@ -62,13 +76,24 @@ function applyEntry(ops: RedisOperations, entry: FuzzEntry): unknown[] {
   return results;
 }
 
-/** Everything there is to see, as text. */
+/** The versions of all keys: equal on SQL and on the working set; the model counts otherwise. */
+function versions(ops: RedisOperations): string {
+  const found = [];
+  for (let db = 0; db < DATABASES; db++) {
+    found.push([...ops.keys(db)].map((key) => [key, ops.find(db, key)!.version]));
+  }
+  return JSON.stringify(found);
+}
+
+/** Everything else there is to see, as text. */
 export function dump(ops: RedisOperations): string {
   const databases = [];
   for (let db = 0; db < DATABASES; db++) {
     const keys = [...ops.keys(db)].map((key) => {
       const found = ops.find(db, key);
-      return [key, found?.type, found?.value, String(found?.expireAtMs), found?.version];
+      const { type, value, expireAtMs, size } = found!;
+      const raw = type === "string" ? found!.encoding : undefined;
+      return [key, type, value, String(expireAtMs), size, raw, dumpCollection(ops, db, key)];
     });
     databases.push([ops.size(db), ops.sizeWithExpiry(db), keys]);
   }
@@ -113,6 +138,7 @@ class Fuzz {
   #images = 0;
   #nowMs = 0;
   #nowStepMs = 1;
+  readonly #values: FuzzValues;
   /** Entries that may have to be replayed, and the model's dump before the first of them. */
   #history: FuzzEntry[] = [];
   #dumps = new Map<number, string>();
@@ -121,6 +147,12 @@ class Fuzz {
   constructor(options: FuzzOptions) {
     this.#options = options;
     this.#prng = new Prng(options.seed);
+    this.#values = {
+      prng: this.#prng,
+      name: () => `f${this.#prng.below(this.#pick([3, 30]))}`,
+      value: () => this.#value(),
+      expiry: () => this.#expiry(),
+    };
     this.#keyCount = this.#pick([3, 12, 60, 400]);
     this.#cacheBytes = this.#pick([0, 1000, 4000, 20_000, 1e9]);
     this.#crashes = this.#chance(0.5);
@@ -180,8 +212,13 @@ class Fuzz {
     const key = this.#key();
     const toKey = this.#key();
     const dice = this.#prng.next();
+    if (dice < 0.2) {
+      const isRaw = this.#chance(0.2);
+      return { call: "set", db, key, value: this.#value(), expireAtMs: this.#expiry(), isRaw };
+    }
     if (dice < 0.4) {
-      return { call: "set", db, key, value: this.#value(), expireAtMs: this.#expiry() };
+      const type = this.#pick(FUZZED_TYPES);
+      return { call: "edit", db, key, type, steps: makeSteps(type, this.#values) };
     }
     if (dice < 0.45) {
       const pairs = Array.from({ length: 3 }, (): [Bytes, Bytes] => [this.#key(), this.#value()]);
@@ -203,12 +240,13 @@ class Fuzz {
       const found = (ops: RedisOperations) => {
         const record = ops.find(db, key);
         if (record === undefined) return "absent";
-        const { type, value, expireAtMs, version } = record;
-        return JSON.stringify([type, value, String(expireAtMs), version, ops.getBinary(db, key)]);
+        const { type, value, expireAtMs, size } = record;
+        return JSON.stringify([type, value, String(expireAtMs), size, ops.getBinary(db, key)]);
       };
       this.#compare(`find ${db} ${JSON.stringify(key)}`, found);
       this.#compare(`size ${db}`, (ops) => `${ops.size(db)} ${ops.sizeWithExpiry(db)}`);
     }
+    probeCollection(this.#cached, this.#prng.below(DATABASES), this.#key(), this.#values);
     this.#compare("nextExpiryMs", (ops) => String(ops.nextExpiryMs()));
     const timeMs = this.#time();
     const limit = 1 + this.#prng.below(this.#pick([3, 300]));
@@ -219,6 +257,7 @@ class Fuzz {
 
   #compareAll(): void {
     this.#compare("dump", dump);
+    this.#same(versions(this.#cached), versions(this.#sql), "versions");
     const db = this.#prng.below(DATABASES);
     const count = 1 + this.#prng.below(10);
     this.#compare("scan", (ops) => {
@@ -264,7 +303,7 @@ class Fuzz {
       if (this.#scan?.db === db) this.#scan.expected.delete(key);
     };
     for (const change of entry.changes) {
-      if (change.call === "del") forget(change.db, change.key);
+      if (change.call === "del" || change.call === "edit") forget(change.db, change.key);
       if (change.call === "copy" || change.call === "rename") {
         if (change.call === "rename") forget(change.db, change.key);
         forget(change.toDb, change.toKey);

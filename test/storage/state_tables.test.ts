@@ -36,11 +36,19 @@ test("StateTables: expiries go on behind a position among equal times", () => {
   const tables = new StateTables(sql);
   for (let id = 1; id <= 10; id++) {
     const expireAtMs = id === 10 ? -5 : 1000;
-    tables.insert(3, { id, key: `k${id}`, type: "string", version: id, expireAtMs, value: "" });
+    tables.insert(3, {
+      id,
+      key: `k${id}`,
+      type: "string",
+      version: id,
+      expireAtMs,
+      value: "",
+      details: undefined,
+    });
   }
   const first = tables.expiries(3, -Infinity, 0, 4);
   expect(first.map(({ id }) => id)).toEqual([10, 1, 2, 3]);
-  const rest = tables.expiries(3, first[3].expireAtMs, first[3].id, 100);
+  const rest = tables.expiries(3, first[3].dueAtMs, first[3].id, 100);
   expect(rest.map(({ id }) => id)).toEqual([4, 5, 6, 7, 8, 9]);
   expect(tables.expiries(2, -Infinity, 0, 4)).toEqual([]);
   sql.close();

@@ -1,0 +1,145 @@
+import type { Bytes } from "../base/bytes.ts";
+import { Collection, type CollectionHost } from "./collection.ts";
+import type { ElementPage, HashField, HashOperations } from "./collections.ts";
+import { bytesOf, type ElementTables } from "./element_tables.ts";
+import { encodingLimits } from "./encoding_limits.ts";
+import { ExpiryHeap } from "./expiry_heap.ts";
+import { OrderedMap } from "./ordered_map.ts";
+import { NO_EXPIRY } from "./redis_operations.ts";
+
+/** Bytes a field takes in memory beside its name and value, about. */
+const FIELD_OVERHEAD_BYTES = 300;
+
+class Field implements HashField {
+  readonly name: Bytes;
+  readonly n: number;
+  value: Bytes;
+  expireAtMs: number;
+  index = 0;
+  heapIndex = -1;
+
+  constructor(name: Bytes, n: number, value: Bytes, expireAtMs: number) {
+    this.name = name;
+    this.n = n;
+    this.value = value;
+    this.expireAtMs = expireAtMs;
+  }
+
+  get id(): number {
+    return this.n;
+  }
+
+  get dueAtMs(): number {
+    return this.expireAtMs;
+  }
+
+  get bytes(): number {
+    return FIELD_OVERHEAD_BYTES + this.name.length + this.value.length;
+  }
+}
+
+/** A hash in memory. */
+export class CachedHash extends Collection implements HashOperations {
+  readonly type = "hash";
+  readonly #fields = new OrderedMap<Field>();
+  readonly #expiring = new ExpiryHeap<Field>();
+
+  constructor(host: CollectionHost) {
+    super(host, "listpack");
+  }
+
+  get size(): number {
+    return this.#fields.size;
+  }
+
+  protected get loadedSize(): number {
+    return this.#fields.size;
+  }
+
+  protected override get loadedNextExpiryMs(): number {
+    return this.#expiring.top === undefined ? NO_EXPIRY : this.#expiring.top.expireAtMs;
+  }
+
+  get(name: Bytes): HashField | undefined {
+    return this.#fields.get(name);
+  }
+
+  set(name: Bytes, value: Bytes, expireAtMs: number): boolean {
+    let field = this.#fields.get(name);
+    const isNew = field === undefined;
+    let heldBytes = 0;
+    if (field === undefined) {
+      field = new Field(name, this.#fields.nextPlace, value, NO_EXPIRY);
+      this.#fields.add(field);
+      heldBytes = field.bytes;
+    } else {
+      heldBytes = value.length - field.value.length;
+      field.value = value;
+    }
+    this.#setExpiry(field, expireAtMs);
+    if (this.encoding === "listpack" && isLarge(this.size, name, value)) {
+      this.encoding = "hashtable";
+    }
+    this.mark(0, name, [name, field.n, value, timeToSql(expireAtMs)], heldBytes);
+    return isNew;
+  }
+
+  remove(name: Bytes): boolean {
+    const field = this.#fields.get(name);
+    if (field === undefined) return false;
+    this.#fields.remove(field);
+    if (field.heapIndex >= 0) this.#expiring.remove(field);
+    this.mark(0, name, [name], -field.bytes);
+    return true;
+  }
+
+  *entries(): Iterable<readonly [Bytes, HashField]> {
+    for (const field of this.#fields.values()) yield [field.name, field];
+  }
+
+  scan(cursor: number, count: number): ElementPage {
+    return this.#fields.scan(cursor, count);
+  }
+
+  random(random: () => number): Bytes {
+    return this.#fields.random(random).name;
+  }
+
+  expired(timeMs: number, limit: number): readonly Bytes[] {
+    return this.#expiring.due(timeMs, limit).map(({ name }) => name);
+  }
+
+  copyTo(other: this): void {
+    for (const { name, value, expireAtMs } of this.#fields.values()) {
+      other.set(name, value, expireAtMs);
+    }
+    other.encoding = this.encoding;
+  }
+
+  protected fill(elements: ElementTables): void {
+    const rows = elements.read("hash", this.owner);
+    rows.sort((a, b) => Number(a.n) - Number(b.n));
+    for (const row of rows) {
+      const expireAtMs = row.expire_at_ms === null ? NO_EXPIRY : Number(row.expire_at_ms);
+      const field = new Field(bytesOf(row.field), Number(row.n), bytesOf(row.value), NO_EXPIRY);
+      this.#fields.add(field);
+      this.#setExpiry(field, expireAtMs);
+      this.bytes += field.bytes;
+    }
+  }
+
+  #setExpiry(field: Field, expireAtMs: number): void {
+    if (field.heapIndex >= 0) this.#expiring.remove(field);
+    field.expireAtMs = expireAtMs;
+    if (expireAtMs !== NO_EXPIRY) this.#expiring.push(field);
+  }
+}
+
+function isLarge(size: number, name: Bytes, value: Bytes): boolean {
+  const { hashEntries, hashValueBytes } = encodingLimits;
+  return size > hashEntries || name.length > hashValueBytes || value.length > hashValueBytes;
+}
+
+function timeToSql(timeMs: number): number | null {
+  return timeMs === NO_EXPIRY ? null : timeMs;
+}

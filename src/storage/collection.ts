@@ -1,0 +1,139 @@
+import type { Bytes } from "../base/bytes.ts";
+import type { CachedKey } from "./cached_key.ts";
+import { type CollectionType, TABLES_OF } from "./collections.ts";
+import type { ElementRow, ElementTables } from "./element_tables.ts";
+import type { Keyspace } from "./keyspace.ts";
+import { NO_EXPIRY } from "./redis_operations.ts";
+
+/** Bytes of an empty collection in memory, about. */
+export const COLLECTION_OVERHEAD_BYTES = 500;
+
+/** The changed rows of one table since the last freeze, each under what names it there. */
+export type ElementChanges = Map<string | number, ElementRow>;
+
+/** Whose keys collections are. */
+export interface CollectionHost {
+  readonly elements: ElementTables;
+  /**
+   * Elements of a collection have changed: the memory it holds by `heldBytes`, what is to be
+   * written by `changedBytes` in `changedRows` rows. Makes, changes or deletes its key.
+   */
+  changed(
+    collection: Collection,
+    heldBytes: number,
+    changedBytes: number,
+    changedRows: number,
+  ): void;
+}
+
+/**
+ * A list, hash, set, sorted set or stream in memory, over its rows in SQL. All of it is in memory
+ * when it is used; changes are noted element by element.
+ *
+ * A subclass changes its structure first and then calls `mark` for each row that differs.
+ */
+export abstract class Collection {
+  abstract readonly type: CollectionType;
+  /** Names its rows in SQL; kept by RENAME. Given with the key, so 0 while there is none. */
+  owner = 0;
+  /** What OBJECT ENCODING answers. Once it is one for large values it stays. */
+  encoding: Bytes;
+  /** In memory. */
+  bytes = COLLECTION_OVERHEAD_BYTES;
+  isLoaded = true;
+  /** SQL has rows of this owner, or will when the running flush commits. */
+  hasRows = false;
+  /** It waits in the host's list of changed collections. */
+  isListed = false;
+  /** The key that has it, and where that is; undefined while there is none. */
+  record: CachedKey | undefined;
+  keyspace: Keyspace | undefined;
+  /** Where its key will be, while there is none. */
+  place: { readonly db: number; readonly key: Bytes } | undefined;
+  /** One for each table of the type; undefined when nothing changed. */
+  changes: ElementChanges[] | undefined;
+  readonly host: CollectionHost;
+  /** Elements and their earliest expiry as SQL has them, until it is loaded. */
+  #stored = { size: 0, nextExpiryMs: NO_EXPIRY };
+
+  constructor(host: CollectionHost, encoding: Bytes) {
+    this.host = host;
+    this.encoding = encoding;
+  }
+
+  /** The number of elements in memory, and the earliest expiry of one. */
+  protected abstract readonly loadedSize: number;
+  protected get loadedNextExpiryMs(): number {
+    return NO_EXPIRY;
+  }
+  /** Fills an empty collection from its rows, without `mark`; counts `bytes`. */
+  protected abstract fill(elements: ElementTables): void;
+  /** Gives another, empty one the same elements, by its methods that change. */
+  abstract copyTo(other: this): void;
+
+  get elementCount(): number {
+    return this.isLoaded ? this.loadedSize : this.#stored.size;
+  }
+
+  /** The earliest expiry of an element, or NO_EXPIRY. */
+  get nextExpiryMs(): number {
+    return this.isLoaded ? this.loadedNextExpiryMs : this.#stored.nextExpiryMs;
+  }
+
+  /** Makes it stand for what SQL has, unread. */
+  unload(owner: number, encoding: Bytes, size: number, nextExpiryMs: number): this {
+    this.owner = owner;
+    this.encoding = encoding;
+    this.isLoaded = false;
+    this.hasRows = true;
+    this.#stored = { size, nextExpiryMs };
+    return this;
+  }
+
+  /** Reads its rows, unless it has; returns the bytes of memory that this took. */
+  load(): number {
+    if (this.isLoaded) return 0;
+    this.isLoaded = true;
+    const before = this.bytes;
+    this.fill(this.host.elements);
+    return this.bytes - before;
+  }
+
+  /** Hands out what changed. */
+  takeChanges(): ElementChanges[] {
+    const changes = this.changes ?? [];
+    this.changes = undefined;
+    this.isListed = false;
+    return changes;
+  }
+
+  /** Belongs to no key any more; what is added now belongs to a new one. */
+  release(): void {
+    this.owner = 0;
+    this.changes = undefined;
+    this.hasRows = false;
+    this.bytes = COLLECTION_OVERHEAD_BYTES;
+  }
+
+  /**
+   * Notes that a row of the type's table of this number has changed, or (only its key) is gone; `id` names it in
+   * that table. `heldBytes`: how much more memory it takes. To be called when all else is done: it
+   * may delete the key.
+   */
+  protected mark(table: number, id: string | number, row: ElementRow, heldBytes: number): void {
+    this.changes ??= TABLES_OF[this.type].map(() => new Map());
+    const rows = this.changes[table];
+    const before = rows.size;
+    rows.set(id, row);
+    this.bytes += heldBytes;
+    this.host.changed(this, heldBytes, rowBytes(row), rows.size - before);
+  }
+}
+
+const ROW_OVERHEAD_BYTES = 100;
+
+function rowBytes(row: ElementRow): number {
+  let bytes = ROW_OVERHEAD_BYTES;
+  for (const value of row) if (typeof value === "string") bytes += value.length;
+  return bytes;
+}

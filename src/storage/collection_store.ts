@@ -1,0 +1,106 @@
+import { assert } from "../base/assert.ts";
+import type { Bytes } from "../base/bytes.ts";
+import { detailsOf } from "./cached_key.ts";
+import type { ChangeKind } from "./change_recorder.ts";
+import type { Collection, CollectionHost } from "./collection.ts";
+import type { CollectionType } from "./collections.ts";
+import type { ElementTables } from "./element_tables.ts";
+import type { Keyspace } from "./keyspace.ts";
+import { makeCollection } from "./make_collection.ts";
+import { NO_EXPIRY } from "./redis_operations.ts";
+import type { FrozenElements } from "./state_flusher.ts";
+
+export interface CollectionStoreOptions {
+  readonly elements: ElementTables;
+  readonly keyspaces: () => readonly Keyspace[];
+  /** A number greater than all before. */
+  readonly nextVersion: () => number;
+  /** Called at each change of a key. */
+  readonly changed: (kind: ChangeKind, db: number, key: Bytes) => void;
+}
+
+/** The collections of the working set: which have changed, and what that does to their keys. */
+export class CollectionStore implements CollectionHost {
+  readonly elements: ElementTables;
+  readonly #options: CollectionStoreOptions;
+  /** Those with changed elements since the last freeze. */
+  #changed: Collection[] = [];
+
+  constructor(options: CollectionStoreOptions) {
+    this.#options = options;
+    this.elements = options.elements;
+  }
+
+  /** An empty collection without a key. */
+  make(type: CollectionType): Collection {
+    return makeCollection(this, type);
+  }
+
+  /** The collection of a key, to be changed; one without elements when there is no such key. */
+  edit(db: number, key: Bytes, type: CollectionType): Collection {
+    const record = this.#options.keyspaces()[db].find(key);
+    if (record !== undefined) {
+      assert(record.collection?.type === type, "a key to edit has that type");
+      return this.load(record.collection);
+    }
+    const collection = this.make(type);
+    collection.place = { db, key };
+    return collection;
+  }
+
+  /** Has the elements of a collection in memory. */
+  load(collection: Collection): Collection {
+    if (!collection.isLoaded) {
+      const bytes = collection.load();
+      collection.keyspace?.hold(bytes);
+    }
+    return collection;
+  }
+
+  changed(
+    collection: Collection,
+    heldBytes: number,
+    changedBytes: number,
+    changedRows: number,
+  ): void {
+    const { changed, keyspaces, nextVersion } = this.#options;
+    if (!collection.isListed) {
+      collection.isListed = true;
+      this.#changed.push(collection);
+    }
+    const { keyspace, record } = collection;
+    if (record === undefined || keyspace === undefined) {
+      assert(collection.place !== undefined, "a new collection has a place");
+      const { db, key } = collection.place;
+      changed("set", db, key);
+      collection.owner = nextVersion();
+      const target = keyspaces()[db];
+      target.put(key, collection.type, "", NO_EXPIRY, nextVersion(), detailsOf(collection));
+      return target.changeElements(changedRows, changedBytes);
+    }
+    keyspace.hold(heldBytes);
+    keyspace.changeElements(changedRows, changedBytes);
+    const db = keyspaces().indexOf(keyspace);
+    const { key } = record;
+    if (collection.elementCount > 0) {
+      changed("set", db, key);
+      return keyspace.touch(record, nextVersion());
+    }
+    changed("del", db, key);
+    collection.place = { db, key };
+    keyspace.remove(key);
+  }
+
+  /** Hands out what has changed; collections whose key is gone have nothing left. */
+  freeze(): FrozenElements[] {
+    const frozen: FrozenElements[] = [];
+    for (const collection of this.#changed) {
+      const changes = collection.takeChanges();
+      if (collection.keyspace === undefined || collection.keyspace.isDead) continue;
+      collection.hasRows = true;
+      frozen.push({ type: collection.type, owner: collection.owner, changes });
+    }
+    this.#changed = [];
+    return frozen;
+  }
+}

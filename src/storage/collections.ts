@@ -1,0 +1,115 @@
+import type { Bytes } from "../base/bytes.ts";
+import type { ElementTableName } from "./element_tables.ts";
+import type { KeyType } from "./redis_operations.ts";
+
+/** A field of a hash. */
+export interface HashField {
+  readonly value: Bytes;
+  /** Unix time in milliseconds, or NO_EXPIRY. */
+  readonly expireAtMs: number;
+}
+
+/** One page of HSCAN, SSCAN or ZSCAN. */
+export interface ElementPage {
+  /** Where the next page starts; 0 when the iteration is complete. */
+  readonly cursor: number;
+  readonly elements: readonly Bytes[];
+}
+
+/*
+ * What commands do with a collection. An object of these is got from RedisOperations.collection
+ * or edit; the key comes into being with the first element and goes with the last.
+ *
+ * Orders are those of the calls alone, so equal on every node.
+ */
+
+/** A hash: fields in the order in which they were made; a field that is set again keeps its place. */
+export interface HashOperations {
+  /** Number of stored fields, expired ones not yet removed included. */
+  readonly size: number;
+  /** The earliest expiry of a field, or NO_EXPIRY. */
+  readonly nextExpiryMs: number;
+  get(field: Bytes): HashField | undefined;
+  /** True when the field is new. */
+  set(field: Bytes, value: Bytes, expireAtMs: number): boolean;
+  remove(field: Bytes): boolean;
+  /** Nothing may be changed while it is consumed. */
+  entries(): Iterable<readonly [Bytes, HashField]>;
+  /** A page of about `count` fields; one present throughout an iteration is returned. */
+  scan(cursor: number, count: number): ElementPage;
+  /** A field, each equally likely, in O(1); for reads. `random` gives numbers in [0, 1). */
+  random(random: () => number): Bytes;
+  /** Up to `limit` fields with expireAtMs <= `timeMs`, earliest first. */
+  expired(timeMs: number, limit: number): readonly Bytes[];
+}
+
+/** A set: members in the order in which they were added. */
+export interface SetOperations {
+  readonly size: number;
+  has(member: Bytes): boolean;
+  /** True when the member is new. */
+  add(member: Bytes): boolean;
+  remove(member: Bytes): boolean;
+  /** Nothing may be changed while it is consumed. */
+  members(): Iterable<Bytes>;
+  scan(cursor: number, count: number): ElementPage;
+  /** A member, each equally likely, in O(1); for reads. `random` gives numbers in [0, 1). */
+  random(random: () => number): Bytes;
+  /** A member; the same one on every node for the same numbers, so also for writes. */
+  pick(random: () => number): Bytes;
+}
+
+export type ListEnd = "head" | "tail";
+
+/** A list. Indexes are 0 … length - 1. */
+export interface ListOperations {
+  readonly length: number;
+  at(index: number): Bytes;
+  /** Replaces the element at an index. */
+  replace(index: number, value: Bytes): void;
+  push(end: ListEnd, value: Bytes): void;
+  pop(end: ListEnd): Bytes;
+  /** Inserts before the element at `index`; `length` appends. */
+  insert(index: number, value: Bytes): void;
+  removeAt(index: number): void;
+  /** Keeps only the elements from `start` up to `stop`, inclusive; none when start > stop. */
+  trim(start: number, stop: number): void;
+  /** The elements from `start` up to `stop`, inclusive. */
+  range(start: number, stop: number): Bytes[];
+  /** Elements from `start` on, towards the tail or (`reverse`) the head. */
+  values(start: number, reverse?: boolean): Iterable<Bytes>;
+}
+
+/** A sorted set: members by score, then by bytes. A rank counts from 0, ascending. */
+export interface SortedSetOperations {
+  readonly size: number;
+  score(member: Bytes): number | undefined;
+  /** True when the member is new. */
+  set(member: Bytes, score: number): boolean;
+  remove(member: Bytes): boolean;
+  rank(member: Bytes): number | undefined;
+  /** Number of members with a score below `score`, or (`inclusive`) up to it. */
+  countBelow(score: number, inclusive: boolean): number;
+  /** The same by bytes, where all members have one score. */
+  countBefore(member: Bytes, inclusive: boolean): number;
+  /** Members with scores by rank, from `start` up to `stop`, inclusive, or backwards from stop. */
+  range(start: number, stop: number, reverse?: boolean): Iterable<readonly [Bytes, number]>;
+  scan(cursor: number, count: number): ElementPage;
+}
+
+/** The operations of each collection type, by its name. */
+export interface Collections {
+  readonly hash: HashOperations;
+  readonly set: SetOperations;
+  readonly list: ListOperations;
+  readonly zset: SortedSetOperations;
+}
+export type CollectionType = Exclude<KeyType, "string" | "stream">;
+
+/** The tables that a collection of each type has rows in. */
+export const TABLES_OF: Readonly<Record<CollectionType, readonly ElementTableName[]>> = {
+  hash: ["hash"],
+  set: ["set"],
+  list: ["list"],
+  zset: ["zset"],
+};

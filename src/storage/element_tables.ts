@@ -1,0 +1,102 @@
+import { bytesFromSql, bytesToSql } from "./sql_bytes.ts";
+import type { SqlDatabase, SqlRow, SqlValue } from "./sqlite_types.ts";
+
+/** A table of elements; each row belongs to the collection that `owner` names. */
+interface ElementTable {
+  /** Columns that, behind the owner, name an element. */
+  readonly key: readonly string[];
+  /** The others, as they are declared. */
+  readonly columns: readonly string[];
+}
+
+/** The tables of elements, by name. Strings in them are byte strings (sql_bytes.ts). */
+export const ELEMENT_TABLES = {
+  hash: { key: ["field"], columns: ["n INTEGER NOT NULL", "value", "expire_at_ms INTEGER"] },
+  set: { key: ["member"], columns: ["n INTEGER NOT NULL"] },
+  list: { key: ["position INTEGER"], columns: ["value"] },
+  zset: { key: ["member"], columns: ["score"] },
+} as const satisfies Record<string, ElementTable>;
+
+export type ElementTableName = keyof typeof ELEMENT_TABLES;
+
+/** The columns of an element behind the owner, key first; only the key: it is to be deleted. */
+export type ElementRow = readonly SqlValue[];
+
+/** The statements that make the tables. */
+export function createElementTables(): string {
+  return Object.entries<ElementTable>(ELEMENT_TABLES).map(([name, { key, columns }]) =>
+    `CREATE TABLE "${name}"(owner INTEGER NOT NULL, ${key.join(", ")}, ${columns.join(", ")}, ` +
+    `PRIMARY KEY (owner, ${namesOf(key).join(", ")})) WITHOUT ROWID;\n`
+  ).join("");
+}
+
+interface Statements {
+  readonly keyLength: number;
+  readonly put: ReturnType<SqlDatabase["prepare"]>;
+  readonly remove: ReturnType<SqlDatabase["prepare"]>;
+  readonly read: ReturnType<SqlDatabase["prepare"]>;
+  readonly purge: ReturnType<SqlDatabase["prepare"]>;
+}
+
+/** The statements on the tables of elements. Opens no transaction. */
+export class ElementTables {
+  readonly #statements = new Map<ElementTableName, Statements>();
+  readonly #sql: SqlDatabase;
+
+  /** The tables must be there. */
+  constructor(sql: SqlDatabase) {
+    this.#sql = sql;
+  }
+
+  /** Writes or deletes one element. */
+  write(table: ElementTableName, owner: number, row: ElementRow): void {
+    const { keyLength, put, remove } = this.#of(table);
+    const params: SqlValue[] = [owner];
+    for (const value of row) params.push(typeof value === "string" ? bytesToSql(value) : value);
+    if (row.length === keyLength) remove.run(...params);
+    else put.run(...params);
+  }
+
+  /** All elements of a collection, in the order of the key; read columns with `bytesOf` and so on. */
+  read(table: ElementTableName, owner: number): SqlRow[] {
+    return this.#of(table).read.all(owner);
+  }
+
+  /** Deletes up to `limit` elements of a collection; true when none is left. */
+  purge(table: ElementTableName, owner: number, limit: number): boolean {
+    return this.#of(table).purge.run(owner, owner, limit) < limit;
+  }
+
+  #of(table: ElementTableName): Statements {
+    const known = this.#statements.get(table);
+    if (known !== undefined) return known;
+    const { key, columns }: ElementTable = ELEMENT_TABLES[table];
+    const names = ["owner", ...namesOf(key)];
+    const all = [...names, ...namesOf(columns)];
+    const where = names.map((name) => `${name} = ?`).join(" AND ");
+    const made = {
+      keyLength: key.length,
+      put: this.#sql.prepare(
+        `INSERT OR REPLACE INTO "${table}" VALUES (${all.map(() => "?").join(", ")})`,
+      ),
+      remove: this.#sql.prepare(`DELETE FROM "${table}" WHERE ${where}`),
+      read: this.#sql.prepare(`SELECT ${all.slice(1).join(", ")} FROM "${table}" WHERE owner = ?`),
+      purge: this.#sql.prepare(
+        `DELETE FROM "${table}" WHERE owner = ? AND (${names.slice(1).join(", ")}) IN ` +
+          `(SELECT ${names.slice(1).join(", ")} FROM "${table}" WHERE owner = ? LIMIT ?)`,
+      ),
+    };
+    this.#statements.set(table, made);
+    return made;
+  }
+}
+
+/** A column that holds a byte string. */
+export function bytesOf(value: SqlValue): string {
+  return bytesFromSql(value);
+}
+
+/** The names of declared columns. */
+function namesOf(columns: readonly string[]): string[] {
+  return columns.map((column) => column.split(" ")[0]);
+}

@@ -1,0 +1,11 @@
+/**
+ * Up to which sizes Redis keeps collections in their compact form. Only OBJECT ENCODING and the
+ * order of small collections tell; CONFIG SET changes them on one node.
+ */
+export const encodingLimits = {
+  hashEntries: 128,
+  hashValueBytes: 64,
+  setIntegers: 512,
+  zsetEntries: 128,
+  zsetValueBytes: 64,
+};
