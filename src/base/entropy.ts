@@ -26,3 +26,8 @@ export function randomUint32(entropy: Entropy): number {
 export function randomFraction(entropy: Entropy): number {
   return randomUint32(entropy) / 2 ** 32;
 }
+
+/** What tells one run of a process from every other, of a copy of its data too: 48 random bits. */
+export function drawRun(entropy: Entropy): number {
+  return Number.parseInt(randomHex(entropy, 6), 16);
+}

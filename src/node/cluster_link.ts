@@ -22,11 +22,14 @@ const NUMBER_BYTES = 8;
 /** The server's messages as frames between nodes. */
 export class ClusterLink implements PeerLink {
   readonly #logger: Logger;
+  readonly #heard: (message: Message) => void;
   #peers: Peers | undefined;
   #receiver: LinkReceiver | undefined;
 
-  constructor(logger: Logger) {
+  /** `heard`: called with each Raft message of a peer, before it is handled. */
+  constructor(logger: Logger, heard: (message: Message) => void) {
     this.#logger = logger;
+    this.#heard = heard;
   }
 
   /** Joins both ends; nothing is sent or received before. */
@@ -71,7 +74,9 @@ export class ClusterLink implements PeerLink {
         const message = decodeMessage(
           new Uint8Array(payload.buffer, payload.byteOffset, payload.length),
         );
-        if (message.from === from) receiver.receive(message);
+        if (message.from !== from) return;
+        this.#heard(message);
+        receiver.receive(message);
       } else if (type === FRAME.forward) {
         // The payload is the reader's buffer: what is kept must be a copy.
         const segment = Buffer.from(payload.subarray(NUMBER_BYTES));

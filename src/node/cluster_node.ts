@@ -11,11 +11,13 @@ import type { NodeStorage } from "../server/node_storage.ts";
 import type { Server } from "../server/server.ts";
 import { joinAddress } from "../transport/address.ts";
 import { ClusterLink } from "./cluster_link.ts";
-import type { Purpose } from "../transport/handshake.ts";
-import type { PeerConnection, PeerIdentity } from "../transport/peer_connection.ts";
+import { FRAME } from "../transport/frame.ts";
+import type { PeerIdentity, Purpose } from "../transport/handshake.ts";
+import type { PeerConnection } from "../transport/peer_connection.ts";
 import { type FrameHandler, Peers } from "../transport/peers.ts";
 import { Founding } from "./founding.ts";
 import type { Outside } from "./outside.ts";
+import { PeerMemory } from "./peer_memory.ts";
 import { answerRequests, PeerRequests } from "./peer_requests.ts";
 import { Snapshots } from "./snapshots.ts";
 
@@ -57,8 +59,11 @@ export class ClusterNode {
   readonly #outside: Outside;
   readonly #requests: PeerRequests;
   readonly #snapshots: Snapshots;
-  /** The latest run of each node that was met: an earlier one is a copy of its directory. */
-  readonly #incarnations = new Map<number, number>();
+  readonly #memory: PeerMemory;
+  readonly #fatal: (error: unknown) => void;
+  #isPeerLost = false;
+  /** The other members. */
+  #others: ReadonlySet<NodeId> = new Set();
   #peers: Peers;
   #founding: Founding | undefined;
   #server: Server | undefined;
@@ -71,12 +76,14 @@ export class ClusterNode {
     this.#logger = logger;
     this.#storage = storage;
     this.#outside = outside;
+    this.#fatal = options.fatal;
+    this.#memory = new PeerMemory(storage.log);
     this.#snapshots = new Snapshots({
       ...options,
       clock: outside.clock,
       open: (node, handler) => this.#openForSnapshot(node, handler),
     });
-    this.link = new ClusterLink(logger);
+    this.link = new ClusterLink(logger, (message) => this.#memory.heard(message));
     this.#requests = new PeerRequests(() => this.#peers, outside.clock, logger);
     this.#peers = this.#makePeers(config.peerPort);
   }
@@ -127,6 +134,11 @@ export class ClusterNode {
 
   tick(nowMs: number): void {
     this.#followMembers();
+    if (this.#isPeerLost) {
+      this.#isPeerLost = false;
+      this.#remember(() => this.#memory.lost());
+      for (const id of this.#others) this.#peers.send(id, FRAME.records, this.#memory.encode());
+    }
     this.#cluster?.tick(nowMs);
     this.#snapshots.tick(nowMs);
   }
@@ -169,9 +181,18 @@ export class ClusterNode {
       logger: this.#logger,
       local: () => this.#identity(),
       refuse: (remote, purpose) => this.#refuse(remote, purpose),
-      connected: ({ nodeId }) => this.#server?.peerConnected(nodeId),
-      disconnected: (nodeId) => this.#server?.peerDisconnected(nodeId),
-      message: (from, frame) => this.link.receive(from, frame),
+      connected: ({ nodeId }) => {
+        this.#peers.send(nodeId, FRAME.records, this.#memory.encode());
+        this.#server?.peerConnected(nodeId);
+      },
+      disconnected: (nodeId) => {
+        this.#isPeerLost = true;
+        this.#server?.peerDisconnected(nodeId);
+      },
+      message: (from, frame) => {
+        if (frame.type !== FRAME.records) return this.link.receive(from, frame);
+        this.#remember(() => this.#memory.learn(frame.payload, this.#others));
+      },
       accepted: (connection) => this.#accepted(connection),
     });
   }
@@ -205,10 +226,12 @@ export class ClusterNode {
 
   #identity(): PeerIdentity {
     const { identity } = this.#storage.log;
-    const own = { address: this.address };
-    if (identity === undefined) return { clusterId: "", nodeId: 0, incarnation: 0, ...own };
-    const { clusterId, nodeId, incarnation } = identity;
-    return { clusterId, nodeId, incarnation, ...own };
+    const { address } = this;
+    if (identity === undefined) {
+      return { clusterId: "", nodeId: 0, incarnation: 0, runs: [], term: 0, lastIndex: 0, address };
+    }
+    const { hardState, lastIndex } = this.#storage.log;
+    return { ...identity, term: hardState.term, lastIndex, address };
   }
 
   #refuse(remote: PeerIdentity, purpose: Purpose): string | undefined {
@@ -224,16 +247,18 @@ export class ClusterNode {
       return "it has this node's identity: its data directory is a copy of this one's";
     }
     const { origins } = this.#storage.ops.applied;
-    const known = Math.max(
-      this.#incarnations.get(remote.nodeId) ?? 0,
-      origins.find(({ node }) => node === remote.nodeId)?.incarnation ?? 0,
-    );
-    if (remote.incarnation < known) {
-      return `node ${remote.nodeId} has run since this copy of its data directory was made: ` +
-        "wipe it and let it join again";
+    const applied = origins.find(({ node }) => node === remote.nodeId)?.incarnation ?? 0;
+    const reason = this.#memory.refusal(remote, applied);
+    if (reason === undefined) this.#remember(() => this.#memory.met(remote));
+    return reason;
+  }
+
+  #remember(write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      this.#fatal(error);
     }
-    this.#incarnations.set(remote.nodeId, remote.incarnation);
-    return undefined;
   }
 
   #accepted(connection: PeerConnection): FrameHandler {
@@ -281,6 +306,8 @@ export class ClusterNode {
       }
     }
     this.#peers.setMembers(members);
+    this.#others = new Set(members.keys());
+    this.#remember(() => this.#memory.keep(this.#others));
     if (addresses[self] === undefined) {
       this.#logger.warn("this node was removed from its cluster: it may be stopped", {
         node: self,

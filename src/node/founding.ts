@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as v from "valibot";
 import { type Clock, sleep } from "../base/clock.ts";
-import { type Entropy, randomHex } from "../base/entropy.ts";
+import { drawRun, type Entropy, randomHex } from "../base/entropy.ts";
 import type { Logger } from "../base/log.ts";
 import type { Configuration } from "../raft/types.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
@@ -223,7 +223,7 @@ export class Founding {
   #settle(clusterId: string, nodeId: number, configuration: Configuration): void {
     const { log } = this.#options.storage;
     log.reset({ index: 0, term: 0, configuration });
-    log.setIdentity({ clusterId, nodeId, incarnation: 1 });
+    log.setIdentity({ clusterId, nodeId, incarnation: 1, runs: [drawRun(this.#options.entropy)] });
   }
 
   /** What must be equal on all that found a cluster together. */

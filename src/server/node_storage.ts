@@ -1,9 +1,11 @@
 import { type Clock, SYSTEM_CLOCK } from "../base/clock.ts";
+import { drawRun, type Entropy, SYSTEM_ENTROPY } from "../base/entropy.ts";
 import { CachedRedisOperations } from "../storage/cached_redis_operations.ts";
 import { type Checkpointer, WorkerCheckpointer } from "../storage/checkpointer.ts";
 import { type DataDirectory, openDataDirectory } from "../storage/data_directory.ts";
 import { type Disk, SYSTEM_DISK } from "../storage/disk.ts";
 import { openRaftLog, type RaftLog } from "../storage/raft_log.ts";
+import { RUNS_KEPT } from "../storage/raft_log_types.ts";
 import { STATE_PAGE_CACHE_BYTES } from "../storage/schema.ts";
 import type { SnapshotInfo } from "../storage/snapshot.ts";
 import { makeSnapshotAside, type SnapshotTask } from "../storage/snapshot_maker.ts";
@@ -42,6 +44,7 @@ export interface NodeStorage {
 /** What storage asks of the world: the simulator in test/simulator puts its own in place. */
 export interface StorageOutside {
   readonly clock: Clock;
+  readonly entropy: Entropy;
   readonly disk: Disk;
   openDirectory(driver: SqliteDriver, path: string): DataDirectory;
   checkpointer(state: SqlDatabase, driver: SqliteDriver): Checkpointer;
@@ -50,6 +53,7 @@ export interface StorageOutside {
 
 const SYSTEM: StorageOutside = {
   clock: SYSTEM_CLOCK,
+  entropy: SYSTEM_ENTROPY,
   disk: SYSTEM_DISK,
   openDirectory: openDataDirectory,
   checkpointer: (state, driver) => new WorkerCheckpointer(state, driver.name),
@@ -75,7 +79,8 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
     log = openRaftLog(driver, directory.logPath, { disk });
     const { identity } = log;
     if (identity !== undefined) {
-      log.setIdentity({ ...identity, incarnation: identity.incarnation + 1 });
+      const runs = [drawRun(outside.entropy), ...identity.runs].slice(0, RUNS_KEPT);
+      log.setIdentity({ ...identity, incarnation: identity.incarnation + 1, runs });
     }
     const snapshots = new SnapshotStore(directory.snapshotsPath, disk);
     state = openState(driver, directory.statePath);

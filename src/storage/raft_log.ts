@@ -5,7 +5,7 @@ import { EntryCache } from "./entry_cache.ts";
 import { type Disk, SYSTEM_DISK } from "./disk.ts";
 import { LogMeta } from "./raft_log_meta.ts";
 import { type LogRow, LogRows } from "./raft_log_rows.ts";
-import type { Identity, LogStore } from "./raft_log_types.ts";
+import type { Identity, LogStore, PeerRecords } from "./raft_log_types.ts";
 import {
   isFull,
   type LogStatements,
@@ -106,6 +106,14 @@ export class RaftLog implements LogStore {
   setIdentity(identity: Identity): void {
     this.#commit(() => this.#meta.identity = identity);
     this.#identity = identity;
+  }
+
+  get peerRecords(): PeerRecords {
+    return this.#meta.peerRecords;
+  }
+
+  setPeerRecords(records: PeerRecords): void {
+    this.#commit(() => this.#meta.peerRecords = records);
   }
 
   get hardState(): HardState {

@@ -1,6 +1,6 @@
 import type { Configuration, HardState, SnapshotMeta } from "../raft/types.ts";
 import { metaChecksum } from "./raft_log_codec.ts";
-import type { Identity } from "./raft_log_types.ts";
+import type { Identity, PeerRecords } from "./raft_log_types.ts";
 import { readPragma } from "./sqlite_open.ts";
 import type { SqlDatabase, SqlStatement } from "./sqlite_types.ts";
 import { LogCorruptError, StorageFormatError } from "./storage_errors.ts";
@@ -64,11 +64,20 @@ export class LogMeta {
   }
 
   get identity(): Identity | undefined {
-    return this.#read<Identity>("identity");
+    const identity = this.#read<Identity>("identity");
+    return identity === undefined ? undefined : { ...identity, runs: identity.runs ?? [] };
   }
 
   set identity(identity: Identity) {
     this.#write("identity", identity);
+  }
+
+  get peerRecords(): PeerRecords {
+    return this.#read<PeerRecords>("peers") ?? { clusterId: "", nodes: {} };
+  }
+
+  set peerRecords(records: PeerRecords) {
+    this.#write("peers", records);
   }
 
   get hardState(): HardState {

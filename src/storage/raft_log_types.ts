@@ -7,12 +7,38 @@ export interface Identity {
   readonly nodeId: number;
   /** Counts the starts of this node: (nodeId, incarnation) names one run of the process. */
   readonly incarnation: number;
+  /**
+   * Random numbers of this run and those before it, latest first, at most RUNS_KEPT: a copy of the
+   * directory that starts too goes on with others.
+   */
+  readonly runs: readonly number[];
+}
+
+/** Former runs that a node can name. */
+export const RUNS_KEPT = 32;
+
+/** What a node knows of another that it has met. */
+export interface PeerRecord {
+  incarnation: number;
+  /** The random number of that run. */
+  run: number;
+  /** The latest term that it spoke in, and the last entry that it acknowledged to us in it. */
+  term: number;
+  match: number;
+}
+
+/** All of them, by node id, and the cluster they belong to. */
+export interface PeerRecords {
+  readonly clusterId: string;
+  readonly nodes: Readonly<Record<string, PeerRecord>>;
 }
 
 /** The durable Raft log of one node: log.db. */
 export interface LogStore extends LogReader {
   readonly identity: Identity | undefined;
   setIdentity(identity: Identity): void;
+  readonly peerRecords: PeerRecords;
+  setPeerRecords(records: PeerRecords): void;
   readonly hardState: HardState;
   /** Position and configuration the log starts behind. */
   readonly snapshot: SnapshotMeta;

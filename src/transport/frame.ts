@@ -27,6 +27,8 @@ export const FRAME = {
   ping: 15,
   /** `index f64, digest f64`: the digest of the leader's state there. */
   digest: 16,
+  /** JSON: what the sender knows of other nodes' past. */
+  records: 17,
 } as const;
 
 export interface Frame {

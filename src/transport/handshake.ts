@@ -3,7 +3,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import * as v from "valibot";
 
 /** Peers of another protocol version are refused. */
-export const PEER_PROTOCOL = 1;
+export const PEER_PROTOCOL = 2;
 
 /** What a connection is for: see README.md. */
 export type Purpose = "messages" | "snapshot" | "request";
@@ -12,27 +12,37 @@ const hex32 = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const address = v.pipe(v.string(), v.maxLength(300));
 
-const HelloSchema = v.strictObject({
-  protocol: count,
-  purpose: v.picklist(["messages", "snapshot", "request"]),
+/** Who a side says it is. */
+const IDENTITY = {
   /** "" for one that is in no cluster yet. */
   clusterId: v.union([hex32, v.literal("")]),
   nodeId: count,
+  /** Counts the runs of its process; `runs`: their random numbers, latest first. */
   incarnation: count,
+  runs: v.pipe(v.array(count), v.maxLength(64), v.readonly()),
+  /** Its term and the last entry of its log, durable there. */
+  term: count,
+  lastIndex: count,
+  /** Where it can be reached, "host:port". */
+  address,
+};
+const IdentitySchema = v.strictObject(IDENTITY);
+export type PeerIdentity = Readonly<v.InferOutput<typeof IdentitySchema>>;
+
+const HelloSchema = v.strictObject({
+  ...IDENTITY,
+  protocol: count,
+  purpose: v.picklist(["messages", "snapshot", "request"]),
   /** Who the dialer means to reach; 0: anyone. */
   toNodeId: count,
-  address,
   nonce: hex32,
 });
 
 const ChallengeSchema = v.strictObject({ nonce: hex32 });
 const ProofSchema = v.strictObject({ proof: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)) });
 const WelcomeSchema = v.strictObject({
+  ...IDENTITY,
   proof: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
-  clusterId: v.union([hex32, v.literal("")]),
-  nodeId: count,
-  incarnation: count,
-  address,
 });
 const RefusalSchema = v.strictObject({ reason: v.pipe(v.string(), v.maxLength(500)) });
 
@@ -68,9 +78,11 @@ export function makeProof(
   hello: Hello,
   challenge: Challenge,
 ): string {
-  const { protocol, purpose, clusterId, nodeId, incarnation, toNodeId, address, nonce } = hello;
-  const claims = [protocol, purpose, clusterId, nodeId, incarnation, toNodeId, address, nonce];
-  const text = JSON.stringify(["balsa-peer", role, challenge.nonce, ...claims]);
+  const { protocol, purpose, toNodeId, nonce, clusterId, nodeId, address } = hello;
+  const { incarnation, runs, term, lastIndex } = hello;
+  const claims = [protocol, purpose, toNodeId, nonce, clusterId, nodeId, address];
+  const past = [incarnation, runs, term, lastIndex];
+  const text = JSON.stringify(["balsa-peer", role, challenge.nonce, ...claims, ...past]);
   return createHmac("sha256", secret).update(text).digest("hex");
 }
 

@@ -15,20 +15,11 @@ import {
   parseRefusal,
   parseWelcome,
   PEER_PROTOCOL,
+  type PeerIdentity,
   type Purpose,
   sameProof,
 } from "./handshake.ts";
 import type { PeerSocket } from "./net.ts";
-
-/** Who a node says it is. */
-export interface PeerIdentity {
-  /** "" for one that is in no cluster yet. */
-  readonly clusterId: string;
-  readonly nodeId: number;
-  readonly incarnation: number;
-  /** Where it can be reached, "host:port". */
-  readonly address: string;
-}
 
 export interface ConnectionOptions {
   readonly clock: Clock;
@@ -50,6 +41,16 @@ const HANDSHAKE_TIMEOUT_MS = 5000;
 /** A peer that takes nothing while this much waits for it is cut off. */
 const OUTBOX_BYTES_MAX = 256 * 1024 * 1024;
 
+const NOBODY: PeerIdentity = Object.freeze({
+  clusterId: "",
+  nodeId: 0,
+  incarnation: 0,
+  runs: [],
+  term: 0,
+  lastIndex: 0,
+  address: "",
+});
+
 type State = "hello" | "challenge" | "proof" | "welcome" | "established" | "closed";
 
 /**
@@ -59,7 +60,7 @@ type State = "hello" | "challenge" | "proof" | "welcome" | "established" | "clos
 export class PeerConnection {
   readonly dialed: boolean;
   purpose: Purpose = "messages";
-  remote: PeerIdentity = { clusterId: "", nodeId: 0, incarnation: 0, address: "" };
+  remote: PeerIdentity = NOBODY;
   readonly remoteAddress: string;
   /** Pings sent since anything was received; its owner counts them. */
   pingsUnheard = 0;
@@ -185,8 +186,8 @@ export class PeerConnection {
     }
     this.#hello = hello;
     this.purpose = hello.purpose;
-    const { clusterId, nodeId, incarnation, address } = hello;
-    this.remote = { clusterId, nodeId, incarnation, address };
+    const { clusterId, nodeId, incarnation, runs, term, lastIndex, address } = hello;
+    this.remote = { clusterId, nodeId, incarnation, runs, term, lastIndex, address };
     this.#challenge = { nonce: randomHex(this.#options.entropy, NONCE_BYTES) };
     this.#state = "proof";
     this.#write(FRAME.challenge, encodeJson(this.#challenge));

@@ -2,10 +2,10 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { type Entropy, randomFraction } from "../base/entropy.ts";
 import type { Logger } from "../base/log.ts";
 import { FRAME, type Frame } from "./frame.ts";
-import type { Purpose } from "./handshake.ts";
+import type { PeerIdentity, Purpose } from "./handshake.ts";
 import { splitAddress } from "./address.ts";
 import type { Net, PeerListener, PeerSocket } from "./net.ts";
-import { type ConnectionOptions, PeerConnection, type PeerIdentity } from "./peer_connection.ts";
+import { type ConnectionOptions, PeerConnection } from "./peer_connection.ts";
 
 export interface PeersOptions {
   readonly clock: Clock;
@@ -230,7 +230,7 @@ export class Peers {
   #refuse(remote: PeerIdentity, purpose: Purpose): string | undefined {
     const present = this.#members.get(remote.nodeId)?.connection;
     const isAnother = purpose === "messages" && present !== undefined &&
-      present.pingsUnheard < 2 && present.remote.incarnation !== remote.incarnation;
+      present.pingsUnheard < 2 && present.remote.runs[0] !== remote.runs[0];
     if (isAnother) {
       return `node ${remote.nodeId} is connected already, as another process: ` +
         "one of the two runs on a copy of the other's data directory";

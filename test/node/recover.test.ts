@@ -37,7 +37,7 @@ function entry(index: number, configuration?: Configuration): Entry {
 async function makeMember(entries: readonly Entry[], commit: number): Promise<void> {
   const storage = open();
   storage.log.reset({ index: 0, term: 0, configuration: THREE });
-  storage.log.setIdentity({ clusterId: OLD_CLUSTER, nodeId: 2, incarnation: 4 });
+  storage.log.setIdentity({ clusterId: OLD_CLUSTER, nodeId: 2, incarnation: 4, runs: [7] });
   storage.log.append(entries, { term: 5, votedFor: 3, commit });
   await storage.close();
 }

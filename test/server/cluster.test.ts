@@ -34,7 +34,7 @@ test("a change whose place in the log was taken by another entry is not confirme
   const cluster = new Cluster({
     server: server as unknown as Server,
     clock: SYSTEM_CLOCK,
-    identity: { clusterId: "", nodeId: 1, incarnation: 1 },
+    identity: { clusterId: "", nodeId: 1, incarnation: 1, runs: [] },
     logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     isConnected: () => true,
     ask: () => Promise.reject(new Error("not asked")),

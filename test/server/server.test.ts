@@ -28,7 +28,7 @@ let session: RespSession;
 beforeEach(() => {
   turns = [];
   written = "";
-  const identity = { clusterId: "", nodeId: 1, incarnation: 1 };
+  const identity = { clusterId: "", nodeId: 1, incarnation: 1, runs: [] };
   const hardState = { term: 1, votedFor: 0, commit: 0 };
   const raft: Partial<RaftCore> = {
     status: () => ({ term: 1, commit: 0, applied: 0 }) as Partial<RaftStatus> as RaftStatus,

@@ -43,7 +43,7 @@ beforeEach(() => {
     clock,
     prng: fakePrng(),
     link,
-    identity: { clusterId: "", nodeId: 1, incarnation: 3 },
+    identity: { clusterId: "", nodeId: 1, incarnation: 3, runs: [] },
     leadership: () => leadership,
     advance: () => {},
     isHeldBack: () => false,

@@ -50,7 +50,7 @@ describe("a new log", () => {
   });
 
   test("keeps identity, hard state and kinds over a reopen", () => {
-    const identity = { clusterId: "00ff".repeat(8), nodeId: 7, incarnation: 3 };
+    const identity = { clusterId: "00ff".repeat(8), nodeId: 7, incarnation: 3, runs: [5, 4] };
     log.setIdentity(identity);
     const entries = [
       entry(1, 1, 0, "noop"),

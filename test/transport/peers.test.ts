@@ -4,8 +4,14 @@ import { randomHex, SYSTEM_ENTROPY } from "../../src/base/entropy.ts";
 import type { Logger } from "../../src/base/log.ts";
 import { SYSTEM } from "../../src/node/outside.ts";
 import { encodeFrame, FRAME, type Frame, FrameReader } from "../../src/transport/frame.ts";
-import { encodeJson, type Hello, makeProof, NONCE_BYTES } from "../../src/transport/handshake.ts";
-import type { PeerIdentity } from "../../src/transport/peer_connection.ts";
+import {
+  encodeJson,
+  type Hello,
+  makeProof,
+  NONCE_BYTES,
+  PEER_PROTOCOL,
+  type PeerIdentity,
+} from "../../src/transport/handshake.ts";
 import { Peers } from "../../src/transport/peers.ts";
 import { sleep, until } from "../system/harness.ts";
 
@@ -46,7 +52,15 @@ class TestNode {
 
   get identity(): PeerIdentity {
     const { clusterId, incarnation, address } = this;
-    return { clusterId, nodeId: this.id, incarnation, address };
+    return {
+      clusterId,
+      nodeId: this.id,
+      incarnation,
+      runs: [incarnation],
+      term: 1,
+      lastIndex: 0,
+      address,
+    };
   }
 
   get address(): string {
@@ -184,11 +198,14 @@ class RawPeer {
 
 function helloOf(toNodeId: number): Hello {
   return {
-    protocol: 1,
+    protocol: PEER_PROTOCOL,
     purpose: "messages",
     clusterId: CLUSTER,
     nodeId: 2,
     incarnation: 1,
+    runs: [1],
+    term: 1,
+    lastIndex: 0,
     toNodeId,
     address: "127.0.0.1:1",
     nonce: randomHex(SYSTEM_ENTROPY, NONCE_BYTES),
@@ -268,7 +285,8 @@ test("an acceptor that does not know the secret gets no connection either", asyn
             ),
           );
         } else if (type === FRAME.proof) {
-          const own = { clusterId: CLUSTER, nodeId: 2, incarnation: 1, address: "127.0.0.1:1" };
+          const { clusterId, nodeId, incarnation, runs, term, lastIndex, address } = helloOf(1);
+          const own = { clusterId, nodeId, incarnation, runs, term, lastIndex, address };
           const welcome = { proof: JSON.parse(frame.payload.toString()).proof, ...own };
           socket.write(encodeFrame(FRAME.welcome, encodeJson(welcome)));
         }
