@@ -7,7 +7,7 @@ import { Clients } from "./cluster_clients.ts";
 import { type ClusterNode, stateContents, TestCluster } from "./cluster_harness.ts";
 import { cleanupAll, type Runtime, sleep } from "./harness.ts";
 import { RespClient } from "./resp_client.ts";
-import { checkLinearizable } from "./linearizability.ts";
+import { checkHistory, explain } from "../checker/check.ts";
 
 export type Fault =
   | "kill_leader"
@@ -73,7 +73,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   await clients.readAll(leader);
   log(`converging, ${JSON.stringify(clients.counts)}`);
   await cluster.converged();
-  const found = clients.faults[0] ?? checkLinearizable(clients.history);
+  const found = clients.faults[0] ?? explain(checkHistory(clients.history));
   const nodes = cluster.nodes;
   await cluster.kill();
   for (const node of nodes) node.start();

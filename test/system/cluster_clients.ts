@@ -1,6 +1,6 @@
 import type { ClusterNode } from "./cluster_harness.ts";
 import { sleep } from "./harness.ts";
-import type { Operation } from "./linearizability.ts";
+import type { ModelName, Operation } from "../checker/operation.ts";
 import { RespClient, RespError } from "./resp_client.ts";
 
 /** Errors after which a command is certain not to have been carried out. */
@@ -8,7 +8,7 @@ const NOT_DONE = /^(CLUSTERDOWN|MISCONF|BUSY|SHUTDOWN|LOADING) /;
 const UNKNOWN = /^UNKNOWN /;
 const RECONNECT_MS = 20;
 
-const NAMES = ["set", "get", "get", "setnx", "setget", "append", "get", "del"] as const;
+const NAMES = ["set", "get", "get", "setnx", "setget", "get", "del"] as const;
 const MSET_KEYS = 4;
 
 export interface ClientsOptions {
@@ -64,7 +64,7 @@ export class Clients {
   async readAll(node: ClusterNode): Promise<void> {
     const client = await RespClient.open(node.port);
     for (const key of new Set(this.history.map((operation) => operation.key))) {
-      await this.#perform(client, { key, name: "get" }, ["GET", key]);
+      await this.#perform(client, { model: modelOf(key), key, name: "get" }, ["GET", key]);
     }
     client.close();
   }
@@ -99,17 +99,24 @@ export class Clients {
       const key = `counter:${this.#phase}:${n}`;
       const isRead = this.#random() < 0.3;
       const name = isRead ? "get" : "incr";
-      return await this.#perform(client, { key, name }, [name.toUpperCase(), key]);
+      return await this.#perform(client, { model: "counter", key, name }, [name, key]);
+    }
+    if (n === 2) {
+      const key = `append:${this.#phase}`;
+      const name = this.#random() < 0.5 ? "append" : "get";
+      const value = name === "append" ? `${++this.#values},` : undefined;
+      const argv = value === undefined ? [name, key] : [name, key, value];
+      return await this.#perform(client, { model: "append", key, name, value }, argv);
     }
     const key = `key:${this.#phase}:${n}`;
     const name = NAMES[Math.floor(this.#random() * NAMES.length)];
-    const value = `${++this.#values},`;
+    const value = String(++this.#values);
     const argv = name === "get" || name === "del"
       ? [name, key]
       : name === "setget"
       ? ["SET", key, value, "GET"]
       : [name, key, value];
-    await this.#perform(client, { key, name, value }, argv);
+    await this.#perform(client, { model: "register", key, name, value }, argv);
   }
 
   /** Writes, or reads, a few keys at once: all must be there or none. */
@@ -128,7 +135,7 @@ export class Clients {
 
   async #perform(
     client: RespClient,
-    what: Pick<Operation, "key" | "name" | "value">,
+    what: Pick<Operation, "model" | "key" | "name" | "value">,
     argv: readonly string[],
   ): Promise<void> {
     const call = ++this.#time;
@@ -166,3 +173,7 @@ export class Clients {
 }
 
 const NEVER = Symbol("not done");
+
+function modelOf(key: string): ModelName {
+  return key.startsWith("counter") ? "counter" : key.startsWith("append") ? "append" : "register";
+}

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { Clients } from "./cluster_clients.ts";
 import { type ClusterNode, TestCluster } from "./cluster_harness.ts";
 import { cleanupAll, until } from "./harness.ts";
-import { checkLinearizable } from "./linearizability.ts";
+import { checkHistory, explain } from "../checker/check.ts";
 import { RespClient } from "./resp_client.ts";
 
 const LONG = 90_000;
@@ -60,7 +60,7 @@ test(
     await clients.stop();
     await clients.readAll(first);
     expect(clients.faults).toEqual([]);
-    expect(checkLinearizable(clients.history)).toBeUndefined();
+    expect(explain(checkHistory(clients.history))).toBeUndefined();
     expect(clients.counts.done).toBeGreaterThan(100);
     await cluster.converged();
     await cluster.stop();
