@@ -1,7 +1,7 @@
 import { MODELS, type State } from "./models.ts";
 import { isRead, type Operation } from "./operation.ts";
 
-/** Whether some order explains a short history of one key: tries all, by nothing but the definition. */
+/** Whether some order explains a short history of one key: by the definition, tries all. */
 export function isLinearizable(operations: readonly Operation[], start: State = null): boolean {
   const place = (rest: readonly Operation[], state: State): boolean => {
     if (rest.every(({ result }) => result === undefined)) return true;
