@@ -40,7 +40,8 @@ export type Found = "linearizable" | "violation" | "undecided";
  * outcomes from multiplying: one whose value was seen has happened before that; one that nobody can
  * have noticed is left out; of those that do the same the earliest goes first; none is overwritten
  * unseen; what grows never has the same value again, so all that saw a value have their place
- * before it changes; and where an order failed, one that has spent more of them to come as far fails too.
+ * before it changes; and where an order failed, one that has spent more of them to come as far
+ * fails too.
  * Undecided after `stepsMax` steps.
  */
 export function search(
