@@ -14,6 +14,7 @@ import { introspectionCommands } from "./introspection.ts";
 import { keyspaceCommands } from "./keyspace.ts";
 import { lcsCommands } from "./lcs.ts";
 import { objectCommands } from "./object.ts";
+import { pubsubCommands } from "./pubsub.ts";
 import { raftCommands } from "./raft.ts";
 import { scanCommands } from "./scan.ts";
 import { serverCommands } from "./server.ts";
@@ -29,6 +30,7 @@ const GROUPS: readonly (readonly Command[])[] = [
   [idempotentCommand((argv) => resolve(argv))],
   serverCommands,
   raftCommands,
+  pubsubCommands,
   stringCommands,
   stringNumberCommands,
   stringRangeCommands,
