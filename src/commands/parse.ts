@@ -14,6 +14,19 @@ export function parseOffset(text: Bytes): number | undefined {
   return value === undefined ? undefined : Number(value);
 }
 
+const NOT_POSITIVE = err("value is out of range, must be positive");
+
+/** A count of 0 or more, rounded as by `parseOffset`; Redis's error for anything else. */
+export function parsePositive(text: Bytes): number | ErrorReply {
+  return parseAtLeast(0, text, NOT_POSITIVE);
+}
+
+/** `parseOffset` of a number that is at least `least`; `error` for anything else. */
+export function parseAtLeast(least: number, text: Bytes, error: ErrorReply): number | ErrorReply {
+  const value = parseOffset(text);
+  return value === undefined || value < least ? error : value;
+}
+
 /** A signed 32-bit integer, or Redis's error for one that is not. */
 export function parseInt32(text: Bytes): number | ErrorReply {
   const value = parseInt64(text);

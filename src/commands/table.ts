@@ -13,11 +13,15 @@ import { idempotentCommand } from "./idempotent.ts";
 import { introspectionCommands } from "./introspection.ts";
 import { keyspaceCommands } from "./keyspace.ts";
 import { lcsCommands } from "./lcs.ts";
+import { listCommands } from "./list.ts";
+import { listMoveCommands } from "./list_move.ts";
+import { listSearchCommands } from "./list_search.ts";
 import { objectCommands } from "./object.ts";
-import { pubsubCommands } from "./pubsub.ts";
 import { raftCommands } from "./raft.ts";
 import { scanCommands } from "./scan.ts";
 import { serverCommands } from "./server.ts";
+import { setCommands } from "./set.ts";
+import { setAlgebraCommands } from "./set_algebra.ts";
 import { stringCommands } from "./string.ts";
 import { stringNumberCommands } from "./string_number.ts";
 import { stringRangeCommands } from "./string_range.ts";
@@ -30,7 +34,6 @@ const GROUPS: readonly (readonly Command[])[] = [
   [idempotentCommand((argv) => resolve(argv))],
   serverCommands,
   raftCommands,
-  pubsubCommands,
   stringCommands,
   stringNumberCommands,
   stringRangeCommands,
@@ -38,6 +41,11 @@ const GROUPS: readonly (readonly Command[])[] = [
   bitmapCommands,
   bitfieldCommands,
   hyperloglogCommands,
+  listCommands,
+  listMoveCommands,
+  listSearchCommands,
+  setCommands,
+  setAlgebraCommands,
   keyspaceCommands,
   scanCommands,
   expireCommands,

@@ -37,7 +37,7 @@ export interface HashOperations {
   entries(): Iterable<readonly [Bytes, HashField]>;
   /** A page of about `count` fields; one present throughout an iteration is returned. */
   scan(cursor: number, count: number): ElementPage;
-  /** A field, each equally likely, in O(1); for reads. `random` gives numbers in [0, 1). */
+  /** A field, each equally likely, by one number in [0, 1); the same on every node. */
   random(random: () => number): Bytes;
   /** Up to `limit` fields with expireAtMs <= `timeMs`, earliest first. */
   expired(timeMs: number, limit: number): readonly Bytes[];
@@ -53,10 +53,8 @@ export interface SetOperations {
   /** Nothing may be changed while it is consumed. */
   members(): Iterable<Bytes>;
   scan(cursor: number, count: number): ElementPage;
-  /** A member, each equally likely, in O(1); for reads. `random` gives numbers in [0, 1). */
+  /** A member, each equally likely, by one number in [0, 1); the same on every node. */
   random(random: () => number): Bytes;
-  /** A member; the same one on every node for the same numbers, so also for writes. */
-  pick(random: () => number): Bytes;
 }
 
 export type ListEnd = "head" | "tail";
@@ -71,9 +69,8 @@ export interface ListOperations {
   pop(end: ListEnd): Bytes;
   /** Inserts before the element at `index`; `length` appends. */
   insert(index: number, value: Bytes): void;
-  removeAt(index: number): void;
-  /** Keeps only the elements from `start` up to `stop`, inclusive; none when start > stop. */
-  trim(start: number, stop: number): void;
+  /** Takes out up to `limit` elements equal to `value`, from the head or (`reverse`) the tail. */
+  removeEqual(value: Bytes, limit: number, reverse: boolean): number;
   /** The elements from `start` up to `stop`, inclusive. */
   range(start: number, stop: number): Bytes[];
   /** Elements from `start` on, towards the tail or (`reverse`) the head. */

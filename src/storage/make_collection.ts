@@ -1,10 +1,20 @@
 import { assert } from "../base/assert.ts";
 import { CachedHash } from "./cached_hash.ts";
+import { CachedList } from "./cached_list.ts";
+import { CachedSet } from "./cached_set.ts";
 import type { Collection, CollectionHost } from "./collection.ts";
 import type { CollectionType } from "./collections.ts";
 
 /** An empty collection of a type. */
 export function makeCollection(host: CollectionHost, type: CollectionType): Collection {
-  assert(type === "hash", "a type of collection that is offered");
-  return new CachedHash(host);
+  switch (type) {
+    case "hash":
+      return new CachedHash(host);
+    case "list":
+      return new CachedList(host);
+    case "set":
+      return new CachedSet(host);
+    default:
+      assert(false, "a type of collection that is offered");
+  }
 }

@@ -11,15 +11,15 @@ export interface OrderedItem {
   index: number;
 }
 
-/** Draws before `pick` takes the next one behind a gap. */
-const PICK_TRIES = 64;
+/** Places of the array whose items are counted together: 2^9. */
+const BLOCK_BITS = 9;
 /** Gaps that are always left. */
 const GAPS_MIN = 32;
 
 /**
  * Items by name, and in the order of their places. A new item gets the place behind the last one
- * that is there, so what `pick` and `scan` answer depends on the items alone and not on those that
- * are gone.
+ * that is there, so what `random` and `scan` answer depends on the items alone and not on those
+ * that are gone.
  */
 export class OrderedMap<T extends OrderedItem> {
   readonly #byName = new Map<Bytes, T>();
@@ -27,6 +27,8 @@ export class OrderedMap<T extends OrderedItem> {
   #order: (T | number)[] = [];
   /** Numbers in #order. The last element never is one. */
   #gaps = 0;
+  /** How many items each block of #order has. */
+  #counts: number[] = [];
 
   get size(): number {
     return this.#byName.size;
@@ -46,6 +48,7 @@ export class OrderedMap<T extends OrderedItem> {
   add(item: T): void {
     item.index = this.#order.length;
     this.#order.push(item);
+    this.#count(item.index);
     this.#byName.set(item.name, item);
   }
 
@@ -54,10 +57,12 @@ export class OrderedMap<T extends OrderedItem> {
     this.#byName.delete(item.name);
     this.#order[item.index] = item.n;
     this.#gaps += 1;
+    this.#counts[item.index >> BLOCK_BITS] -= 1;
     while (this.#order.length > 0 && typeof this.#order.at(-1) === "number") {
       this.#order.pop();
       this.#gaps -= 1;
     }
+    this.#counts.length = (this.#order.length + (1 << BLOCK_BITS) - 1) >> BLOCK_BITS;
     if (this.#gaps > GAPS_MIN && this.#gaps * 2 > this.#order.length) this.#close();
   }
 
@@ -78,35 +83,16 @@ export class OrderedMap<T extends OrderedItem> {
     return { cursor: isEnd ? 0 : placeOf(this.#order[at - 1]), elements };
   }
 
-  /** An item, each equally likely; there must be one. */
+  /** An item, each equally likely, by the one number that is drawn; there must be one. */
   random(random: () => number): T {
-    for (;;) {
-      const item = this.#order[Math.floor(random() * this.#order.length)];
-      if (typeof item !== "number") return item;
-    }
-  }
-
-  /** An item, chosen by the numbers and the places alone; there must be one. */
-  pick(random: () => number): T {
-    const first = placeOf(this.#order[this.#firstIndex()]);
-    const span = this.nextPlace - first;
-    let at = 0;
-    for (let tries = 0; tries < PICK_TRIES; tries++) {
-      const place = first + Math.floor(random() * span);
-      at = this.#search(place);
+    let left = Math.floor(random() * this.size);
+    if (this.#gaps === 0) return this.#order[left] as T;
+    let block = 0;
+    while (left >= this.#counts[block]) left -= this.#counts[block++];
+    for (let at = block << BLOCK_BITS;; at++) {
       const item = this.#order[at];
-      if (typeof item !== "number" && item.n === place) return item;
+      if (typeof item !== "number" && left-- === 0) return item;
     }
-    for (;; at++) {
-      const item = this.#order[at];
-      if (typeof item !== "number") return item;
-    }
-  }
-
-  #firstIndex(): number {
-    let at = 0;
-    while (typeof this.#order[at] === "number") at++;
-    return at;
   }
 
   /** Index of the first place at or behind `place`. */
@@ -121,12 +107,20 @@ export class OrderedMap<T extends OrderedItem> {
     return low;
   }
 
+  #count(index: number): void {
+    const block = index >> BLOCK_BITS;
+    if (block === this.#counts.length) this.#counts.push(1);
+    else this.#counts[block] += 1;
+  }
+
   #close(): void {
     const order: T[] = [];
+    this.#counts = [];
     for (const item of this.#order) {
       if (typeof item === "number") continue;
       item.index = order.length;
       order.push(item);
+      this.#count(item.index);
     }
     this.#order = order;
     this.#gaps = 0;

@@ -10,12 +10,16 @@ const TTL_TOLERANCE_SECONDS = 120;
 
 /**
  * Whether two encoded replies to a command say the same: byte for byte, save for what Redis
- * leaves to chance (the order of KEYS and SCAN) and to its clock (positive remaining times).
+ * leaves to chance (the order of KEYS, SCAN and sets) and to its clock (positive remaining times).
  */
 export function sameReply(argv: readonly Bytes[], ours: Bytes, theirs: Bytes): boolean {
   if (ours === theirs) return true;
   switch (argv[0].toLowerCase()) {
     case "keys":
+    case "smembers":
+    case "sinter":
+    case "sunion":
+    case "sdiff":
       return sortedStrings(ours) === sortedStrings(theirs);
     case "scan":
       // "*2\r\n$1\r\n0\r\n" stands before the keys.
@@ -33,7 +37,7 @@ export function sameReply(argv: readonly Bytes[], ours: Bytes, theirs: Bytes): b
 }
 
 function sortedStrings(reply: Bytes): string {
-  return reply.startsWith("*") ? JSON.stringify(bulkStrings(reply).sort()) : reply;
+  return /^[*~]/.test(reply) ? reply[0] + JSON.stringify(bulkStrings(reply).sort()) : reply;
 }
 
 function isClose(ours: Bytes, theirs: Bytes, tolerance: number): boolean {

@@ -5,23 +5,12 @@ import { DataContext } from "../../src/commands/data_context.ts";
 import type { LocalContext } from "../../src/commands/local_context.ts";
 import { resolve } from "../../src/commands/table.ts";
 import { encodeReply, type Protocol } from "../../src/resp/encoder.ts";
-import { ErrorReply, OK, type Reply, WRONG_TYPE } from "../../src/resp/reply.ts";
-import type { KeyRecord } from "../../src/storage/redis_operations.ts";
+import { ErrorReply, OK, type Reply } from "../../src/resp/reply.ts";
 import { ModelRedisOperations } from "../storage/model_redis_operations.ts";
-
-const SET_MARK = "\0a set\0";
-
-/** The model, with sets that hold nothing: enough to be of the wrong type. */
-class TypedModel extends ModelRedisOperations {
-  override find(db: number, key: Bytes): KeyRecord | undefined {
-    const record = super.find(db, key);
-    return record?.value === SET_MARK ? { ...record, type: "set" } : record;
-  }
-}
 
 /** Runs commands in process on a model of storage, as the server would. */
 export class LocalRunner {
-  readonly context = new DataContext(new TypedModel(), new Prng(1));
+  readonly context = new DataContext(new ModelRedisOperations(), new Prng(1));
 
   constructor(nowMs: number) {
     this.context.logTimeMs = nowMs;
@@ -38,12 +27,6 @@ export class LocalRunner {
     if (name === "select") {
       this.context.db = Number(argv[1]);
       return OK;
-    }
-    if (name === "sadd") {
-      const record = this.context.find(argv[1]);
-      if (record !== undefined) return record.type === "set" ? 0 : WRONG_TYPE;
-      this.context.ops.set(this.context.db, argv[1], SET_MARK, Infinity);
-      return 1;
     }
     const command = resolve(argv);
     if (command instanceof ErrorReply) return command;

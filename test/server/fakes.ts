@@ -77,10 +77,6 @@ export class FakeLink implements PeerLink {
   }
 
   announceDigest(): void {}
-
-  sendPubSub(): boolean {
-    return this.isUp;
-  }
 }
 
 export function fakePrng(): Prng {

@@ -3,6 +3,8 @@ import type { Bytes } from "../../src/base/bytes.ts";
 import type { Collections, CollectionType } from "../../src/storage/collections.ts";
 import type { RedisOperations } from "../../src/storage/redis_operations.ts";
 import { HASH_FUZZ } from "./fuzz_hash.ts";
+import { LIST_FUZZ } from "./fuzz_list.ts";
+import { SET_FUZZ } from "./fuzz_set.ts";
 
 /** Where random steps get their arguments. */
 export interface FuzzValues {
@@ -28,6 +30,8 @@ export interface CollectionFuzz<C, S> {
 
 const FUZZ: { readonly [T in CollectionType]?: CollectionFuzz<Collections[T], unknown> } = {
   hash: HASH_FUZZ as CollectionFuzz<Collections["hash"], unknown>,
+  list: LIST_FUZZ as CollectionFuzz<Collections["list"], unknown>,
+  set: SET_FUZZ as CollectionFuzz<Collections["set"], unknown>,
 };
 
 /** The types that are fuzzed. */

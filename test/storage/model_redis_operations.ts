@@ -4,6 +4,8 @@ import { NO_EXPIRY, NOTHING_APPLIED } from "../../src/storage/redis_operations.t
 import type { Collections, CollectionType } from "../../src/storage/collections.ts";
 import type { ModelCollection } from "./model_collection.ts";
 import { ModelHash } from "./model_hash.ts";
+import { ModelList } from "./model_list.ts";
+import { ModelSet } from "./model_set.ts";
 import type {
   AppliedState,
   KeyName,
@@ -22,8 +24,8 @@ interface ModelKey {
 /** What makes an empty one of each type. */
 const MAKE: Readonly<Record<CollectionType, () => ModelCollection>> = {
   hash: () => new ModelHash(),
-  set: () => notYet(),
-  list: () => notYet(),
+  set: () => new ModelSet(),
+  list: () => new ModelList(),
   zset: () => notYet(),
 };
 
