@@ -10,8 +10,10 @@ import {
   PairsReply,
   PushReply,
   type Reply,
+  SequenceReply,
   SetReply,
   Status,
+  TransactionReply,
   VerbatimReply,
 } from "../src/resp/reply.ts";
 
@@ -31,7 +33,14 @@ export function formatReply(reply: Reply, prefix = ""): Bytes {
   if (reply instanceof SetReply) return formatItems(reply.items, "~", "set", prefix);
   if (reply instanceof PushReply) return formatItems(reply.items, ")", "push", prefix);
   if (reply instanceof PairsReply) return formatItems(reply.pairs, ")", "array", prefix);
-  return formatItems(reply, ")", "array", prefix);
+  return formatItems(itemsOf(reply), ")", "array", prefix);
+}
+
+/** The items of an array. */
+function itemsOf(reply: readonly Reply[] | SequenceReply | TransactionReply): readonly Reply[] {
+  return reply instanceof SequenceReply || reply instanceof TransactionReply
+    ? reply.replies
+    : reply;
 }
 
 function formatItems(
@@ -84,8 +93,8 @@ export function rawReply(reply: Reply): Bytes {
     return reply.entries.map(([key, value]) => `${rawReply(key)} ${rawReply(value)}`).join("\n");
   }
   if (reply instanceof PairsReply) return reply.pairs.map(rawReply).join("\n");
-  const items = reply instanceof SetReply || reply instanceof PushReply ? reply.items : reply;
-  return items.map(rawReply).join("\n");
+  const isSet = reply instanceof SetReply || reply instanceof PushReply;
+  return (isSet ? reply.items : itemsOf(reply)).map(rawReply).join("\n");
 }
 
 const ESCAPES = new Map([

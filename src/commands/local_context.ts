@@ -1,6 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { ErrorReply } from "../resp/reply.ts";
 import type { ClusterView } from "./cluster_view.ts";
+import type { PubSubView, SubscriptionView } from "./pubsub_view.ts";
 
 /** What reads may answer from, strongest first. */
 export type Consistency = "linearizable" | "lease" | "stale";
@@ -25,6 +26,8 @@ export interface ClientView {
   readonly queryBufferBytes: number;
   /** Bytes of replies not yet taken by the socket. */
   readonly outputBufferBytes: number;
+  /** The channels it listens to; undefined while there are none. */
+  readonly subscription: SubscriptionView | undefined;
   name: Bytes;
   libName: Bytes;
   libVersion: Bytes;
@@ -104,6 +107,7 @@ export interface NodeView {
   sleepBlocking(milliseconds: number): void;
   readonly role: RoleView;
   readonly cluster: ClusterView;
+  readonly pubsub: PubSubView;
   /** Number of other nodes known to hold all that this connection has written (WAIT). */
   replicasAcknowledged(): number;
   /** CLIENT PAUSE: holds back writes, or every command, of all clients for a time; 0 ends it. */

@@ -17,6 +17,7 @@ import { listCommands } from "./list.ts";
 import { listMoveCommands } from "./list_move.ts";
 import { listSearchCommands } from "./list_search.ts";
 import { objectCommands } from "./object.ts";
+import { pubsubCommands } from "./pubsub.ts";
 import { raftCommands } from "./raft.ts";
 import { scanCommands } from "./scan.ts";
 import { serverCommands } from "./server.ts";
@@ -34,6 +35,7 @@ const GROUPS: readonly (readonly Command[])[] = [
   [idempotentCommand((argv) => resolve(argv))],
   serverCommands,
   raftCommands,
+  pubsubCommands,
   stringCommands,
   stringNumberCommands,
   stringRangeCommands,

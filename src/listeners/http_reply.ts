@@ -10,8 +10,10 @@ import {
   PairsReply,
   PushReply,
   type Reply,
+  SequenceReply,
   SetReply,
   Status,
+  TransactionReply,
   VerbatimReply,
 } from "../resp/reply.ts";
 
@@ -52,6 +54,9 @@ function objectJson(reply: Reply, base64: boolean): string {
   }
   if (reply instanceof MapReply) return arrayJson(reply.entries.flat(), base64);
   if (reply instanceof AnnouncedReply) return valueJson(reply.reply, base64);
+  if (reply instanceof SequenceReply || reply instanceof TransactionReply) {
+    return arrayJson(reply.replies, base64);
+  }
   if (reply instanceof PairsReply) return arrayJson(reply.pairs.flat(), base64);
   throw new TypeError("Cannot write as JSON: an unknown kind of reply");
 }

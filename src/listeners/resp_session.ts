@@ -79,6 +79,7 @@ export class RespSession extends Session {
   gone(): void {
     this.closed = true;
     this.#closing = true;
+    this.release();
     this.#out = "";
     this.#held = undefined;
     this.pendingReads -= this.deferredReads.length;

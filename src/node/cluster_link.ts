@@ -15,6 +15,7 @@ export interface LinkReceiver {
   receiveReadRequest(from: NodeId, id: number): void;
   receiveReadPoint(id: number, index: number): void;
   receiveDigest(from: NodeId, index: number, digest: number): void;
+  receivePubSub(from: NodeId, words: Uint8Array): void;
 }
 
 const NUMBER_BYTES = 8;
@@ -64,6 +65,10 @@ export class ClusterLink implements PeerLink {
     this.#peers?.send(to, FRAME.digest, numbers(index, digest));
   }
 
+  sendPubSub(to: NodeId, words: Bytes): boolean {
+    return this.#peers?.send(to, FRAME.pubsub, toBuffer(words)) ?? false;
+  }
+
   /** Takes a frame of a member. Throws nothing on what a peer may send. */
   receive(from: NodeId, { type, payload }: Frame): void {
     const receiver = this.#receiver;
@@ -87,6 +92,8 @@ export class ClusterLink implements PeerLink {
         receiver.receiveReadPoint(payload.readDoubleBE(0), payload.readDoubleBE(NUMBER_BYTES));
       } else if (type === FRAME.digest) {
         receiver.receiveDigest(from, payload.readDoubleBE(0), payload.readDoubleBE(NUMBER_BYTES));
+      } else if (type === FRAME.pubsub) {
+        receiver.receivePubSub(from, payload);
       }
     } catch (error) {
       if (!(error instanceof DecodeError || error instanceof RangeError)) throw error;

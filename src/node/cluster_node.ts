@@ -124,6 +124,7 @@ export class ClusterNode {
     this.link.attach(this.#peers, server);
     this.#snapshots.attach(server);
     this.#cluster ??= this.#makeCluster(server);
+    for (const node of this.#peers.connectedIds()) server.peerConnected(node);
     this.#followMembers();
   }
 

@@ -9,8 +9,10 @@ import {
   NilArray,
   PairsReply,
   type Reply,
+  SequenceReply,
   SetReply,
   Status,
+  TransactionReply,
   VerbatimReply,
 } from "./reply.ts";
 
@@ -29,12 +31,24 @@ export function encodeReply(reply: Reply, protocol: Protocol): Bytes {
   if (reply instanceof Status) return "+" + reply.text + "\r\n";
   if (reply instanceof ErrorReply) return "-" + reply.text + "\r\n";
   if (isArray(reply)) return encodeItems("*", reply, protocol);
+  if (reply instanceof SequenceReply) {
+    return reply.replies.map((each) => encodeReply(each, protocol)).join("");
+  }
+  if (reply instanceof TransactionReply) return encodeTransaction(reply, protocol);
   return protocol === 2 ? encodeResp2(reply) : encodeResp3(reply);
 }
 
 type RareReply = Exclude<
   Reply,
-  Bytes | number | bigint | null | readonly Reply[] | Status | ErrorReply
+  | Bytes
+  | number
+  | bigint
+  | null
+  | readonly Reply[]
+  | Status
+  | ErrorReply
+  | SequenceReply
+  | TransactionReply
 >;
 
 /** Array.isArray does not narrow readonly arrays. */
@@ -46,6 +60,11 @@ function encodeItems(sigil: string, items: readonly Reply[], protocol: Protocol)
   let out = sigil + items.length + "\r\n";
   for (let i = 0; i < items.length; i++) out += encodeReply(items[i], protocol);
   return out;
+}
+
+function encodeTransaction({ replies, protocols }: TransactionReply, protocol: Protocol): Bytes {
+  const encoded = replies.map((each, i) => encodeReply(each, protocols?.[i] ?? protocol));
+  return "*" + replies.length + "\r\n" + encoded.join("");
 }
 
 function encodeResp2(reply: RareReply): Bytes {

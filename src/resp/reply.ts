@@ -27,7 +27,9 @@ export type Reply =
   | VerbatimReply
   | BigNumberReply
   | PushReply
-  | AnnouncedReply;
+  | AnnouncedReply
+  | SequenceReply
+  | TransactionReply;
 
 /** A simple string: `+text`. */
 export class Status {
@@ -135,6 +137,35 @@ export class AnnouncedReply {
   constructor(before: MapReply | PushReply, reply: Reply) {
     this.before = before;
     this.reply = reply;
+  }
+}
+
+/** Several replies in a row, as SUBSCRIBE of several channels has; at least one. */
+export class SequenceReply {
+  declare readonly kind: "sequence";
+  readonly replies: readonly Reply[];
+  constructor(replies: readonly Reply[]) {
+    this.replies = replies;
+  }
+}
+
+/** What EXEC answers where some of its commands concerned the connection or the node. */
+export class TransactionReply {
+  declare readonly kind: "transaction";
+  /** Of all commands, in order. */
+  readonly replies: readonly Reply[];
+  /** Of the commands on data: the same on every node. */
+  readonly dataReplies: readonly Reply[];
+  /** The protocol version of each reply, where HELLO was among the commands. */
+  readonly protocols: readonly (2 | 3)[] | undefined;
+  constructor(
+    replies: readonly Reply[],
+    dataReplies: readonly Reply[],
+    protocols?: readonly (2 | 3)[],
+  ) {
+    this.replies = replies;
+    this.dataReplies = dataReplies;
+    this.protocols = protocols;
   }
 }
 

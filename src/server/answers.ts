@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { LocalCommand, RunnableCommand } from "../commands/command.ts";
 import type { NodeView } from "../commands/local_context.ts";
-import type { ErrorReply, Reply } from "../resp/reply.ts";
+import { type ErrorReply, type Reply, SequenceReply } from "../resp/reply.ts";
 import { Metrics } from "./metrics.ts";
 import type { Pending, Session } from "./session.ts";
 
@@ -66,7 +66,8 @@ export class Answers {
       this.metrics.countCall(command, durationMs, value);
       this.onCommand?.(session, argv, durationMs);
       this.touch(session);
-      if (!silent) session.deliver(value);
+      // Messages come through whatever CLIENT REPLY says.
+      if (!silent || value instanceof SequenceReply) session.deliver(value);
     };
     if (!(reply instanceof Promise)) {
       finish(reply);
@@ -76,6 +77,7 @@ export class Answers {
     reply.then((value) => {
       session.localRunning = false;
       finish(value);
+      session.subscription?.confirmed();
     }).catch((error) => this.#options.fatal(error));
     return true;
   }

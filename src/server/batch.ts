@@ -112,6 +112,21 @@ export function decodeSegment(data: Uint8Array): Segment {
   return segment;
 }
 
+/** The bytes of one argument list, as a segment has them: `argc u32`, then `length u32, bytes`. */
+export function encodeArguments(argv: readonly Bytes[]): Bytes {
+  let out = word(argv.length);
+  for (let i = 0; i < argv.length; i++) out += word(argv[i].length) + argv[i];
+  return out;
+}
+
+/** The argument list that `encodeArguments` wrote; throws BatchFormatError. */
+export function decodeArguments(data: Uint8Array): Bytes[] {
+  const reader = new Reader(data);
+  const argv = readArguments(reader);
+  reader.end();
+  return argv;
+}
+
 function readSegment(reader: Reader): Segment {
   const node = reader.double();
   const incarnation = reader.uint32();
@@ -119,11 +134,15 @@ function readSegment(reader: Reader): Segment {
   const commands: BatchCommand[] = [];
   for (let left = reader.uint32(); left > 0; left--) {
     const db = reader.uint8();
-    const argv: Bytes[] = [];
-    for (let args = reader.uint32(); args > 0; args--) argv.push(reader.bytes(reader.uint32()));
-    commands.push({ db, argv });
+    commands.push({ db, argv: readArguments(reader) });
   }
   return { node, incarnation, firstSequence, commands };
+}
+
+function readArguments(reader: Reader): Bytes[] {
+  const argv: Bytes[] = [];
+  for (let args = reader.uint32(); args > 0; args--) argv.push(reader.bytes(reader.uint32()));
+  return argv;
 }
 
 function word(value: number): Bytes {

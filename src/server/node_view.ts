@@ -4,11 +4,13 @@ import type { Bytes } from "../base/bytes.ts";
 import type { ClusterView } from "../commands/cluster_view.ts";
 import type { ConfigStore } from "../commands/config_store.ts";
 import type { ClientView, NodeView, RoleView } from "../commands/local_context.ts";
+import type { PubSubView } from "../commands/pubsub_view.ts";
 import type { ErrorReply } from "../resp/reply.ts";
 import { formatInfo, type InfoSources } from "./info.ts";
 import type { Limits } from "./limits.ts";
 import { roleOf } from "./role.ts";
 import type { Server } from "./server.ts";
+import type { Session } from "./session.ts";
 import type { SlowLog } from "./slow_log.ts";
 
 export interface NodeViewOptions {
@@ -26,12 +28,20 @@ export interface NodeViewOptions {
 export class ServerNodeView implements NodeView {
   readonly slowLog: SlowLog;
   readonly cluster: ClusterView;
+  readonly pubsub: PubSubView;
   readonly #options: NodeViewOptions;
 
   constructor(options: NodeViewOptions) {
     this.#options = options;
     this.slowLog = options.slowLog;
     this.cluster = options.cluster;
+    const { server } = options;
+    this.pubsub = {
+      subscription: (client) => server.subscriptionOf(client as Session),
+      publish: (...message) => server.pubsub.publish(...message),
+      names: (space) => server.pubsub.names(space),
+      count: (...name) => server.pubsub.count(...name),
+    };
   }
 
   nowUs(): number {

@@ -12,4 +12,6 @@ export interface PeerLink {
   answerReadPoint(to: NodeId, id: number, index: number): void;
   /** The digest of this leader's state at an applied index, to compare. */
   announceDigest(to: NodeId, index: number, digest: number): void;
+  /** Words on channels, encoded arguments; false when the node is out of reach. */
+  sendPubSub(to: NodeId, words: Bytes): boolean;
 }

@@ -25,7 +25,10 @@ import { DigestHistory, DivergenceError } from "./digest_check.ts";
 import { DISK_FULL, NOT_AUTHENTICATED, OVERLOADED, STOPPING, TOO_LARGE } from "./errors.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Metrics } from "./metrics.ts";
+import { PubSub, type Subscription } from "./pubsub.ts";
+import { PubSubPeers } from "./pubsub_peers.ts";
 import { RaftDriver } from "./raft_driver.ts";
+import { isForSubscribers, notForSubscribers } from "./subscriber_mode.ts";
 import { Reads } from "./reads.ts";
 import type { ServerOptions } from "./server_options.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
@@ -44,6 +47,7 @@ const DIGEST_INTERVAL_MS = 1000;
  */
 export class Server {
   readonly answers: Answers;
+  readonly pubsub = new PubSub();
   readonly driver: RaftDriver;
   readonly ops: RedisOperations;
   readonly sessions = new Map<number, Session>();
@@ -55,6 +59,7 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #digests = new DigestHistory();
   readonly #machine: StateMachine;
+  readonly #pubsubPeers: PubSubPeers;
   readonly #reads: Reads;
   readonly #writes: Writes;
   #leadership: Leadership;
@@ -79,6 +84,8 @@ export class Server {
       fatal: options.fatal,
       node: () => this.node,
     });
+    this.#pubsubPeers = new PubSubPeers(this.pubsub, link, clock);
+    this.pubsub.relay = this.#pubsubPeers;
     this.driver = new RaftDriver(raft, log, {
       committed: (entries) => this.#apply(entries),
       send: (messages) => link.send(messages),
@@ -188,6 +195,9 @@ export class Server {
     if (command instanceof ErrorReply) return this.answers.reject(session, undefined, command);
     if (!session.authenticated && !(command.path === "local" && command.noAuth === true)) {
       return this.answers.reject(session, command, NOT_AUTHENTICATED);
+    }
+    if (session.type === "pubsub" && session.protocol === 2 && !isForSubscribers(command)) {
+      return this.answers.reject(session, command, notForSubscribers(command.name));
     }
     if (this.#pause.holdsBack(session, command)) return false;
     if (command.path === "local") return this.answers.runLocal(session, command, argv);
@@ -303,6 +313,17 @@ export class Server {
     this.answers.touch(session);
   }
 
+  /** What a session listens to, made at its first subscription. */
+  subscriptionOf(session: Session): Subscription {
+    session.subscription ??= this.pubsub.open({
+      receive: (message) => {
+        this.touch(session);
+        session.deliver(message);
+      },
+    }, (total) => session.type = total > 0 ? "pubsub" : "normal");
+    return session.subscription;
+  }
+
   // --- data ------------------------------------------------------------------------------------
 
   #refuseWrite(argv: readonly Bytes[]): ErrorReply | undefined {
@@ -400,10 +421,16 @@ export class Server {
 
   /** A connection to a node is up: what was lost with the one before is sent again. */
   peerConnected(id: NodeId): void {
+    this.#pubsubPeers.connected(id);
     if (id !== this.#leadership.leader) return;
     this.#writes.outbox.resend();
     this.#reads.leaderChanged();
     this.#schedule();
+  }
+
+  /** Words on channels from another node. */
+  receivePubSub(from: NodeId, words: Uint8Array): void {
+    this.#pubsubPeers.receive(from, words);
   }
 
   /** The leader's digest at an applied index: another one here means that this node is wrong. */
@@ -427,6 +454,7 @@ export class Server {
   }
 
   peerDisconnected(id: NodeId): void {
+    this.#pubsubPeers.disconnected(id);
     this.driver.raft.reportUnreachable(id);
     if (id === this.#leadership.leader) this.#reads.leaderChanged();
   }

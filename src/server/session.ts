@@ -2,6 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { ClientView, Consistency } from "../commands/local_context.ts";
 import type { RunnableCommand } from "../commands/command.ts";
 import type { Reply } from "../resp/reply.ts";
+import type { Subscription } from "./pubsub.ts";
 
 /**
  * One client: what it has selected, and its commands under way. Listeners extend it with the way
@@ -31,6 +32,8 @@ export abstract class Session implements ClientView {
   replyMode: "on" | "off" | "skip" = "on";
   /** CLIENT CONSISTENCY: what its reads may answer from. */
   consistency: Consistency = "linearizable";
+  /** The channels it listens to; undefined until the first. */
+  subscription: Subscription | undefined;
   /** Reads under way. */
   pendingReads = 0;
   /** Commands under way in the log. */
@@ -72,7 +75,14 @@ export abstract class Session implements ClientView {
     return this.pendingReads === 0 && this.pendingLog === 0 && !this.localRunning;
   }
 
+  /** Gives up what it has on this node beside its connection: it is gone, or made as new. */
+  release(): void {
+    this.subscription?.close();
+    this.subscription = undefined;
+  }
+
   reset(): void {
+    this.release();
     this.name = "";
     this.db = 0;
     this.protocol = 2;

@@ -29,6 +29,8 @@ export const FRAME = {
   digest: 16,
   /** JSON: what the sender knows of other nodes' past. */
   records: 17,
+  /** An argument list as in a segment: channels, their subscribers and messages. */
+  pubsub: 18,
 } as const;
 
 export interface Frame {

@@ -108,6 +108,11 @@ export class Peers {
     return this.#members.get(id)?.connection !== undefined;
   }
 
+  /** The members with a message connection. */
+  connectedIds(): number[] {
+    return [...this.#members.keys()].filter((id) => this.isConnected(id));
+  }
+
   /** Sends on the message connection; false when there is none. */
   send(to: number, type: number, payload: Uint8Array): boolean {
     return this.#members.get(to)?.connection?.send(type, payload) ?? false;

@@ -15,7 +15,9 @@ import type {
   ClusterView,
 } from "../../src/commands/cluster_view.ts";
 import { encodeReply } from "../../src/resp/encoder.ts";
-import { err, ErrorReply, type Reply } from "../../src/resp/reply.ts";
+import type { PubSubView } from "../../src/commands/pubsub_view.ts";
+import { PubSub, type Subscription } from "../../src/server/pubsub.ts";
+import { err, ErrorReply, type PushReply, type Reply } from "../../src/resp/reply.ts";
 
 export const NOW_US = 1_700_000_000_123_456;
 
@@ -39,8 +41,10 @@ export class FakeClient implements ClientView {
   user = "default";
   noEvict = false;
   noTouch = false;
+  subscription: Subscription | undefined;
   consistency: Consistency = "linearizable";
   replyMode: "on" | "off" | "skip" = "on";
+  readonly messages: PushReply[] = [];
   /** How it was closed: after its replies, or at once. */
   closed: "later" | "now" | undefined;
 
@@ -110,6 +114,17 @@ export class FakeNode implements NodeView {
   readonly config = new ConfigStore();
   readonly all: FakeClient[] = [];
   readonly cluster = new FakeCluster();
+  readonly hub = new PubSub();
+  readonly pubsub: PubSubView = {
+    subscription: (client) => {
+      const fake = client as FakeClient;
+      fake.subscription ??= this.hub.open({ receive: (message) => fake.messages.push(message) });
+      return fake.subscription;
+    },
+    publish: (...message) => this.hub.publish(...message),
+    names: (space) => this.hub.names(space),
+    count: (...name) => this.hub.count(...name),
+  };
   slowLog = { entries: [] as SlowLogEntry[], reset: () => {} };
   role: RoleView = { role: "master", offset: 0, replicas: [] };
   sleptMs = 0;

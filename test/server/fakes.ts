@@ -77,6 +77,10 @@ export class FakeLink implements PeerLink {
   }
 
   announceDigest(): void {}
+
+  sendPubSub(): boolean {
+    return this.isUp;
+  }
 }
 
 export function fakePrng(): Prng {

@@ -1,0 +1,68 @@
+import { expect } from "bun:test";
+import { splitInline } from "../../src/resp/inline.ts";
+import { encodeCommand, RespClient } from "./resp_client.ts";
+
+/** What one read of a conversation got, with the line of the script that asked for it. */
+type Heard = readonly [line: string, raw: string];
+
+/** Numbers of connections, that each server counts for itself, are compared as one. */
+export type Mask = (raw: string) => string;
+
+/**
+ * Plays a script on connections of its own, each made when its name is first met; a name in upper
+ * case speaks RESP3. Lines, blank ones and those that begin with "#" excepted:
+ *
+ *     a: SET k v      sends, and reads one reply
+ *     a> BLPOP k 0    sends only
+ *     a< 2            reads two replies or messages
+ *
+ * `{a}` in a command is the id of connection a. Returns the bytes of each read, and fails when
+ * something is left unread.
+ */
+export async function converse(ports: readonly number[], script: string): Promise<Heard[]> {
+  const clients = new Map<string, RespClient>();
+  const ids = new Map<string, string>();
+  const heard: Heard[] = [];
+  const clientOf = async (name: string) => {
+    let client = clients.get(name);
+    if (client !== undefined) return client;
+    client = await RespClient.open(ports[clients.size % ports.length]);
+    clients.set(name, client);
+    if (name !== name.toLowerCase()) await client.command("HELLO", "3");
+    ids.set(name, String(await client.command("CLIENT", "ID")));
+    return client;
+  };
+  try {
+    for (const line of script.split("\n").map((each) => each.trim())) {
+      if (line === "" || line.startsWith("#")) continue;
+      const [, name, mark, rest] = /^(\w+)([:<>])\s*(.*)$/.exec(line) ?? [];
+      if (name === undefined) throw new Error(`Cannot read the script's line: ${line}`);
+      const client = await clientOf(name);
+      if (mark !== "<") {
+        const text = rest.replace(/\{(\w+)\}/g, (_, other) => ids.get(other) ?? "0");
+        await client.send(encodeCommand(splitInline(text) ?? []));
+      }
+      const reads = mark === "<" ? Number(rest) : mark === ":" ? 1 : 0;
+      for (let i = 0; i < reads; i++) heard.push([line, await client.readRaw()]);
+    }
+    for (const [name, client] of clients) {
+      heard.push([`${name}: (rest)`, client.unread]);
+    }
+  } finally {
+    for (const client of clients.values()) client.close();
+  }
+  return heard;
+}
+
+/** Plays a script to Balsa's ports and to redis-server's: each read must be the same. */
+export async function compareConversations(
+  balsa: readonly number[],
+  redis: number,
+  script: string,
+  mask: Mask = (raw) => raw,
+): Promise<void> {
+  const masked = (heard: Heard[]) => heard.map(([line, raw]) => [line, mask(raw)]);
+  const theirs = masked(await converse([redis], script));
+  const ours = masked(await converse(balsa, script));
+  expect(ours).toEqual(theirs);
+}
