@@ -23,7 +23,17 @@ export function sameReply(argv: Argv, balsa: string, redis: string): boolean {
     case "keys":
       return sameSorted(balsa, redis, []);
     case "scan":
-      return sameScan(argv, balsa, redis);
+      return sameScan(argv[1], balsa, redis);
+    case "sscan":
+      return sameScan(argv[2], balsa, redis);
+    case "smembers":
+    case "sinter":
+    case "sunion":
+    case "sdiff":
+    case "spop":
+      return sameSorted(balsa, redis, []);
+    case "srandmember":
+      return argv.length === 2 ? bothStrings(balsa, redis) : sameLength(balsa, redis);
     case "randomkey":
       return bothStrings(balsa, redis);
     case "command":
@@ -54,8 +64,13 @@ function sameSorted(a: string, b: string, path: readonly number[]): boolean {
     if (Array.isArray(at)) at.sort();
     return JSON.stringify(reply);
   };
-  if (a[0] !== "*" || b[0] !== "*") return false;
+  if (!/^[*~]/.test(a) || a[0] !== b[0]) return false;
   return sorted(a) === sorted(b);
+}
+
+function sameLength(a: string, b: string): boolean {
+  const head = (raw: string) => raw.slice(0, raw.indexOf("\r\n"));
+  return /^[*~]/.test(a) && head(a) === head(b);
 }
 
 function listsAllCommands(argv: Argv): boolean {
@@ -63,9 +78,9 @@ function listsAllCommands(argv: Argv): boolean {
 }
 
 /** Cursors are each server's own: pages are compared when they are the whole iteration. */
-function sameScan(argv: Argv, a: string, b: string): boolean {
+function sameScan(cursor: string, a: string, b: string): boolean {
   const whole = "*2\r\n$1\r\n0\r\n";
-  if (argv[1] === "0" && a.startsWith(whole) && b.startsWith(whole)) return sameSorted(a, b, [1]);
+  if (cursor === "0" && a.startsWith(whole) && b.startsWith(whole)) return sameSorted(a, b, [1]);
   return a.startsWith("*2\r\n$") && b.startsWith("*2\r\n$");
 }
 

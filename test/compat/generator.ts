@@ -2,7 +2,7 @@ import { Prng } from "../../src/base/prng.ts";
 import type { Bytes } from "../../src/base/bytes.ts";
 
 export type Argv = readonly Bytes[];
-export const GROUPS = ["string", "keyspace", "expire", "connection"] as const;
+export const GROUPS = ["string", "keyspace", "expire", "connection", "list", "set"] as const;
 export type Group = typeof GROUPS[number];
 
 type Maker = (g: Generator) => Argv;
@@ -47,6 +47,9 @@ const ODD_NUMBERS = [
   "-0",
   "\x001",
 ];
+
+/** Commands that act by chance when they have fewer arguments. */
+const FICKLE = new Set(["SPOP"]);
 
 /** Commands that an odd number makes wait for ever. */
 const STALLING = new Set(["DEBUG", "WAIT"]);
@@ -101,7 +104,7 @@ export class Generator {
   next(): Argv {
     const argv = [...this.#draw()];
     const dice = this.prng.below(60);
-    if (dice === 0 && argv.length > 1) argv.pop();
+    if (dice === 0 && argv.length > 1 && !FICKLE.has(argv[0])) argv.pop();
     else if (dice === 1) argv.push(this.value());
     else if (dice === 2 && argv.length > 1 && !STALLING.has(argv[0])) {
       argv[1 + this.prng.below(argv.length - 1)] = this.oddNumber();

@@ -1,4 +1,6 @@
 import type { Argv, CommandMakers, Generator, Group } from "./generator.ts";
+import { LIST } from "./list_makers.ts";
+import { SET } from "./set_makers.ts";
 
 function expiryOption(g: Generator): Argv {
   switch (g.prng.below(5)) {
@@ -165,4 +167,6 @@ export const MAKERS: Readonly<Record<Group, CommandMakers>> = {
   keyspace: KEYSPACE,
   expire: EXPIRE,
   connection: CONNECTION,
+  list: LIST,
+  set: SET,
 };
