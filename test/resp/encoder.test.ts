@@ -53,3 +53,14 @@ for (const [name, reply, resp2, resp3] of rows) {
     expect(encodeReply(reply, 3)).toBe(resp3);
   });
 }
+
+test("encodeReply writes long arrays of strings as it writes the strings", () => {
+  const words = ["", "a", "\r\n", "x".repeat(511), "y".repeat(512), "z".repeat(70_000)];
+  for (let count = 0; count < 30; count++) {
+    const items = Array.from({ length: count }, (_, i) => words[i % words.length]);
+    const expected = items.map((item) => `$${item.length}\r\n${item}\r\n`).join("");
+    expect(encodeReply(items, 2)).toBe(`*${count}\r\n${expected}`);
+    expect(encodeReply(new SetReply(items), 3)).toBe(`~${count}\r\n${expected}`);
+    expect(encodeReply([...items, 7], 2)).toBe(`*${count + 1}\r\n${expected}:7\r\n`);
+  }
+});
