@@ -4,7 +4,7 @@ import { err, ErrorReply, NOT_INTEGER, type Reply } from "../resp/reply.ts";
 import { NO_EXPIRY } from "../storage/redis_operations.ts";
 import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
-import { FIRST_KEY, readCommand, writeCommand } from "./define.ts";
+import { FIRST_KEY, quick, readCommand, writeCommand } from "./define.ts";
 import {
   EX,
   EXAT,
@@ -148,13 +148,13 @@ function persist(context: DataContext, argv: readonly Bytes[]): Reply {
 
 /** The commands on the time to live of keys. */
 export const expireCommands: readonly Command[] = [
-  writeCommand("expire", -3, expire, FIRST_KEY),
-  writeCommand("pexpire", -3, pexpire, FIRST_KEY),
-  writeCommand("expireat", -3, expireat, FIRST_KEY),
-  writeCommand("pexpireat", -3, pexpireat, FIRST_KEY),
-  readCommand("ttl", 2, ttl, FIRST_KEY),
-  readCommand("pttl", 2, pttl, FIRST_KEY),
+  quick(writeCommand("expire", -3, expire, FIRST_KEY)),
+  quick(writeCommand("pexpire", -3, pexpire, FIRST_KEY)),
+  quick(writeCommand("expireat", -3, expireat, FIRST_KEY)),
+  quick(writeCommand("pexpireat", -3, pexpireat, FIRST_KEY)),
+  quick(readCommand("ttl", 2, ttl, FIRST_KEY)),
+  quick(readCommand("pttl", 2, pttl, FIRST_KEY)),
   readCommand("expiretime", 2, expiretime, FIRST_KEY),
   readCommand("pexpiretime", 2, pexpiretime, FIRST_KEY),
-  writeCommand("persist", 2, persist, FIRST_KEY),
+  quick(writeCommand("persist", 2, persist, FIRST_KEY)),
 ];

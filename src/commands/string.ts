@@ -3,7 +3,14 @@ import { ErrorReply, OK, type Reply, SYNTAX_ERROR, WRONG_TYPE, wrongArity } from
 import { NO_EXPIRY } from "../storage/redis_operations.ts";
 import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
-import { ALL_KEYS, FIRST_KEY, KEY_VALUE_PAIRS, readCommand, writeCommand } from "./define.ts";
+import {
+  ALL_KEYS,
+  FIRST_KEY,
+  KEY_VALUE_PAIRS,
+  quick,
+  readCommand,
+  writeCommand,
+} from "./define.ts";
 import { EX, EXAT, expireKey, type ExpiryUnit, parseExpiry, PX, PXAT } from "./expiry_time.ts";
 import { optionName } from "./parse.ts";
 
@@ -237,14 +244,14 @@ function setPairs(context: DataContext, argv: readonly Bytes[]): void {
 
 /** The commands on whole string values. */
 export const stringCommands: readonly Command[] = [
-  readCommand("get", 2, get, FIRST_KEY),
-  writeCommand("set", -3, set, FIRST_KEY),
-  writeCommand("setnx", 3, setnx, FIRST_KEY),
-  writeCommand("setex", 4, setex, FIRST_KEY),
-  writeCommand("psetex", 4, psetex, FIRST_KEY),
-  writeCommand("getset", 3, getset, FIRST_KEY),
-  writeCommand("getdel", 2, getdel, FIRST_KEY),
-  writeCommand("getex", -2, getex, FIRST_KEY),
+  quick(readCommand("get", 2, get, FIRST_KEY)),
+  quick(writeCommand("set", -3, set, FIRST_KEY)),
+  quick(writeCommand("setnx", 3, setnx, FIRST_KEY)),
+  quick(writeCommand("setex", 4, setex, FIRST_KEY)),
+  quick(writeCommand("psetex", 4, psetex, FIRST_KEY)),
+  quick(writeCommand("getset", 3, getset, FIRST_KEY)),
+  quick(writeCommand("getdel", 2, getdel, FIRST_KEY)),
+  quick(writeCommand("getex", -2, getex, FIRST_KEY)),
   readCommand("mget", -2, mget, ALL_KEYS),
   writeCommand("mset", -3, mset, KEY_VALUE_PAIRS),
   writeCommand("msetnx", -3, msetnx, KEY_VALUE_PAIRS),

@@ -4,7 +4,7 @@ import { err, NOT_FLOAT, NOT_INTEGER, type Reply, WRONG_TYPE } from "../resp/rep
 import { NO_EXPIRY } from "../storage/redis_operations.ts";
 import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
-import { FIRST_KEY, writeCommand } from "./define.ts";
+import { FIRST_KEY, quick, writeCommand } from "./define.ts";
 import { formatLongDouble } from "./format_float.ts";
 import { addLongDoubles, parseLongDouble, ZERO } from "./long_double.ts";
 
@@ -64,9 +64,9 @@ function incrbyfloat(context: DataContext, argv: readonly Bytes[]): Reply {
 
 /** The commands that count in a string value. */
 export const stringNumberCommands: readonly Command[] = [
-  writeCommand("incr", 2, incr, FIRST_KEY),
-  writeCommand("decr", 2, decr, FIRST_KEY),
-  writeCommand("incrby", 3, incrby, FIRST_KEY),
-  writeCommand("decrby", 3, decrby, FIRST_KEY),
+  quick(writeCommand("incr", 2, incr, FIRST_KEY)),
+  quick(writeCommand("decr", 2, decr, FIRST_KEY)),
+  quick(writeCommand("incrby", 3, incrby, FIRST_KEY)),
+  quick(writeCommand("decrby", 3, decrby, FIRST_KEY)),
   writeCommand("incrbyfloat", 3, incrbyfloat, FIRST_KEY),
 ];

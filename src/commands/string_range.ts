@@ -4,7 +4,7 @@ import { err, NOT_INTEGER, type Reply, WRONG_TYPE } from "../resp/reply.ts";
 import { NO_EXPIRY } from "../storage/redis_operations.ts";
 import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
-import { FIRST_KEY, readCommand, writeCommand } from "./define.ts";
+import { FIRST_KEY, quick, readCommand, writeCommand } from "./define.ts";
 import { parseOffset } from "./parse.ts";
 
 /**
@@ -79,7 +79,7 @@ function getrange(context: DataContext, argv: readonly Bytes[]): Reply {
 
 /** The commands on parts of string values. */
 export const stringRangeCommands: readonly Command[] = [
-  readCommand("strlen", 2, strlen, FIRST_KEY),
+  quick(readCommand("strlen", 2, strlen, FIRST_KEY)),
   writeCommand("append", 3, append, FIRST_KEY),
   writeCommand("setrange", 4, setrange, FIRST_KEY),
   readCommand("getrange", 4, getrange, FIRST_KEY),

@@ -267,6 +267,15 @@ export class Raft implements RaftCore {
     return this.#ready.take();
   }
 
+  get uncommitted(): number {
+    const { log } = this.#state;
+    return log.lastIndex - log.commit;
+  }
+
+  get hasOtherVoters(): boolean {
+    return this.#state.configuration.voters.length > 1;
+  }
+
   status(): RaftStatus {
     return statusOf(this.#state);
   }

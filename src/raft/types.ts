@@ -305,5 +305,9 @@ export interface RaftCore {
   reportUnreachable(id: NodeId): void;
   /** What is to be done now; undefined when nothing is. */
   ready(): Ready | undefined;
+  /** Entries appended and not yet committed. */
+  readonly uncommitted: number;
+  /** Whether entries commit by other voters' disks too. */
+  readonly hasOtherVoters: boolean;
   status(): RaftStatus;
 }

@@ -18,6 +18,8 @@ export interface AnswersOptions {
 /** What goes back to clients: counted, delivered, and sent at the end of the loop turn. */
 export class Answers {
   readonly metrics = new Metrics();
+  /** Unix time in milliseconds, as of the last tick: good enough to date a command. */
+  nowMs: number;
   /** Called with each command that ran. */
   onCommand: ((session: Session, argv: readonly Bytes[], durationMs: number) => void) | undefined;
   readonly #options: AnswersOptions;
@@ -26,11 +28,12 @@ export class Answers {
 
   constructor(options: AnswersOptions) {
     this.#options = options;
+    this.nowMs = options.clock.wallMs();
   }
 
   /** Notes that a command of a session begins. */
   begin(session: Session, command: RunnableCommand): void {
-    session.lastActiveMs = this.#options.clock.wallMs();
+    session.lastActiveMs = this.nowMs;
     session.lastCommand = command.name;
   }
 

@@ -7,6 +7,7 @@ import type { RedisOperations } from "../storage/redis_operations.ts";
 import type { Clock } from "../base/clock.ts";
 import { NOT_DONE } from "./errors.ts";
 import type { Leadership } from "./leadership.ts";
+import { CallTimer } from "./call_timer.ts";
 import type { PeerLink } from "./peer_link.ts";
 import type { Pending } from "./session.ts";
 
@@ -47,6 +48,7 @@ interface Round {
 export class Reads {
   readonly #options: ReadsOptions;
   readonly #context: DataContext;
+  readonly #timer: CallTimer;
   #gathered: Pending[] = [];
   readonly #rounds = new Map<number, Round>();
   /** Other nodes' requests to this leader, by the id of the round here. */
@@ -58,6 +60,7 @@ export class Reads {
   constructor(options: ReadsOptions) {
     this.#options = options;
     this.#nextId = (options.incarnation % INCARNATIONS) * ROUNDS_PER_INCARNATION + 1;
+    this.#timer = new CallTimer(() => options.clock.monotonicMs());
     this.#context = new DataContext(options.ops, options.prng);
     this.#context.isLocal = true;
   }
@@ -205,7 +208,8 @@ export class Reads {
     const context = this.#context;
     context.logTimeMs = ops.applied.logTimeMs;
     context.nowMs = Math.max(context.logTimeMs, clock.wallMs());
-    let startMs = clock.monotonicMs();
+    const timer = this.#timer;
+    timer.start();
     for (const pending of reads) {
       const { session } = pending;
       if (session.closed) {
@@ -216,9 +220,9 @@ export class Reads {
       context.db = pending.db;
       context.dueSeen = false;
       context.noTouch = session.noTouch;
-      const reply = session.pendingLog > 0
-        ? null
-        : (pending.command as DataCommand).run(context, pending.argv);
+      const command = pending.command as DataCommand;
+      timer.before(command);
+      const reply = session.pendingLog > 0 ? null : command.run(context, pending.argv);
       session.pendingReads--;
       const isUndecided = context.dueSeen && session.consistency !== "stale";
       if (session.pendingLog > 0 || isUndecided) {
@@ -227,9 +231,7 @@ export class Reads {
         toLog(pending);
         continue;
       }
-      const endMs = clock.monotonicMs();
-      complete(pending, reply, endMs - startMs);
-      startMs = endMs;
+      complete(pending, reply, timer.after(command));
     }
   }
 }

@@ -246,7 +246,9 @@ export class Server {
       const { clock, beside } = this.#options;
       const isTickDue = this.#leadership.isLeader && !this.#stopping && !this.isDiskFull;
       const nextMs = Math.min(this.ops.nextExpiryMs(), nextForgettingMs(beside));
-      if (isTickDue && nextMs <= clock.wallMs()) this.#writes.proposeTick();
+      const wallMs = clock.wallMs();
+      this.answers.nowMs = wallMs;
+      if (isTickDue && nextMs <= wallMs) this.#writes.proposeTick();
       const nowMs = clock.monotonicMs();
       this.#nowMs = nowMs;
       this.#writes.abandonOverdue(nowMs);

@@ -11,6 +11,7 @@ import { err, ErrorReply, type Reply } from "../resp/reply.ts";
 import type { OriginState, RedisOperations } from "../storage/redis_operations.ts";
 import type { BesideKeys } from "./beside_keys.ts";
 import { type Batch, type BatchCommand, decodeBatch, type Segment } from "./batch.ts";
+import { CallTimer } from "./call_timer.ts";
 import { digestReply } from "./digest.ts";
 import type { Pending } from "./session.ts";
 
@@ -38,7 +39,7 @@ export class StateMachine {
   readonly #ops: RedisOperations;
   readonly #context: DataContext;
   readonly #local: LocalReplies;
-  readonly #monotonicMs: () => number;
+  readonly #timer: CallTimer;
   readonly #beside: BesideKeys;
   #index = 0;
   #position = 0;
@@ -57,7 +58,7 @@ export class StateMachine {
     this.#beside = beside;
     this.#context = new DataContext(ops, new Prng(0), beside.idempotency);
     this.#local = local;
-    this.#monotonicMs = monotonicMs;
+    this.#timer = new CallTimer(monotonicMs);
   }
 
   /** Where in the log the command stands that was applied last, also while its reply is given. */
@@ -123,7 +124,8 @@ export class StateMachine {
   /** Commands of this node's clients: each has somebody waiting, unless given up. */
   #applyLocal(commands: readonly BatchCommand[], firstSequence: number, skip: number): void {
     const context = this.#context;
-    let startMs = this.#monotonicMs();
+    const timer = this.#timer;
+    timer.start();
     for (let i = skip; i < commands.length; i++) {
       const pending = this.#local.settle(firstSequence + i);
       if (pending === undefined) {
@@ -134,12 +136,11 @@ export class StateMachine {
       context.db = commands[i].db;
       context.isLocal = pending.command.path === "read";
       const command = pending.command as DataCommand;
+      timer.before(command);
       const reply = command.run(context, commands[i].argv);
       this.#endCommand(command);
       if (command.path === "write") this.#digest = digestReply(this.#digest, reply);
-      const endMs = this.#monotonicMs();
-      this.#local.reply(pending, reply, endMs - startMs);
-      startMs = endMs;
+      this.#local.reply(pending, reply, timer.after(command));
     }
   }
 

@@ -96,14 +96,14 @@ export class Writes {
   entryApplied(): void {
     this.#tickProposed = false;
     if (this.#settled === 0) return;
-    this.#answeredMs = this.#options.clock.monotonicMs();
+    this.#progressMs = this.#options.clock.monotonicMs();
+    this.#answeredMs = this.#progressMs;
     this.#expectedCommands = this.#settled + this.outbox.unsentLength;
     this.#settled = 0;
   }
 
   /** Takes out the command of this number of ours, which is being applied. */
   settle(sequence: number): Pending | undefined {
-    this.#progressMs = this.#options.clock.monotonicMs();
     this.#settled++;
     return this.outbox.settle(sequence);
   }
@@ -172,8 +172,7 @@ export class Writes {
     const { raft, identity, advance, isHeldBack } = this.#options;
     if (isHeldBack() || this.#isGathering()) return;
     while (this.outbox.hasUnsent || this.#foreign.length > 0) {
-      const { commit, lastIndex } = raft.status();
-      if (lastIndex - commit >= ENTRIES_IN_FLIGHT_MAX) return;
+      if (raft.uncommitted >= ENTRIES_IN_FLIGHT_MAX) return;
       const segments: Segment[] = [];
       const own = this.outbox.hasUnsent ? this.outbox.takeUnsent() : undefined;
       if (own !== undefined) {
@@ -203,11 +202,9 @@ export class Writes {
    */
   #isGathering(): boolean {
     const { raft, clock } = this.#options;
-    if (this.outbox.unsentLength >= this.#expectedCommands || this.#foreign.length > 0) {
-      return false;
-    }
+    if (!raft.hasOtherVoters || this.#foreign.length > 0) return false;
+    if (this.outbox.unsentLength >= this.#expectedCommands) return false;
     if (clock.monotonicMs() - this.#answeredMs >= GATHER_MS) return false;
-    if (raft.status().configuration.voters.length < 2) return false;
     this.#gatherTimer ??= clock.after(GATHER_MS, () => {
       this.#gatherTimer = undefined;
       this.#answeredMs = -Infinity;

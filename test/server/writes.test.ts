@@ -27,9 +27,9 @@ beforeEach(() => {
   turns = 0;
   voters = [1];
   const raft: Partial<RaftCore> = {
-    status: () => {
-      const partial: unknown = { commit: 0, lastIndex: 0, configuration: { voters } };
-      return partial as ReturnType<RaftCore["status"]>;
+    uncommitted: 0,
+    get hasOtherVoters() {
+      return voters.length > 1;
     },
     propose: (data, local) => {
       onPropose(local);
