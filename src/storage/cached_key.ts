@@ -9,6 +9,11 @@ import type { StoredDetails } from "./state_tables.ts";
  */
 export const RECORD_OVERHEAD_BYTES = 320;
 
+/** A collection of this many bytes takes milliseconds to read, so it stays while it is in use … */
+const LARGE_BYTES = 1024 * 1024;
+/** … which ends so many seconds after the last use. */
+const LARGE_IDLE_S = 4;
+
 /** What a key's row has of its collection, as of the record's generation. */
 export interface CollectionDetails extends StoredDetails {
   readonly collection: Collection;
@@ -99,6 +104,16 @@ export class CachedKey implements KeyRecord {
     return this.details === undefined
       ? undefined
       : (this.details as Partial<CollectionDetails>).collection;
+  }
+
+  /**
+   * Whether its collection is too large to be dropped and read again while it is in use. What such
+   * ones take beyond the cache is bounded by how much can be read in that time.
+   */
+  isKept(nowS: number): boolean {
+    const { collection } = this;
+    if (collection === undefined || collection.bytes < LARGE_BYTES) return false;
+    return nowS - Math.abs(this.usedAtS) < LARGE_IDLE_S;
   }
 
   /** Bytes it holds in memory, about, without those of a collection. */

@@ -487,6 +487,7 @@ export class CachedRedisOperations implements RedisOperations {
         continue;
       }
       if (record.generation >= this.#ledger.cleanBelow) continue;
+      if (record.isKept(this.#ledger.nowS)) continue;
       if (record.usedAtS > 0) record.usedAtS = -record.usedAtS;
       else keyspace.drop(record);
     }

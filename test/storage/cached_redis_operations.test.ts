@@ -243,3 +243,28 @@ test("idleSeconds counts from the last use; peek is none", () => {
   expect([0, 4]).toContain(ops.idleSeconds(0, "key"));
   void ops.close();
 });
+
+test("a collection larger than the cache is read once while it is in use", () => {
+  const { ops, applied } = make(1000);
+  ops.setClock(0);
+  const list = ops.edit(0, "big", "list");
+  for (let i = 0; i < 30; i++) list.push("tail", "x".repeat(100_000));
+  for (let i = 0; i < 300; i++) ops.set(0, `k${i}`, "v", NO_EXPIRY);
+  applied();
+  ops.flushAll();
+  const useOthers = () => {
+    for (let i = 0; i < 600; i++) ops.find(0, `k${i % 300}`);
+  };
+  const first = ops.collection(0, "big", "list");
+  for (let second = 1; second <= 9; second += 3) {
+    ops.setClock(second * 1000);
+    useOthers();
+    expect(ops.collection(0, "big", "list") === first).toBe(true);
+  }
+  ops.setClock(12_000);
+  useOthers();
+  const again = ops.collection(0, "big", "list");
+  expect(again === first).toBe(false);
+  expect(again?.length).toBe(30);
+  void ops.close();
+});
