@@ -38,6 +38,7 @@ export function serveConfig(settings: Settings<typeof SERVE_FLAGS>): ServeConfig
     clusterSecret: settings["cluster-secret"] ?? "",
     requestTimeoutMs: settings["request-timeout"],
   };
+  refuseReadonlyToken(config);
   refuseSamePort(config);
   refuseWrongCluster(config);
   return config;
@@ -111,6 +112,19 @@ function refuseOpenDoor(settings: Settings<typeof SERVE_FLAGS>): void {
         "leave --token out (it is then the password), turn HTTP off with --http-port 0, " +
         "or pass --insecure to allow anyone in",
     );
+  }
+}
+
+/** A token for readers where everyone may write, or the same one for both, protects nothing. */
+function refuseReadonlyToken({ token, readonlyToken }: ServeConfig): void {
+  if (readonlyToken === "") return;
+  if (token === "") {
+    throw new UsageError(
+      "--readonly-token without --token: anyone may write, set --token or --password too",
+    );
+  }
+  if (readonlyToken === token) {
+    throw new UsageError("--readonly-token and --token are the same");
   }
 }
 

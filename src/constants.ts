@@ -86,6 +86,17 @@ export const FORGET_REPLIES_PER_ENTRY = 256;
 
 // --- HTTP --------------------------------------------------------------------------------------
 export const HTTP_BODY_BYTES_MAX = ENTRY_BYTES_MAX;
+/** Of the bodies that are being received at a time. */
+export const HTTP_BODIES_BYTES_MAX = 256 * 1024 * 1024;
+/** How long a body may take, and how fast what goes beyond that must come. */
+export const HTTP_BODY_TIMEOUT_MS = 30_000;
+export const HTTP_BODY_BYTES_PER_S_MIN = 64 * 1024;
+/** A connection without a request, or with an unfinished head of one, is closed after this. */
+export const HTTP_IDLE_TIMEOUT_MS = 60_000;
+/** Event streams at a time. */
+export const HTTP_STREAMS_MAX = 1000;
+/** Silence on one of them after which a heartbeat is sent. */
+export const HTTP_HEARTBEAT_MS = 15_000;
 
 assert(RAFT_DEFAULTS.heartbeatMs * 3 < RAFT_DEFAULTS.electionTimeoutMs, "a lost beat or two");
 assert(LOG_BYTES_SOFT_MAX * 2 <= LOG_BYTES_HARD_MAX, "slow followers find their entries");

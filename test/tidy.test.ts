@@ -83,6 +83,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "hono": ["listeners"],
   "valibot": ["listeners", "transport", "node", "cli"],
   "@logtape/logtape": ["server"],
+  "prom-client": ["node"],
   "@hono/node-server": ["runtime"],
   "better-sqlite3": ["storage"],
   "bun:sqlite": ["storage"],
@@ -242,8 +243,7 @@ describe("the repository", () => {
     );
     // better-sqlite3 is loaded by a name that no bundler follows.
     const unused = Object.keys(dependencies).filter((name) => !used.has(name));
-    // prom-client is there for the metrics page, which is on its way.
-    expect(unused.filter((name) => name !== "prom-client")).toEqual(["better-sqlite3"]);
+    expect(unused).toEqual(["better-sqlite3"]);
     expect([...used].filter((name) => dependencies[name] === undefined)).toEqual([]);
   });
 });

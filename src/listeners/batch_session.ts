@@ -2,6 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { Consistency } from "../commands/local_context.ts";
 import { Session, type SessionOptions } from "../server/session.ts";
+import type { Outcome, Position } from "./http_types.ts";
 import type { Server } from "../server/server.ts";
 
 export interface BatchOptions extends SessionOptions {
@@ -18,7 +19,8 @@ export class BatchSession extends Session {
   readonly #commands: readonly (readonly Bytes[])[];
   readonly #replies: Reply[] = [];
   #next = 0;
-  #resolve: (replies: readonly Reply[]) => void = () => {};
+  #position: Position = { index: 0, position: 0 };
+  #resolve: (outcome: Outcome) => void = () => {};
 
   constructor(server: Server, commands: readonly (readonly Bytes[])[], options: BatchOptions) {
     super(options);
@@ -29,8 +31,8 @@ export class BatchSession extends Session {
     this.consistency = options.consistency ?? "linearizable";
   }
 
-  /** Runs them; resolves with as many replies. */
-  run(): Promise<readonly Reply[]> {
+  /** Runs them. */
+  run(): Promise<Outcome> {
     return new Promise((resolve) => {
       this.#resolve = resolve;
       this.#work();
@@ -39,6 +41,7 @@ export class BatchSession extends Session {
 
   override deliver(reply: Reply): void {
     this.#replies.push(reply);
+    if (this.#replies.length === this.#commands.length) this.#position = this.#server.position;
   }
 
   override resume(): void {
@@ -46,7 +49,7 @@ export class BatchSession extends Session {
   }
 
   override flush(): void {
-    if (this.#replies.length === this.#commands.length) this.#resolve(this.#replies);
+    if (this.#replies.length === this.#commands.length) this.#end();
   }
 
   override close(): void {
@@ -58,6 +61,12 @@ export class BatchSession extends Session {
       if (!this.#server.execute(this, this.#commands[this.#next])) return;
       this.#next++;
     }
-    if (this.#commands.length === 0) this.#resolve(this.#replies);
+    if (this.#commands.length > 0) return;
+    this.#position = this.#server.position;
+    this.#end();
+  }
+
+  #end(): void {
+    this.#resolve({ replies: this.#replies, position: this.#position });
   }
 }

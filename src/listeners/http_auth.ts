@@ -1,23 +1,33 @@
 import { type Bytes, utf8Encode } from "../base/bytes.ts";
 
+/** What who sent a request may do. */
+export type Access = "all" | "read" | "none";
+
 /**
  * A check of a request's credentials against the tokens: a `_token` of the query wins over the
- * Authorization header, which is `Bearer TOKEN` in any case or the bare token. With no tokens
- * everything passes.
+ * Authorization header, which is `Bearer TOKEN` in any case or the bare token. Without tokens
+ * everyone may do all, but those who show a token for readers.
  */
 export function makeAuthorizer(
   tokens: readonly string[],
-): (header: string | null, queryToken: Bytes | undefined) => boolean {
-  const expected = tokens.map(utf8Encode);
+  readonlyTokens: readonly string[] = [],
+): (header: string | null, queryToken: Bytes | undefined) => Access {
+  const full = tokens.map(utf8Encode);
+  const readers = readonlyTokens.map(utf8Encode);
+  const anonymous: Access = full.length === 0 ? "all" : "none";
+  const accessOf = (candidate: Bytes): Access => {
+    const [isFull, isReader] = [matchesAny(candidate, full), matchesAny(candidate, readers)];
+    return isFull ? "all" : isReader ? "read" : anonymous;
+  };
   return (header, queryToken) => {
-    if (expected.length === 0) return true;
-    if (queryToken !== undefined) return matchesAny(queryToken, expected);
-    if (header === null) return false;
+    if (full.length === 0 && readers.length === 0) return "all";
+    if (queryToken !== undefined) return accessOf(queryToken);
+    if (header === null) return anonymous;
     const credential = bearerToken(header);
     // Runtimes read header bytes as Latin-1 or as UTF-8; both readings are tried.
     const asUtf8 = utf8Encode(credential);
-    return matchesAny(asUtf8, expected) ||
-      (asUtf8 !== credential && matchesAny(credential, expected));
+    const access = accessOf(asUtf8);
+    return access === anonymous && asUtf8 !== credential ? accessOf(credential) : access;
   };
 }
 

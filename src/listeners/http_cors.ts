@@ -66,4 +66,4 @@ function isOwnOrigin(origin: string, headers: Headers): boolean {
 }
 
 const PREFLIGHT_MAX_AGE_S = 7200;
-const EXPOSED_HEADERS = "upstash-sync-token";
+const EXPOSED_HEADERS = "Upstash-Sync-Token, Balsa-Index, Balsa-Node, Balsa-Role";

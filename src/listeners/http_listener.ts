@@ -1,7 +1,8 @@
 import { Hono } from "hono";
 import { type Bytes, fromUint8Array } from "../base/bytes.ts";
-import type { Consistency } from "../commands/local_context.ts";
-import { ErrorReply, type Reply } from "../resp/reply.ts";
+import { HTTP_BODY_TIMEOUT_MS, HTTP_HEARTBEAT_MS, HTTP_STREAMS_MAX } from "../constants.ts";
+import type { ConnectionView } from "../runtime/runtime.ts";
+import { EventStreams } from "./event_streams.ts";
 import {
   pathArguments,
   queryArguments,
@@ -9,103 +10,165 @@ import {
   type RequestTarget,
   splitTarget,
 } from "./http_arguments.ts";
-import { makeAuthorizer } from "./http_auth.ts";
-import { readBody } from "./http_body.ts";
+import { type Access, makeAuthorizer } from "./http_auth.ts";
+import { BodyReader } from "./http_body.ts";
+import { changesSource } from "./http_changes.ts";
+import { HttpCommands } from "./http_commands.ts";
 import { CorsPolicy } from "./http_cors.ts";
+import { HttpCounts } from "./http_counts.ts";
 import { parseCommand, parsePipeline } from "./http_json.ts";
-import { refusedOverHttp } from "./http_refused.ts";
+import { type Manner, mannerOf } from "./http_manner.ts";
 import { errorJson } from "./http_reply.ts";
-import {
-  batchResponse,
-  clusterResponse,
-  problemResponse,
-  readLevel,
-  type ReplyFormat,
-  replyFormat,
-  replyResponse,
-} from "./http_response.ts";
+import { clusterResponse, problemResponse, replyHeaders } from "./http_response.ts";
 import { type HttpExecutor, type HttpOptions, HttpProblem } from "./http_types.ts";
+
+/** The HTTP interface: answers requests, and ends its streams when the node stops. */
+export interface HttpApp {
+  fetch(request: Request, connection?: ConnectionView): Response | Promise<Response>;
+  /** Ends all event streams; no more are opened. */
+  closeStreams(): void;
+  readonly counts: HttpCounts;
+}
 
 /**
  * The HTTP interface as a Hono application, in the Upstash REST dialect: commands as paths
- * (`GET /get/key`), as a JSON array (`POST /`) or as several (`POST /pipeline`), the probes
- * `GET /health` and `GET /ready`, and `GET /cluster`. Every answer but a 2xx has a body `{"error":"…"}`.
+ * (`GET /get/key`), as a JSON array (`POST /`), as several (`POST /pipeline`) or as a transaction
+ * (`POST /multi-exec`); `GET /changes`; the probes `GET /health` and `GET /ready`, `GET /metrics`
+ * and `GET /cluster`. Every answer but a 2xx has a body `{"error":"…"}`.
  */
-export function makeHttpApp(executor: HttpExecutor, options: HttpOptions): Hono {
+export function makeHttpApp(executor: HttpExecutor, options: HttpOptions): HttpApp {
   const listener = new HttpListener(executor, options);
   // One route: paths are data here, and Hono's own matching would percent-decode them.
-  const app = new Hono({ getPath: () => "/" });
-  app.all("/", (context) => listener.answer(context.req.raw));
+  const app = new Hono<{ Bindings: { connection?: ConnectionView } }>({ getPath: () => "/" });
+  app.all("/", (context) => listener.answer(context.req.raw, context.env?.connection));
   app.onError(() => problemResponse(INTERNAL_ERROR));
-  return app;
-}
-
-/** What the headers of a request say of how it is run and answered. */
-interface Manner {
-  readonly format: ReplyFormat;
-  readonly consistency: Consistency;
+  return {
+    fetch: (request, connection) => app.fetch(request, { connection }),
+    closeStreams: () => listener.streams.close(),
+    counts: listener.counts,
+  };
 }
 
 class HttpListener {
+  readonly counts: HttpCounts;
+  readonly streams: EventStreams;
   readonly #executor: HttpExecutor;
-  readonly #bodyBytesMax: number;
-  readonly #authorized: ReturnType<typeof makeAuthorizer>;
+  readonly #bodies: BodyReader;
+  readonly #commands: HttpCommands;
+  readonly #accessOf: ReturnType<typeof makeAuthorizer>;
   readonly #open: boolean;
   readonly #cors: CorsPolicy;
 
   constructor(executor: HttpExecutor, options: HttpOptions) {
     this.#executor = executor;
-    this.#bodyBytesMax = options.bodyBytesMax;
-    this.#authorized = makeAuthorizer(options.tokens);
+    this.#commands = new HttpCommands(executor);
+    this.#bodies = new BodyReader({
+      bytesMax: options.bodyBytesMax,
+      timeoutMs: options.bodyTimeoutMs ?? HTTP_BODY_TIMEOUT_MS,
+    });
+    this.streams = new EventStreams({
+      streamsMax: options.streamsMax ?? HTTP_STREAMS_MAX,
+      heartbeatMs: options.heartbeatMs ?? HTTP_HEARTBEAT_MS,
+    });
+    this.counts = new HttpCounts(this.streams);
+    this.#accessOf = makeAuthorizer(options.tokens, options.readonlyTokens);
     this.#open = options.tokens.length === 0;
     this.#cors = new CorsPolicy(options.corsOrigin);
   }
 
-  answer(request: Request): Response | Promise<Response> {
-    if (!this.#cors.enabled) return this.#route(request);
-    const response = this.#route(request);
+  answer(request: Request, connection?: ConnectionView): Response | Promise<Response> {
+    const response = this.#route(request, connection);
     return response instanceof Promise
-      ? response.then((settled) => this.#cors.decorate(request, settled))
-      : this.#cors.decorate(request, response);
+      ? response.then((settled) => this.#finish(request, settled))
+      : this.#finish(request, response);
   }
 
-  #route(request: Request): Response | Promise<Response> {
+  #finish(request: Request, response: Response): Response {
+    this.counts.count(response.status);
+    return this.#cors.enabled ? this.#cors.decorate(request, response) : response;
+  }
+
+  #problem(problem: HttpProblem): Response {
+    const state = this.#executor.state();
+    return problemResponse(problem, replyHeaders(state, { index: state.index, position: 0 }));
+  }
+
+  #route(request: Request, connection?: ConnectionView): Response | Promise<Response> {
     const target = splitTarget(request.url);
-    if (target instanceof HttpProblem) return problemResponse(target);
-    const method = request.method;
+    if (target instanceof HttpProblem) return this.#problem(target);
+    const { method, headers } = request;
     if (target.path === "/health" || target.path === "/ready") {
       return this.#probe(target.path, method);
     }
-    if (method === "OPTIONS") {
-      const methods = POST_PATHS.has(target.path) ? METHODS_OF_POST_PATHS : METHODS_OF_PATHS;
-      return this.#cors.preflight(request, methods);
-    }
-    const headers = request.headers;
-    if (this.#open) {
-      if (this.#cors.isForeign(headers)) return problemResponse(FOREIGN_ORIGIN);
-    } else if (!this.#authorized(headers.get("authorization"), queryToken(target.query))) {
-      return problemResponse(UNAUTHORIZED);
-    }
-    const format = replyFormat(headers);
-    if (format instanceof HttpProblem) return problemResponse(format);
-    const consistency = readLevel(headers);
-    if (consistency instanceof HttpProblem) return problemResponse(consistency);
-    const manner = { format, consistency };
-    if (POST_PATHS.has(target.path)) return this.#jsonForm(request, target.path, manner);
-    if (target.path === "/cluster" && (method === "GET" || method === "HEAD")) {
-      if (this.#executor.cluster !== undefined) return clusterResponse(this.#executor.cluster());
-    }
-    return this.#pathForm(request, target, manner);
+    if (method === "OPTIONS") return this.#cors.preflight(request, methodsOf(target.path));
+    const access = this.#accessOf(headers.get("authorization"), queryToken(target.query));
+    if (access === "none") return this.#problem(UNAUTHORIZED);
+    if (this.#open && this.#cors.isForeign(headers)) return this.#problem(FOREIGN_ORIGIN);
+    const manner = mannerOf(headers, this.#executor.state().clusterId);
+    if (manner instanceof HttpProblem) return this.#problem(manner);
+    if (manner.minIndex === 0) return this.#dispatch(request, target, manner, access, connection);
+    return this.#executor.reached(manner.minIndex).then((isReached) =>
+      isReached
+        ? this.#dispatch(request, target, manner, access, connection)
+        : this.#problem(notReached(manner.minIndex))
+    );
   }
 
-  #probe(path: string, method: string): Response {
+  #dispatch(
+    request: Request,
+    target: RequestTarget,
+    manner: Manner,
+    access: Access,
+    connection?: ConnectionView,
+  ): Response | Promise<Response> {
+    if (POST_PATHS.has(target.path)) return this.#jsonForm(request, target.path, manner, access);
+    if (GET_PATHS.has(target.path)) return this.#page(request, target, connection);
+    return this.#pathForm(request, target, manner, access);
+  }
+
+  #probe(path: string, method: string): Response | Promise<Response> {
     if (method !== "GET" && method !== "HEAD") {
-      return problemResponse(methodNotAllowed(method, "GET, HEAD"));
+      return this.#problem(methodNotAllowed(method, METHODS_OF_GET_PATHS));
     }
-    if (path === "/health") return new Response('{"status":"ok"}', PROBE_OK);
-    const { ready, reason } = this.#executor.readiness();
-    if (ready) return new Response('{"status":"ready"}', PROBE_OK);
-    return new Response(errorJson(`not ready: ${reason}`), PROBE_UNAVAILABLE);
+    const state = this.#executor.state();
+    const headers = replyHeaders(state, { index: state.index, position: 0 });
+    if (path === "/health") return new Response('{"status":"ok"}', { headers });
+    return this.#executor.readiness().then(({ ready, reason }) =>
+      ready
+        ? new Response('{"status":"ready"}', { headers })
+        : new Response(errorJson(`not ready: ${reason}`), { status: 503, headers })
+    );
+  }
+
+  /** GET /cluster, /metrics and /changes. */
+  #page(
+    request: Request,
+    target: RequestTarget,
+    connection?: ConnectionView,
+  ): Response | Promise<Response> {
+    const { method } = request;
+    if (method !== "GET" && method !== "HEAD") {
+      return this.#problem(methodNotAllowed(method, METHODS_OF_GET_PATHS));
+    }
+    const state = this.#executor.state();
+    const here = { index: state.index, position: 0 };
+    if (target.path === "/cluster") {
+      return clusterResponse(this.#executor.cluster(), replyHeaders(state, here));
+    }
+    if (target.path === "/metrics") {
+      return this.#executor.metrics().then(({ text, contentType }) =>
+        new Response(text, { headers: replyHeaders(state, here, contentType) })
+      );
+    }
+    const { changes } = this.#executor;
+    const make = changesSource(changes, target.query, request.headers, state.index);
+    if (make instanceof HttpProblem) return this.#problem(make);
+    const headers = replyHeaders(state, here, "text/event-stream");
+    if (method === "HEAD") return new Response(null, { headers });
+    const body = this.streams.open(make);
+    if (body instanceof HttpProblem) return this.#problem(body);
+    connection?.keepOpen();
+    return new Response(body, { headers });
   }
 
   /** `/command/argument/…`, with the body as the next argument and then the query. */
@@ -113,86 +176,73 @@ class HttpListener {
     request: Request,
     target: RequestTarget,
     manner: Manner,
+    access: Access,
   ): Response | Promise<Response> {
     const method = request.method;
     const sends = method === "POST" || method === "PUT";
     if (!sends && method !== "GET" && method !== "HEAD") {
-      return problemResponse(methodNotAllowed(method, METHODS_OF_PATHS));
+      return this.#problem(methodNotAllowed(method, METHODS_OF_PATHS));
     }
     const argv = pathArguments(target.path);
-    if (argv instanceof HttpProblem) return problemResponse(argv);
-    if (argv[0] === "") return problemResponse(NO_COMMAND);
+    if (argv instanceof HttpProblem) return this.#problem(argv);
+    if (argv[0] === "") return this.#problem(NO_COMMAND);
     const options = queryArguments(target.query);
-    if (options instanceof HttpProblem) return problemResponse(options);
+    if (options instanceof HttpProblem) return this.#problem(options);
     if (!sends) {
       argv.push(...options);
-      return this.#execute(argv, manner);
+      return this.#commands.one(argv, manner, access);
     }
-    return readBody(request, this.#bodyBytesMax).then((body) => {
-      if (body instanceof HttpProblem) return problemResponse(body);
+    return this.#bodies.read(request).then((body) => {
+      if (body instanceof HttpProblem) return this.#problem(body);
       if (body.length > 0) argv.push(fromUint8Array(body));
       argv.push(...options);
-      return this.#execute(argv, manner);
+      return this.#commands.one(argv, manner, access);
     });
   }
 
-  async #jsonForm(request: Request, path: string, manner: Manner): Promise<Response> {
+  async #jsonForm(
+    request: Request,
+    path: string,
+    manner: Manner,
+    access: Access,
+  ): Promise<Response> {
     const method = request.method;
     if (method !== "POST") {
       const hinted = path === "/" && (method === "GET" || method === "HEAD");
-      return problemResponse(hinted ? NO_COMMAND : methodNotAllowed(method, METHODS_OF_POST_PATHS));
+      return this.#problem(hinted ? NO_COMMAND : methodNotAllowed(method, METHODS_OF_POST_PATHS));
     }
-    const body = await readBody(request, this.#bodyBytesMax);
-    if (body instanceof HttpProblem) return problemResponse(body);
-    if (path === "/multi-exec") return problemResponse(NO_TRANSACTIONS);
-    if (path === "/") {
-      const argv = parseCommand(body);
-      return argv instanceof HttpProblem ? problemResponse(argv) : this.#execute(argv, manner);
-    }
-    const commands = parsePipeline(body);
-    if (commands instanceof HttpProblem) return problemResponse(commands);
-    return batchResponse(await this.#executeInOrder(commands, manner), manner.format);
-  }
-
-  #execute(argv: readonly Bytes[], manner: Manner): Response | Promise<Response> {
-    const refused = refusedOverHttp(argv);
-    if (refused !== undefined) return replyResponse(refused, manner.format);
-    return this.#executor.execute(argv, manner).then((reply) =>
-      replyResponse(reply, manner.format)
-    );
-  }
-
-  /** The replies of a pipeline; a refused command is answered in its place. */
-  async #executeInOrder(
-    commands: readonly (readonly Bytes[])[],
-    manner: Manner,
-  ): Promise<readonly Reply[]> {
-    const replies: Reply[] = commands.map((argv) => refusedOverHttp(argv) ?? null);
-    const allowed = commands.filter((_, index) => !(replies[index] instanceof ErrorReply));
-    const answers = await this.#executor.executeInOrder?.(allowed, manner);
-    let next = 0;
-    for (let index = 0; index < replies.length; index++) {
-      if (replies[index] instanceof ErrorReply) continue;
-      replies[index] = answers === undefined
-        ? await this.#executor.execute(commands[index], manner)
-        : answers[next++];
-    }
-    return replies;
+    const body = await this.#bodies.read(request);
+    if (body instanceof HttpProblem) return this.#problem(body);
+    const parsed: Bytes[] | Bytes[][] | HttpProblem = path === "/"
+      ? parseCommand(body)
+      : parsePipeline(body);
+    if (parsed instanceof HttpProblem) return this.#problem(parsed);
+    if (path === "/") return this.#commands.one(parsed as Bytes[], manner, access);
+    return path === "/pipeline"
+      ? this.#commands.pipeline(parsed as Bytes[][], manner, access)
+      : this.#commands.transaction(parsed as Bytes[][], manner, access);
   }
 }
 
+function methodsOf(path: string): string {
+  if (POST_PATHS.has(path)) return METHODS_OF_POST_PATHS;
+  return GET_PATHS.has(path) ? METHODS_OF_GET_PATHS : METHODS_OF_PATHS;
+}
+
 function methodNotAllowed(method: string, allow: string): HttpProblem {
-  return new HttpProblem(405, `ERR method ${method} is not allowed here, use ${allow}`, allow);
+  return new HttpProblem(405, `ERR method ${method} is not allowed here, use ${allow}`, { allow });
+}
+
+function notReached(index: number): HttpProblem {
+  return new HttpProblem(503, `TRYAGAIN this node has not reached index ${index} in time`);
 }
 
 const METHODS_OF_PATHS = "GET, HEAD, POST, PUT, OPTIONS";
 const METHODS_OF_POST_PATHS = "POST, OPTIONS";
-/** Paths with a JSON body; any other path is a command. */
+const METHODS_OF_GET_PATHS = "GET, HEAD, OPTIONS";
+/** Paths with a JSON body, and pages; any other path is a command. */
 const POST_PATHS: ReadonlySet<string> = new Set(["/", "/pipeline", "/multi-exec"]);
-
-const PROBE_HEADERS = { "Content-Type": "application/json", "Cache-Control": "no-store" };
-const PROBE_OK = { status: 200, headers: PROBE_HEADERS };
-const PROBE_UNAVAILABLE = { status: 503, headers: PROBE_HEADERS };
+const GET_PATHS: ReadonlySet<string> = new Set(["/cluster", "/metrics", "/changes"]);
 
 const UNAUTHORIZED = new HttpProblem(401, "WRONGPASS invalid or missing auth token");
 const FOREIGN_ORIGIN = new HttpProblem(
@@ -203,5 +253,4 @@ const NO_COMMAND = new HttpProblem(
   404,
   "ERR no command: use GET /get/KEY, POST / with a JSON array, or GET /health",
 );
-const NO_TRANSACTIONS = new HttpProblem(400, "ERR transactions are not available yet");
 const INTERNAL_ERROR = new HttpProblem(500, "ERR internal error");

@@ -28,9 +28,9 @@ export function replyJson(reply: Reply, base64: boolean): string {
   return `{"result":${valueJson(reply, base64)}}`;
 }
 
-/** The body of every answer that is not a success. */
-export function errorJson(text: string): string {
-  return `{"error":${JSON.stringify(text)}}`;
+/** The body of every answer that is not a success; `members`: what a program may want of it. */
+export function errorJson(text: string, members: Readonly<Record<string, number>> = {}): string {
+  return JSON.stringify({ error: text, ...members });
 }
 
 function valueJson(reply: Reply, base64: boolean): string {

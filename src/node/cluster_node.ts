@@ -19,7 +19,7 @@ import { Founding } from "./founding.ts";
 import type { Outside } from "./outside.ts";
 import { PeerMemory } from "./peer_memory.ts";
 import { answerRequests, PeerRequests } from "./peer_requests.ts";
-import { Snapshots } from "./snapshots.ts";
+import { type SnapshotCounts, Snapshots } from "./snapshots.ts";
 
 const FRAME_PAYLOAD_BYTES_MAX = ENTRY_BYTES_MAX + 16 * 1024 * 1024;
 const id = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -86,6 +86,10 @@ export class ClusterNode {
     this.link = new ClusterLink(logger, (message) => this.#memory.heard(message));
     this.#requests = new PeerRequests(() => this.#peers, outside.clock, logger);
     this.#peers = this.#makePeers(config.peerPort);
+  }
+
+  get snapshotCounts(): SnapshotCounts {
+    return this.#snapshots.counts;
   }
 
   get port(): number {

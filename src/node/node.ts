@@ -1,13 +1,12 @@
 import { utf8Encode } from "../base/bytes.ts";
 import { sleep } from "../base/clock.ts";
 import { randomHex } from "../base/entropy.ts";
+import { Histogram, TIME_BOUNDS_MS } from "../base/histogram.ts";
 import type { Logger } from "../base/log.ts";
 import { ConfigStore } from "../commands/config_store.ts";
-import { HTTP_BODY_BYTES_MAX, TICK_MS } from "../constants.ts";
-import { makeHttpApp } from "../listeners/http_listener.ts";
+import { TICK_MS } from "../constants.ts";
 import { RespListener } from "../listeners/resp_listener.ts";
 import { err, type ErrorReply } from "../resp/reply.ts";
-import { type HttpServer, serveHttp } from "../runtime/runtime.ts";
 import type { ListenAddress, RunningServer, ServeConfig } from "../server/config.ts";
 import { Limits } from "../server/limits.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
@@ -15,7 +14,7 @@ import { ServerNodeView } from "../server/node_view.ts";
 import type { Server } from "../server/server.ts";
 import { SlowLog } from "../server/slow_log.ts";
 import type { SqliteDriver } from "../storage/sqlite_types.ts";
-import { makeHttpExecutor } from "./http_executor.ts";
+import { HttpGateway } from "./http_gateway.ts";
 import { NodeCore } from "./node_core.ts";
 import { SYSTEM } from "./outside.ts";
 
@@ -41,9 +40,11 @@ export class Node implements RunningServer {
   readonly #startedMs = clock.wallMs();
   readonly #runId = randomHex(SYSTEM.entropy, 20);
   #resp: RespListener | undefined;
-  #http: HttpServer | undefined;
+  #http: HttpGateway | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #sessionIds = 0;
+  readonly #loopDelayMs = new Histogram(TIME_BOUNDS_MS);
+  #tickedMs = Infinity;
   #stopping: Promise<void> | undefined;
   #settleReady!: { resolve: () => void; reject: (error: unknown) => void };
   #settleStopped!: { resolve: () => void; reject: (error: unknown) => void };
@@ -114,7 +115,7 @@ export class Node implements RunningServer {
   }
 
   async #listen(): Promise<void> {
-    const { host, port, httpPort, token } = this.#config;
+    const { host, port, httpPort } = this.#config;
     this.#resp = await RespListener.listen(() => this.#server, {
       host,
       port,
@@ -123,11 +124,14 @@ export class Node implements RunningServer {
       nextSessionId: () => ++this.#sessionIds,
     });
     if (httpPort === "off") return;
-    const app = makeHttpApp(makeHttpExecutor(() => this.#server), {
-      tokens: token === "" ? [] : [token],
-      bodyBytesMax: HTTP_BODY_BYTES_MAX,
-    });
-    this.#http = await serveHttp({ host, port: httpPort, fetch: (request) => app.fetch(request) });
+    this.#http = await HttpGateway.listen({
+      config: this.#config,
+      core: this.#core,
+      storage: this.#storage,
+      sqliteVersion: this.#driver.version,
+      startedMs: this.#startedMs,
+      loopDelayMs: this.#loopDelayMs,
+    }, httpPort);
   }
 
   #run(): void {
@@ -159,6 +163,9 @@ export class Node implements RunningServer {
   #tick(): void {
     const server = this.#server;
     if (server === undefined) return;
+    const nowMs = clock.monotonicMs();
+    this.#loopDelayMs.observe(Math.max(0, nowMs - this.#tickedMs - TICK_MS));
+    this.#tickedMs = nowMs;
     this.#core.tick();
     if (server.readiness().ready) this.#settleReady.resolve();
   }

@@ -46,8 +46,16 @@ const DISK_FULL_RETRY_MS = 250;
 const FLUSH_WAIT_MS = 30_000;
 const IDLE_MS = Number(process.env.BALSA_TEST_SNAPSHOT_IDLE_MS ?? SNAPSHOT_IDLE_MS);
 
+/** What became of snapshots since the start. */
+export interface SnapshotCounts {
+  made: number;
+  sent: number;
+  installed: number;
+}
+
 /** Makes, sends, takes and installs the snapshots of one node: see README.md. */
 export class Snapshots implements SnapshotService {
+  readonly counts: SnapshotCounts = { made: 0, sent: 0, installed: 0 };
   readonly #options: SnapshotsOptions;
   readonly #intake: SnapshotIntake;
   readonly #transfers = new Map<NodeId, Transfer>();
@@ -172,6 +180,7 @@ export class Snapshots implements SnapshotService {
     if (this.#isStopped) return;
     await storage.installSnapshot();
     if (this.#isStopped) return;
+    this.counts.installed++;
     logger.info("snapshot installed", { index });
     this.#isInstalling = false;
     this.#intake.resume();
@@ -196,6 +205,7 @@ export class Snapshots implements SnapshotService {
     const { clock, logger } = this.#options;
     try {
       const info = await this.#send(peer, transfer);
+      this.counts.sent++;
       logger.info("snapshot sent", { node: peer, index: info.index });
       this.#retryMs.delete(peer);
       if (this.#isLeader) this.#server!.snapshotSent(peer, metaOf(info));
@@ -264,6 +274,7 @@ export class Snapshots implements SnapshotService {
     const configuration = Buffer.from(encodeConfiguration(log.snapshot.configuration));
     const info = await storage.makeSnapshot(configuration.toString("hex"));
     snapshots.adopt(info);
+    this.counts.made++;
     const ms = Math.round(clock.monotonicMs() - startMs);
     logger.info("snapshot made", { index: info.index, bytes: info.bytes, ms });
     return info;

@@ -1,10 +1,10 @@
 import { ListenError } from "./listen_error.ts";
-import type { HttpServeOptions, HttpServer } from "./runtime.ts";
+import { type HttpServeOptions, type HttpServer, IDLE_TIMEOUT_DEFAULT_MS } from "./runtime.ts";
 import { STOP_GRACE_MS, within } from "./stop.ts";
 
 /** serveHttp on Bun.serve. */
 export function serveHttpOnBun(options: HttpServeOptions): HttpServer {
-  const { host, port, fetch, bodyBytesMax } = options;
+  const { host, port, fetch, bodyBytesMax, idleTimeoutMs = IDLE_TIMEOUT_DEFAULT_MS } = options;
   const server = listen();
   return {
     port: server.port ?? port,
@@ -19,13 +19,17 @@ export function serveHttpOnBun(options: HttpServeOptions): HttpServer {
       return Bun.serve({
         hostname: host,
         port,
-        idleTimeout: 0,
+        idleTimeout: Math.ceil(idleTimeoutMs / 1000),
         development: false,
         // Without development mode Bun shares ports by default: a second server would take half.
         reusePort: false,
         // Bun's own refusal, from 128 MiB on by default, has no body: leave it to the handler.
         maxRequestBodySize: bodyBytesMax ?? Number.MAX_SAFE_INTEGER,
-        fetch: (request, self) => fetch(request, () => self.requestIP(request)?.address ?? ""),
+        fetch: (request, self) =>
+          fetch(request, {
+            address: () => self.requestIP(request)?.address ?? "",
+            keepOpen: () => self.timeout(request, 0),
+          }),
       });
     } catch (error) {
       throw new ListenError(host, port, error);

@@ -18,7 +18,9 @@ export function serveHttpOnDeno(options: HttpServeOptions): HttpServer {
     try {
       return Deno.serve(
         { hostname: host, port, onListen: () => {} },
-        (request, info) => fetch(request, () => info.remoteAddr.hostname),
+        // Deno's server has no idle time-outs.
+        (request, info) =>
+          fetch(request, { address: () => info.remoteAddr.hostname, keepOpen: () => {} }),
       );
     } catch (error) {
       throw new ListenError(host, port, error);

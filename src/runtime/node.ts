@@ -2,17 +2,27 @@ import type { Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { createServer } from "node:http";
 import { ListenError } from "./listen_error.ts";
-import type { HttpServeOptions, HttpServer } from "./runtime.ts";
+import { type HttpServeOptions, type HttpServer, IDLE_TIMEOUT_DEFAULT_MS } from "./runtime.ts";
 import { STOP_GRACE_MS, within } from "./stop.ts";
 
 /** serveHttp on node:http, with Hono's adapter between its requests and the web's. */
 export async function serveHttpOnNode(options: HttpServeOptions): Promise<HttpServer> {
+  const { fetch, idleTimeoutMs = IDLE_TIMEOUT_DEFAULT_MS } = options;
   const listener = getRequestListener(
-    (request, env) => options.fetch(request, () => env.incoming.socket.remoteAddress ?? ""),
+    (request, env) =>
+      fetch(request, {
+        address: () => env.incoming.socket.remoteAddress ?? "",
+        keepOpen: () => {},
+      }),
     { overrideGlobalObjects: false },
   );
-  // A body may arrive as slowly as the handler allows; streams have no end.
-  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 65_000 }, listener);
+  const server = createServer({
+    headersTimeout: idleTimeoutMs,
+    keepAliveTimeout: idleTimeoutMs,
+    connectionsCheckingInterval: Math.min(1000, idleTimeoutMs),
+    // A body may arrive as slowly as the handler allows; streams have no end.
+    requestTimeout: 0,
+  }, listener);
   await listen(server, options.host, options.port);
   const address = server.address();
   return {

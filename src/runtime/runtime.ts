@@ -3,8 +3,19 @@ import process from "node:process";
 /** The programs Balsa runs on. */
 export type RuntimeName = "bun" | "deno" | "node";
 
-/** Answers one request; `peer` gives the client's address ("" where it is unknown). */
-export type HttpHandler = (request: Request, peer: () => string) => Response | Promise<Response>;
+/** The connection of a request. */
+export interface ConnectionView {
+  /** The client's address, "" where it is unknown. */
+  address(): string;
+  /** Its response may stay silent for as long as it likes: no idle time-out ends it. */
+  keepOpen(): void;
+}
+
+/** Answers one request. */
+export type HttpHandler = (
+  request: Request,
+  connection: ConnectionView,
+) => Response | Promise<Response>;
 
 export interface HttpServeOptions {
   readonly host: string;
@@ -13,6 +24,11 @@ export interface HttpServeOptions {
   readonly fetch: HttpHandler;
   /** A body over this many bytes is refused with 413 where the runtime can tell by itself. */
   readonly bodyBytesMax?: number;
+  /**
+   * A connection without a request, or with an unfinished head of one, is closed after this, where
+   * the runtime can (Deno cannot); at most 255 s, a minute by default.
+   */
+  readonly idleTimeoutMs?: number;
 }
 
 export interface HttpServer {
@@ -25,6 +41,8 @@ export interface HttpServer {
   stop(graceMs?: number): Promise<void>;
 }
 
+export const IDLE_TIMEOUT_DEFAULT_MS = 60_000;
+
 export const RUNTIME_NAME: RuntimeName = runtimeName();
 /** The version of that program, "1.4.5". */
 export const RUNTIME_VERSION: string = process.versions[RUNTIME_NAME] ?? "unknown";
@@ -35,10 +53,7 @@ function runtimeName(): RuntimeName {
   return "node";
 }
 
-/**
- * Listens for HTTP with the runtime's own server. Responses may stream for as long as they like:
- * idle time-outs are off, the handler sets its own. Throws ListenError.
- */
+/** Listens for HTTP with the runtime's own server. Throws ListenError. */
 export async function serveHttp(options: HttpServeOptions): Promise<HttpServer> {
   switch (RUNTIME_NAME) {
     case "bun":

@@ -88,7 +88,8 @@ export class Answers {
   /** Gives the reply of a command that was under way. */
   complete(pending: Pending, reply: Reply, durationMs: number): void {
     const { session, command } = pending;
-    this.metrics.countCall(command, durationMs, reply);
+    const latencyMs = this.#options.clock.monotonicMs() - pending.startMs;
+    this.metrics.countCall(command, durationMs, reply, latencyMs);
     this.onCommand?.(session, pending.argv, durationMs);
     this.touch(session);
     if (!pending.silent) session.deliver(reply);

@@ -1,3 +1,4 @@
+import { Histogram, TIME_BOUNDS_MS } from "../base/histogram.ts";
 import type { RunnableCommand } from "../commands/command.ts";
 import { ErrorReply, type Reply } from "../resp/reply.ts";
 
@@ -10,6 +11,8 @@ export interface CommandFigures {
   rejected: number;
   /** Ran and answered an error. */
   failed: number;
+  /** From the arrival of a request to its reply, milliseconds. */
+  readonly latencyMs: Histogram;
 }
 
 /** Counters of this node since its start or the last CONFIG RESETSTAT. */
@@ -46,11 +49,17 @@ export class Metrics {
     this.#sampledCommands = this.commandsProcessed;
   }
 
-  /** Counts a command that ran and its reply. */
-  countCall(command: RunnableCommand, durationMs: number, reply: Reply): void {
+  /** Counts a command that ran and its reply: how long it ran, and how long its client waited. */
+  countCall(
+    command: RunnableCommand,
+    durationMs: number,
+    reply: Reply,
+    latencyMs = durationMs,
+  ): void {
     const figures = this.#figures(command);
     figures.calls++;
     figures.totalMs += durationMs;
+    figures.latencyMs.observe(latencyMs);
     this.commandsProcessed++;
     if (!(reply instanceof ErrorReply)) return;
     figures.failed++;
@@ -85,7 +94,8 @@ export class Metrics {
   #figures(command: RunnableCommand): CommandFigures {
     let figures = this.#commands.get(command);
     if (figures === undefined) {
-      figures = { calls: 0, totalMs: 0, rejected: 0, failed: 0 };
+      const latencyMs = new Histogram(TIME_BOUNDS_MS);
+      figures = { calls: 0, totalMs: 0, rejected: 0, failed: 0, latencyMs };
       this.#commands.set(command, figures);
     }
     return figures;

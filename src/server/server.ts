@@ -12,12 +12,15 @@ import type {
   NodeId,
   Proposed,
   Refusal,
+  Role,
   RoleChange,
   SnapshotMeta,
 } from "../raft/types.ts";
 import { ErrorReply, type Reply } from "../resp/reply.ts";
+import type { Identity } from "../storage/raft_log_types.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
 import { Answers } from "./answers.ts";
+import { AppliedWaiters } from "./applied_waiters.ts";
 import { nextForgettingMs } from "./beside_keys.ts";
 import { commandBytes } from "./batch.ts";
 import { ClientPause } from "./client_pause.ts";
@@ -34,7 +37,7 @@ import type { ServerOptions } from "./server_options.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
 import type { Pending, Session } from "./session.ts";
 import type { SnapshotService } from "./snapshot_service.ts";
-import { StateMachine } from "./state_machine.ts";
+import { type LogPosition, StateMachine } from "./state_machine.ts";
 import { Writes } from "./writes.ts";
 
 /** How often the leader tells the others its digest. */
@@ -60,9 +63,11 @@ export class Server {
   readonly #digests = new DigestHistory();
   readonly #machine: StateMachine;
   readonly #pubsubPeers: PubSubPeers;
+  readonly #waiters = new AppliedWaiters();
   readonly #reads: Reads;
   readonly #writes: Writes;
   #leadership: Leadership;
+  #role: Role = "follower";
   /** The monotonic clock as of the last tick. */
   #nowMs = 0;
   #digestAnnouncedMs = 0;
@@ -140,8 +145,28 @@ export class Server {
     return this.answers.metrics;
   }
 
+  /** Where in the log the command stands that was applied last, also while its reply is given. */
+  get position(): LogPosition {
+    return this.#machine.position;
+  }
+
+  /** Resolves to whether this node has applied an entry before the time of a request is up. */
+  whenApplied(index: number): Promise<boolean> {
+    if (index <= this.ops.applied.index) return Promise.resolve(true);
+    return this.#waiters.wait(index, this.monotonicMs() + this.#options.requestTimeoutMs);
+  }
+
+  /** This node's part in the cluster, by Raft's words. */
+  get role(): Role {
+    return this.#role;
+  }
+
   get leadership(): Leadership {
     return this.#leadership;
+  }
+
+  get identity(): Identity {
+    return this.#options.log.identity as Identity;
   }
 
   /** Index of the log's snapshot: entries up to it are gone. */
@@ -253,6 +278,7 @@ export class Server {
       this.#nowMs = nowMs;
       this.#writes.abandonOverdue(nowMs);
       this.#reads.abandonOverdue(nowMs);
+      this.#waiters.tick(nowMs);
       this.#pause.tick(nowMs);
       this.metrics.sample(nowMs);
       this.driver.tick(nowMs);
@@ -304,6 +330,7 @@ export class Server {
       db: session.db,
       argv,
       silent,
+      startMs: this.monotonicMs(),
       deadlineMs: this.#nowMs + this.#options.requestTimeoutMs,
       wasSent: false,
       isAbandoned: false,
@@ -351,6 +378,7 @@ export class Server {
       this.#digests.applied(this.ops.applied);
       if (entry.kind === "normal") this.#writes.entryApplied();
     }
+    this.#waiters.applied(this.ops.applied.index);
     this.#reads.runConfirmed();
   }
 
@@ -372,6 +400,7 @@ export class Server {
   #roleChanged(change: RoleChange): void {
     const { role, term, leader } = change;
     this.#leadership = { isLeader: role === "leader", term, leader };
+    this.#role = role;
     this.#writes.leaderChanged();
     this.#reads.leaderChanged();
     this.#options.logger.info("role changed", { role, term, leader });
@@ -393,6 +422,7 @@ export class Server {
       this.#digests.applied(this.ops.applied);
       this.#writes.snapshotInstalled();
       this.driver.snapshotInstalled(index);
+      this.#waiters.applied(index);
       this.#reads.runConfirmed();
     });
     this.#schedule();

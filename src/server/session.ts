@@ -112,6 +112,8 @@ export interface Pending {
   readonly argv: readonly Bytes[];
   /** CLIENT REPLY OFF or SKIP was on when it was sent. */
   readonly silent: boolean;
+  /** When it came, on the monotonic clock. */
+  readonly startMs: number;
   /** On the monotonic clock: it is answered with an error then. */
   readonly deadlineMs: number;
   /** It was sent to a leader before the present one. */

@@ -115,7 +115,10 @@ export class StateMachine {
     if (node === this.#local.node && incarnation === this.#local.incarnation) {
       this.#applyLocal(commands, firstSequence, skip);
     } else {
-      for (let i = skip; i < commands.length; i++) this.#applyForeign(commands[i]);
+      for (let i = skip; i < commands.length; i++) {
+        this.#position++;
+        this.#applyForeign(commands[i]);
+      }
     }
     const others = origins.filter((origin) => origin !== known);
     return [...others, { node, incarnation, sequence: lastSequence }];
@@ -127,6 +130,7 @@ export class StateMachine {
     const timer = this.#timer;
     timer.start();
     for (let i = skip; i < commands.length; i++) {
+      this.#position++;
       const pending = this.#local.settle(firstSequence + i);
       if (pending === undefined) {
         this.#applyForeign(commands[i]);
@@ -138,7 +142,7 @@ export class StateMachine {
       const command = pending.command as DataCommand;
       timer.before(command);
       const reply = command.run(context, commands[i].argv);
-      this.#endCommand(command);
+      this.#endCommand(command, commands[i].argv);
       if (command.path === "write") this.#digest = digestReply(this.#digest, reply);
       this.#local.reply(pending, reply, timer.after(command));
     }
@@ -152,12 +156,12 @@ export class StateMachine {
     this.#context.db = db;
     this.#context.isLocal = false;
     this.#digest = digestReply(this.#digest, command.run(this.#context, argv));
-    this.#endCommand(command);
+    this.#endCommand(command, argv);
   }
 
-  #endCommand(command: DataCommand): void {
-    this.#position++;
-    this.#beside.changes.recorder.endCommand(command.name);
+  #endCommand({ name }: DataCommand, argv: readonly Bytes[]): void {
+    const isWrapped = name === "idempotent";
+    this.#beside.changes.recorder.endCommand(isWrapped ? argv[3].toLowerCase() : name);
   }
 
   /** A bounded share of what has expired; the rest follows behind later entries. */

@@ -382,10 +382,13 @@ export class CachedRedisOperations implements RedisOperations {
     return dirtyBytes + frozenBytes > this.#options.cacheBytes * 0.75;
   }
 
-  /** Bytes of keys and values in memory, and of those not yet durable. */
-  get memory(): { readonly heldBytes: number; readonly dirtyBytes: number } {
-    const { heldBytes, dirtyBytes, frozenBytes } = this.#ledger;
-    return { heldBytes, dirtyBytes: dirtyBytes + frozenBytes };
+  /**
+   * Bytes of keys and values in memory, and of those not yet durable; how many keys were looked
+   * for, and for how many of them memory had no answer.
+   */
+  get memory(): Record<"heldBytes" | "dirtyBytes" | "lookups" | "misses", number> {
+    const { heldBytes, dirtyBytes, frozenBytes, lookups, misses } = this.#ledger;
+    return { heldBytes, dirtyBytes: dirtyBytes + frozenBytes, lookups, misses };
   }
 
   /**

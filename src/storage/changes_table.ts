@@ -14,12 +14,26 @@ export interface EntryChanges {
   readonly changes: readonly Change[];
 }
 
-interface Row {
+/** One that waits to be written: many readers ask for it, so it is decoded once. */
+class Row implements EntryChanges {
   readonly index: number;
   readonly timeMs: number;
   readonly data: Bytes;
   /** Bytes of all rows from the first ever written to this one. */
   readonly endBytes: number;
+  #changes: readonly Change[] | undefined;
+
+  constructor(index: number, timeMs: number, data: Bytes, endBytes: number) {
+    this.index = index;
+    this.timeMs = timeMs;
+    this.data = data;
+    this.endBytes = endBytes;
+  }
+
+  get changes(): readonly Change[] {
+    this.#changes ??= decodeChanges(this.data);
+    return this.#changes;
+  }
 }
 
 const TABLES = `
@@ -45,8 +59,8 @@ const ROWS_PER_READ = 64;
  */
 export class ChangesTable implements SideTable {
   readonly recorder = new ChangeRecorder();
-  /** Called with the index of each entry that changed something, as soon as it can be read. */
-  onEntry: ((index: number) => void) | undefined;
+  /** Called when there is more to read. */
+  onEntry: (() => void) | undefined;
   readonly #bytesMax: number;
   #dirty: Row[] = [];
   #frozen: Row[] = [];
@@ -80,8 +94,8 @@ export class ChangesTable implements SideTable {
     const data = this.recorder.take();
     if (data === "") return;
     this.#endBytes += data.length + ROW_BYTES;
-    this.#dirty.push({ index, timeMs, data, endBytes: this.#endBytes });
-    this.onEntry?.(index);
+    this.#dirty.push(new Row(index, timeMs, data, this.#endBytes));
+    this.onEntry?.();
   }
 
   /**
@@ -102,11 +116,7 @@ export class ChangesTable implements SideTable {
     for (const rows of [this.#frozen, this.#dirty]) {
       const start = firstBehind(rows, after);
       if (start === rows.length) continue;
-      return rows.slice(start, start + ROWS_PER_READ).map(({ index, timeMs, data }) => ({
-        index,
-        timeMs,
-        changes: decodeChanges(data),
-      }));
+      return rows.slice(start, start + ROWS_PER_READ);
     }
     return [];
   }
@@ -139,6 +149,7 @@ export class ChangesTable implements SideTable {
     this.#written = 0;
     this.#isTrimmed = false;
     this.recorder.take();
+    this.onEntry?.();
   }
 
   freeze(): void {

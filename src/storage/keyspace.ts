@@ -30,6 +30,9 @@ export class Ledger {
   purges: OwnerPurge[] = [];
   /** Of the records that a flush is writing. */
   frozenBytes = 0;
+  /** Keys that were looked for, and those for which memory had no answer. */
+  lookups = 0;
+  misses = 0;
 
   /** Seconds of a monotonic clock, from 1: what the use of a record is dated by. */
   nowS = 1;
@@ -112,6 +115,7 @@ export class Keyspace {
   }
 
   find(key: Bytes): CachedKey | undefined {
+    this.#ledger.lookups++;
     const record = this.records.get(key);
     if (record !== undefined) {
       record.usedAtS = this.#ledger.nowS;
@@ -309,6 +313,7 @@ export class Keyspace {
   }
 
   #load(key: Bytes): CachedKey | undefined {
+    this.#ledger.misses++;
     const row = this.#tables.find(this.slot, key);
     const record = row === undefined ? absent(key, 0, 0) : new CachedKey(
       key,

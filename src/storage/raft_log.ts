@@ -1,3 +1,4 @@
+import { Histogram, TIME_BOUNDS_MS } from "../base/histogram.ts";
 import { dirname } from "node:path";
 import { assert } from "../base/assert.ts";
 import type { Entry, HardState, SnapshotMeta } from "../raft/types.ts";
@@ -53,7 +54,12 @@ export function openRaftLog(
 
 /** The durable Raft log of one node in SQLite: see README.md beside this file. */
 export class RaftLog implements LogStore {
-  readonly metrics = { fsyncs: 0, fsyncMsTotal: 0, fsyncMsMax: 0 };
+  readonly metrics = {
+    fsyncs: 0,
+    fsyncMsTotal: 0,
+    fsyncMsMax: 0,
+    fsyncMs: new Histogram(TIME_BOUNDS_MS),
+  };
   /** Whether the last run closed the log; false after a crash. */
   readonly wasClean: boolean;
   readonly #database: SqlDatabase;
@@ -402,6 +408,7 @@ export class RaftLog implements LogStore {
     }
     const ms = performance.now() - startMs;
     this.metrics.fsyncs++;
+    this.metrics.fsyncMs.observe(ms);
     this.metrics.fsyncMsTotal += ms;
     if (ms > this.metrics.fsyncMsMax) this.metrics.fsyncMsMax = ms;
     this.#walPages += 2;

@@ -1,3 +1,4 @@
+import type { Histogram } from "../base/histogram.ts";
 import type { Entry, HardState, LogReader, SnapshotMeta } from "../raft/types.ts";
 
 /** Who this node is; written once, at its first start or join. */
@@ -44,7 +45,12 @@ export interface LogStore extends LogReader {
   readonly snapshot: SnapshotMeta;
   /** Bytes of entries now stored. */
   readonly bytes: number;
-  readonly metrics: { fsyncs: number; fsyncMsTotal: number; fsyncMsMax: number };
+  readonly metrics: {
+    fsyncs: number;
+    fsyncMsTotal: number;
+    fsyncMsMax: number;
+    readonly fsyncMs: Histogram;
+  };
 
   /**
    * Makes entries and hard state durable in one transaction and returns when they are. Entries at

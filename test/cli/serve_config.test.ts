@@ -29,6 +29,12 @@ describe("serveConfig", () => {
     expect(configOf("--password", "p", "--token=")).toMatchObject({ token: "" });
   });
 
+  test("a token for readers needs another one for all else", () => {
+    expect(configOf("--token", "t", "--readonly-token", "r")).toMatchObject({ readonlyToken: "r" });
+    expect(() => configOf("--readonly-token", "r")).toThrow("anyone may write");
+    expect(() => configOf("--token", "t", "--readonly-token", "t")).toThrow("are the same");
+  });
+
   const PORTS: [string[], object][] = [
     [["--port", "0"], { port: 0, peerPort: 0 }],
     [["--port", "60000"], { port: 60000, peerPort: 0 }],

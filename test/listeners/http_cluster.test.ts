@@ -23,13 +23,10 @@ test("Balsa-Consistency chooses the read level of a request in each of its forms
   const note = (options: ExecuteOptions | undefined) => levels.push(options?.consistency);
   const server = await serveFake({
     ...fakeExecutor({ reason: "" }),
-    execute(_argv, options) {
+    execute(commands, options) {
       note(options);
-      return Promise.resolve(OK);
-    },
-    executeInOrder(commands, options) {
-      note(options);
-      return Promise.resolve(commands.map(() => OK));
+      const position = { index: 1, position: 1 };
+      return Promise.resolve({ replies: commands.map(() => OK), position });
     },
   });
   try {

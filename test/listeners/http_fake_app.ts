@@ -27,13 +27,25 @@ const REPLIES: Readonly<Record<string, replies.Reply>> = {
   down: new replies.ErrorReply("CLUSTERDOWN no leader"),
 };
 
+export const HERE = { index: 7, node: 3, role: "follower", clusterId: "0123456789abcdef" };
+
 export function fakeExecutor(ready: { reason: string }): HttpExecutor {
   return {
-    execute(argv) {
-      if (argv[0] === "defect") throw new Error("a defect");
-      return Promise.resolve(Object.hasOwn(REPLIES, argv[0]) ? REPLIES[argv[0]] : argv);
+    execute(commands) {
+      if (commands[0]?.[0] === "defect") throw new Error("a defect");
+      const answer = (argv: readonly string[]) =>
+        Object.hasOwn(REPLIES, argv[0]) ? REPLIES[argv[0]] : argv;
+      return Promise.resolve({
+        replies: commands.map(answer),
+        position: { index: 9, position: commands.length },
+      });
     },
-    readiness: () => ({ ready: ready.reason === "", reason: ready.reason }),
+    state: () => HERE,
+    reached: (index) => Promise.resolve(index <= 100),
+    readiness: () => Promise.resolve({ ready: ready.reason === "", reason: ready.reason }),
+    cluster: () => undefined,
+    metrics: () => Promise.resolve({ text: "up 1\n", contentType: "text/plain" }),
+    changes: undefined,
   };
 }
 

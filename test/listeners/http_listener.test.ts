@@ -135,13 +135,14 @@ describe("HttpExecutor", () => {
     await server.stop();
   });
 
-  test("executeInOrder gets a pipeline without its refused commands", async () => {
+  test("a pipeline is run at once, without its refused commands", async () => {
     const batches: (readonly (readonly Bytes[])[])[] = [];
     const server = await serveFake({
       ...fakeExecutor({ reason: "" }),
-      executeInOrder(commands) {
+      execute(commands) {
         batches.push(commands);
-        return Promise.resolve(commands.map(() => OK));
+        const position = { index: 1, position: 1 };
+        return Promise.resolve({ replies: commands.map(() => OK), position });
       },
     });
     const body = '[["A"],["QUIT"],["B","1"]]';
@@ -152,32 +153,13 @@ describe("HttpExecutor", () => {
     await server.stop();
   });
 
-  test("a command waits for the reply of the one before it where there is no executeInOrder", async () => {
-    let running = 0;
-    let most = 0;
-    const server = await serveFake({
-      ...fakeExecutor({ reason: "" }),
-      async execute() {
-        most = Math.max(most, ++running);
-        await new Promise((resolve) => setImmediate(resolve));
-        running--;
-        return OK;
-      },
-    });
-    const body = JSON.stringify(Array(10).fill(["SET", "a", "b"]));
-    const answer = await sendRaw(server.port, { method: "POST", target: "/pipeline", body });
-    expect(JSON.parse(answer.body.toString())).toEqual(Array(10).fill({ result: "OK" }));
-    expect(most).toBe(1);
-    await server.stop();
-  });
-
   test("an endless chunked body is cut off at the limit", async () => {
     let executed = 0;
     const server = await serveFake({
       ...fakeExecutor({ reason: "" }),
       execute() {
         executed++;
-        return Promise.resolve(OK);
+        return Promise.resolve({ replies: [OK], position: { index: 1, position: 1 } });
       },
     });
     let pulled = 0;

@@ -146,7 +146,6 @@ const PIPELINES: readonly RequestRow[] = [
     error: "ERR null args are not supported at [1][2]",
   },
   { target: "/pipeline", status: 405, error: "use POST" },
-  { ...post("/multi-exec", '[["GET","a"]]'), status: 400, error: "not available yet" },
 ];
 
 const REPLIES: readonly RequestRow[] = [

@@ -11,9 +11,9 @@ async function main(): Promise<Record<string, unknown>> {
   const server = await serveHttp({
     host: HOST,
     port: 0,
-    fetch: async (request, peer) => {
+    fetch: async (request, connection) => {
       const { pathname } = new URL(request.url);
-      if (pathname === "/peer") return new Response(peer());
+      if (pathname === "/peer") return new Response(connection.address());
       if (pathname === "/held") await held;
       if (pathname === "/stream") return new Response(endless());
       const body = new Uint8Array(await request.arrayBuffer());

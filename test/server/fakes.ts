@@ -101,6 +101,7 @@ export function pendingOf(
     db: 0,
     argv,
     silent: false,
+    startMs: 0,
     deadlineMs,
     wasSent: false,
     isAbandoned: false,

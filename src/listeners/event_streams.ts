@@ -1,0 +1,63 @@
+import { type EventSource, EventStream } from "./event_stream.ts";
+import { HttpProblem } from "./http_types.ts";
+
+export interface EventStreamsOptions {
+  readonly streamsMax: number;
+  readonly heartbeatMs: number;
+}
+
+/** Looks at the streams for each heartbeat. */
+const BEATS = 4;
+/** A client that takes nothing of what there is for so many heartbeats is dropped. */
+const STALLED_HEARTBEATS = 2;
+
+/** All event streams of a listener: their number is bounded, one timer serves them all. */
+export class EventStreams {
+  readonly #options: EventStreamsOptions;
+  readonly #streams = new Set<EventStream>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #isClosed = false;
+  /** Streams that were ended as their clients took nothing. */
+  dropped = 0;
+
+  constructor(options: EventStreamsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** Opens a stream on what `make` returns, which may `wake` it; or says why there is none. */
+  open(make: (wake: () => void) => EventSource): ReadableStream<Uint8Array> | HttpProblem {
+    if (this.#isClosed) return STOPPING;
+    if (this.#streams.size >= this.#options.streamsMax) return TOO_MANY;
+    const source = make(() => stream.wake());
+    const stream: EventStream = new EventStream(source, {
+      closed: (which) => this.#forget(which),
+    });
+    this.#streams.add(stream);
+    this.#timer ??= setInterval(() => this.#beat(), this.#options.heartbeatMs / BEATS);
+    return stream.body;
+  }
+
+  /** Ends all streams; no more are opened. */
+  close(): void {
+    this.#isClosed = true;
+    for (const stream of [...this.#streams]) stream.end("");
+  }
+
+  #beat(): void {
+    for (const stream of [...this.#streams]) stream.beat(BEATS, BEATS * STALLED_HEARTBEATS);
+  }
+
+  #forget(stream: EventStream): void {
+    this.#streams.delete(stream);
+    if (this.#streams.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+const STOPPING = new HttpProblem(503, "SHUTDOWN The server is stopping");
+const TOO_MANY = new HttpProblem(503, "BUSY Too many event streams are open, try again later");

@@ -1,0 +1,92 @@
+import type { Bytes } from "../base/bytes.ts";
+import { resolve } from "../commands/table.ts";
+import { ErrorReply, type Reply } from "../resp/reply.ts";
+import type { Access } from "./http_auth.ts";
+import type { Manner } from "./http_manner.ts";
+import { refusedToReaders } from "./http_permissions.ts";
+import { refusedOverHttp } from "./http_refused.ts";
+import { batchResponse, replyHeaders, replyResponse } from "./http_response.ts";
+import type { HttpExecutor, Position } from "./http_types.ts";
+
+/** Runs the commands of a request and answers it. */
+export class HttpCommands {
+  readonly #executor: HttpExecutor;
+
+  constructor(executor: HttpExecutor) {
+    this.#executor = executor;
+  }
+
+  /** One command. */
+  one(argv: readonly Bytes[], manner: Manner, access: Access): Response | Promise<Response> {
+    const refused = refusal(argv, access);
+    if (refused !== undefined) return replyResponse(refused, manner.format, this.#headers());
+    const command = withIdempotency(argv, manner, "");
+    return this.#executor.execute([command], manner).then(({ replies, position }) =>
+      replyResponse(replies[0], manner.format, this.#headers(position))
+    );
+  }
+
+  /** Several, in order; one that is refused is answered in its place. */
+  async pipeline(
+    commands: readonly (readonly Bytes[])[],
+    manner: Manner,
+    access: Access,
+  ): Promise<Response> {
+    const replies: Reply[] = commands.map((argv) => refusal(argv, access) ?? null);
+    const allowed: (readonly Bytes[])[] = [];
+    for (const [at, argv] of commands.entries()) {
+      // Each command has a key of its own, made of the request's.
+      if (replies[at] === null) allowed.push(withIdempotency(argv, manner, `\0${at}`));
+    }
+    const outcome = await this.#executor.execute(allowed, manner);
+    let next = 0;
+    for (let at = 0; at < replies.length; at++) {
+      if (replies[at] === null) replies[at] = outcome.replies[next++];
+    }
+    return batchResponse(replies, manner.format, this.#headers(outcome.position));
+  }
+
+  /**
+   * All or nothing, with nothing in between. What EXEC answers comes as from `/pipeline`; when the
+   * transaction was discarded, the error that it was discarded for.
+   */
+  async transaction(
+    commands: readonly (readonly Bytes[])[],
+    manner: Manner,
+    access: Access,
+  ): Promise<Response> {
+    const format = manner.format === "resp2" ? "json" : manner.format;
+    for (const argv of commands) {
+      const refused = refusal(argv, access);
+      if (refused !== undefined) return replyResponse(refused, format, this.#headers());
+    }
+    const batch = [["MULTI"], ...commands, ["EXEC"]];
+    const { replies, position } = await this.#executor.execute(batch, manner);
+    const headers = this.#headers(position);
+    const executed = replies[replies.length - 1];
+    if (Array.isArray(executed)) return batchResponse(executed, format, headers);
+    const cause = replies.find((reply) => reply instanceof ErrorReply) ?? executed;
+    return replyResponse(cause, format, headers);
+  }
+
+  #headers(position?: Position): Readonly<Record<string, string>> {
+    const state = this.#executor.state();
+    return replyHeaders(state, position ?? { index: state.index, position: 0 });
+  }
+}
+
+function refusal(argv: readonly Bytes[], access: Access): ErrorReply | undefined {
+  return refusedOverHttp(argv) ?? (access === "read" ? refusedToReaders(argv) : undefined);
+}
+
+/** The command as it is carried out once for the request's idempotency key, if it writes. */
+function withIdempotency(
+  argv: readonly Bytes[],
+  { idempotency }: Manner,
+  suffix: Bytes,
+): readonly Bytes[] {
+  if (idempotency === undefined) return argv;
+  const command = resolve(argv);
+  if (command instanceof ErrorReply || command.path !== "write") return argv;
+  return ["IDEMPOTENT", idempotency.key + suffix, idempotency.ttlMs, ...argv];
+}
