@@ -23,13 +23,17 @@ export function clientInfoLine(client: ClientView, nowMs: number): Bytes {
   const ageSeconds = Math.max(0, Math.floor((nowMs - client.createdAtMs) / 1000));
   const idleSeconds = Math.max(0, Math.floor((nowMs - client.lastActiveMs) / 1000));
   const omem = client.outputBufferBytes;
-  const flags = (client.type === "pubsub" ? "P" : "") + (client.noEvict ? "e" : "") +
+  const flags = (client.type === "pubsub" ? "P" : "") +
+    (client.transaction === undefined ? "" : "x") + (client.watches?.isDirty ? "d" : "") +
+    (client.noEvict ? "e" : "") +
     (client.noTouch ? "T" : "");
   return `id=${client.id} addr=${client.remoteAddress} laddr=${client.localAddress} fd=-1` +
     ` name=${client.name} age=${ageSeconds} idle=${idleSeconds} flags=${flags || "N"}` +
     ` db=${client.db} sub=${client.subscription?.count("channel") ?? 0}` +
     ` psub=${client.subscription?.count("pattern") ?? 0}` +
-    ` ssub=${client.subscription?.count("shard") ?? 0} multi=-1` +
+    ` ssub=${client.subscription?.count("shard") ?? 0} multi=${
+      client.transaction?.commands.length ?? -1
+    }` +
     ` qbuf=${client.queryBufferBytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0` +
     ` obl=0 oll=${omem > 0 ? 1 : 0} omem=${omem} tot-mem=${client.queryBufferBytes + omem}` +
     ` events=r cmd=${client.lastCommand} user=${client.user} redir=-1 resp=${client.protocol}` +

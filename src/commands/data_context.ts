@@ -1,5 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
-import type { Prng } from "../base/prng.ts";
+import { Prng } from "../base/prng.ts";
 import { type ErrorReply, WRONG_TYPE } from "../resp/reply.ts";
 import type { Collections, CollectionType } from "../storage/collections.ts";
 import type { IdempotencyTable } from "../storage/idempotency_table.ts";
@@ -34,6 +34,10 @@ export class DataContext {
   noTouch = false;
   /** The reply goes to one client alone, so it may tell what only this node knows. */
   isLocal = false;
+  /** For what only reads, and so runs on one node alone; `prng` must not be drawn from then. */
+  readonly readPrng = new Prng(1);
+  /** Within EXEC, where commands that would wait for data do not. */
+  isInTransaction = false;
   /** Takes keyspace events; undefined while this node has none to tell. */
   notifier: Notifier | undefined;
   /** The replies remembered by idempotency key: in a write. */

@@ -28,6 +28,10 @@ export interface ClientView {
   readonly outputBufferBytes: number;
   /** The channels it listens to; undefined while there are none. */
   readonly subscription: SubscriptionView | undefined;
+  /** What it has queued since MULTI; undefined outside of it. */
+  readonly transaction: { readonly commands: readonly unknown[] } | undefined;
+  /** The keys it watches, if any; `isDirty`: one has changed. */
+  readonly watches: { readonly isDirty: boolean } | undefined;
   name: Bytes;
   libName: Bytes;
   libVersion: Bytes;
@@ -47,6 +51,10 @@ export interface ClientView {
   replyMode: "on" | "off" | "skip";
   /** Closes the connection after the replies that are due, or (`now`) at once. */
   close(now?: boolean): void;
+  beginTransaction(): void;
+  /** Leaves MULTI, with all that was queued and watched. */
+  endTransaction(): void;
+  unwatch(): void;
   /** Back to the state of a new connection (RESET), authentication excepted where none is needed. */
   reset(): void;
 }

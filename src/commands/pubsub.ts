@@ -1,6 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { PushReply, type Reply, SequenceReply } from "../resp/reply.ts";
 import type { Command } from "./command.ts";
+import { ALL_KEYS, FIRST_KEY } from "./define.ts";
 import { localCommand, localContainer, type LocalRun } from "./define_local.ts";
 import { globMatches } from "./glob.ts";
 import { helpReply, unknownSubcommandOrArity } from "./help.ts";
@@ -91,12 +92,12 @@ const HELP_LINES = [
 export const pubsubCommands: readonly Command[] = [
   localCommand("subscribe", -2, subscribe("subscribe", "channel")),
   localCommand("psubscribe", -2, subscribe("psubscribe", "pattern")),
-  localCommand("ssubscribe", -2, subscribe("ssubscribe", "shard")),
+  { ...localCommand("ssubscribe", -2, subscribe("ssubscribe", "shard")), keys: ALL_KEYS },
   localCommand("unsubscribe", -1, unsubscribe("unsubscribe", "channel")),
   localCommand("punsubscribe", -1, unsubscribe("punsubscribe", "pattern")),
-  localCommand("sunsubscribe", -1, unsubscribe("sunsubscribe", "shard")),
+  { ...localCommand("sunsubscribe", -1, unsubscribe("sunsubscribe", "shard")), keys: ALL_KEYS },
   localCommand("publish", 3, publish),
-  localCommand("spublish", 3, spublish),
+  { ...localCommand("spublish", 3, spublish), keys: FIRST_KEY },
   localContainer("pubsub", [
     ["channels", -2, channels("channel")],
     ["numsub", -2, counts("channel")],

@@ -26,6 +26,7 @@ import { setAlgebraCommands } from "./set_algebra.ts";
 import { stringCommands } from "./string.ts";
 import { stringNumberCommands } from "./string_number.ts";
 import { stringRangeCommands } from "./string_range.ts";
+import { transactionCommands } from "./transaction.ts";
 
 /** Each group of commands that is offered. */
 const GROUPS: readonly (readonly Command[])[] = [
@@ -36,6 +37,7 @@ const GROUPS: readonly (readonly Command[])[] = [
   serverCommands,
   raftCommands,
   pubsubCommands,
+  transactionCommands,
   stringCommands,
   stringNumberCommands,
   stringRangeCommands,

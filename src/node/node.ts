@@ -13,6 +13,7 @@ import type { NodeStorage } from "../server/node_storage.ts";
 import { ServerNodeView } from "../server/node_view.ts";
 import type { Server } from "../server/server.ts";
 import { SlowLog } from "../server/slow_log.ts";
+import { EXEC_NAME } from "../server/transaction_entry.ts";
 import type { SqliteDriver } from "../storage/sqlite_types.ts";
 import { HttpGateway } from "./http_gateway.ts";
 import { NodeCore } from "./node_core.ts";
@@ -190,6 +191,8 @@ export class Node implements RunningServer {
     server.answers.onCommand = (session, argv, durationMs) => {
       const { slowLogUs, slowLogMax } = this.#limits;
       if (slowLogUs < 0 || durationMs * 1000 < slowLogUs) return;
+      // EXEC is its commands.
+      if (argv[0] === EXEC_NAME) return;
       this.#slowLog.add(session, argv, durationMs, clock.wallMs(), slowLogMax);
     };
   }

@@ -2,7 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { LocalCommand, RunnableCommand } from "../commands/command.ts";
 import type { NodeView } from "../commands/local_context.ts";
-import { type ErrorReply, type Reply, SequenceReply } from "../resp/reply.ts";
+import { ErrorReply, type Reply, SequenceReply } from "../resp/reply.ts";
 import { Metrics } from "./metrics.ts";
 import type { Pending, Session } from "./session.ts";
 
@@ -42,7 +42,7 @@ export class Answers {
     if (!session.idle) return false;
     session.lastActiveMs = this.#options.clock.wallMs();
     this.metrics.countRejected(command, reply);
-    this.give(session, reply);
+    this.give(session, session.transaction === undefined ? reply : broken(session, command, reply));
     return true;
   }
 
@@ -92,7 +92,7 @@ export class Answers {
     this.metrics.countCall(command, durationMs, reply, latencyMs);
     this.onCommand?.(session, pending.argv, durationMs);
     this.touch(session);
-    if (!pending.silent) session.deliver(reply);
+    if (!pending.silent && !session.localRunning) session.deliver(reply);
   }
 
   /** Has a session flushed at the end of this turn. */
@@ -114,4 +114,19 @@ export class Answers {
     }
     for (const session of touched) if (session.idle) session.resume();
   }
+}
+
+/** A command was refused behind MULTI: EXEC will fail, or, when that is the one, has. */
+function broken(
+  session: Session,
+  command: RunnableCommand | undefined,
+  reply: ErrorReply,
+): ErrorReply {
+  if (command?.name !== "exec") {
+    if (session.transaction !== undefined) session.transaction.isBroken = true;
+    return reply;
+  }
+  session.endTransaction();
+  const reason = reply.text.replace(/^ERR /, "");
+  return new ErrorReply(`EXECABORT Transaction discarded because of: ${reason}`);
 }

@@ -31,9 +31,15 @@ export class ClientPause {
   holdsBack(session: Session, command: RunnableCommand): boolean {
     if (this.#mode === "none") return false;
     const isHeld = this.#mode === "write"
-      ? command.path === "write"
+      ? writes(session, command)
       : !command.name.startsWith("client|");
     if (isHeld) this.#held.add(session);
     return isHeld;
   }
+}
+
+/** Whether a command changes something, on this node or others: also EXEC of one that does. */
+function writes(session: Session, { path, name }: RunnableCommand): boolean {
+  if (name === "exec") return session.transaction?.hasWrites ?? false;
+  return path === "write" || name === "publish" || name === "spublish";
 }

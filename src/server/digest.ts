@@ -1,4 +1,4 @@
-import { ErrorReply, type Reply, Status } from "../resp/reply.ts";
+import { ErrorReply, type Reply, Status, TransactionReply } from "../resp/reply.ts";
 
 const LONG_TEXT = 64;
 
@@ -13,6 +13,7 @@ export function digestReply(digest: number, reply: Reply): number {
   if (reply instanceof Status || reply instanceof ErrorReply) {
     return mix(digest, reply.text.length);
   }
+  if (reply instanceof TransactionReply) return digestReply(digest, reply.dataReplies);
   if (typeof reply === "bigint") return digestText(digest, String(reply));
   if (Array.isArray(reply)) {
     let mixed = mix(digest, reply.length);

@@ -2,7 +2,7 @@ import type { Prng } from "../base/prng.ts";
 import type { DataCommand } from "../commands/command.ts";
 import { DataContext } from "../commands/data_context.ts";
 import type { NodeId, RaftCore } from "../raft/types.ts";
-import type { Reply } from "../resp/reply.ts";
+import type { ErrorReply, Reply } from "../resp/reply.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
 import type { Clock } from "../base/clock.ts";
 import { NOT_DONE } from "./errors.ts";
@@ -21,6 +21,7 @@ export interface ReadsOptions {
   readonly incarnation: number;
   readonly leadership: () => Leadership;
   readonly complete: (pending: Pending, reply: Reply, durationMs: number) => void;
+  readonly giveUp: (pending: Pending, reply: ErrorReply) => void;
   /** The read must go through the log instead. */
   readonly toLog: (pending: Pending) => void;
   readonly schedule: () => void;
@@ -170,7 +171,7 @@ export class Reads {
       if (pending.deadlineMs > nowMs || pending.session.pendingLog > 0) return true;
       if (!this.#defer(pending)) {
         pending.session.pendingReads--;
-        this.#options.complete(pending, NOT_DONE, 0);
+        this.#options.giveUp(pending, NOT_DONE);
       }
       return false;
     });

@@ -1,9 +1,9 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
-import type { RunnableCommand } from "../commands/command.ts";
+import type { DataCommand, RunnableCommand } from "../commands/command.ts";
 import type { NodeView } from "../commands/local_context.ts";
-import { resolve } from "../commands/table.ts";
+import { findCommand, resolve } from "../commands/table.ts";
 import { ENTRY_BYTES_MAX, PIPELINE_DEPTH_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
 import type {
   Entry,
@@ -38,6 +38,8 @@ import { type Readiness, readinessOf } from "./readiness.ts";
 import type { Pending, Session } from "./session.ts";
 import type { SnapshotService } from "./snapshot_service.ts";
 import { type LogPosition, StateMachine } from "./state_machine.ts";
+import { Touches } from "./touches.ts";
+import { Transactions } from "./transactions.ts";
 import { Writes } from "./writes.ts";
 
 /** How often the leader tells the others its digest. */
@@ -64,6 +66,7 @@ export class Server {
   readonly #machine: StateMachine;
   readonly #pubsubPeers: PubSubPeers;
   readonly #waiters = new AppliedWaiters();
+  readonly #transactions: Transactions;
   readonly #reads: Reads;
   readonly #writes: Writes;
   #leadership: Leadership;
@@ -114,14 +117,28 @@ export class Server {
       advance: () => this.driver.advance(),
       isHeldBack: () => options.isBacklogged(),
       schedule: () => this.#schedule(),
-      giveUp: (pending, reply) => this.#completeLogged(pending, reply, 0),
+      giveUp: (pending, reply) => {
+        pending.session.onGiveUp?.();
+        this.#completeLogged(pending, reply, 0);
+      },
     });
     this.#reads = new Reads({
       ...shared,
       incarnation: identity.incarnation,
       complete: (pending, reply, durationMs) => this.answers.complete(pending, reply, durationMs),
+      giveUp: (pending, reply) => {
+        pending.session.onGiveUp?.();
+        this.answers.complete(pending, reply, 0);
+      },
       toLog: (pending) => this.#enqueue(pending),
       schedule: () => this.#schedule(),
+    });
+    this.#transactions = new Transactions({
+      touches: new Touches(options.beside.changes.recorder),
+      answers: this.answers,
+      node: () => this.node,
+      submit: (...request) => this.#submit(...request),
+      fatal: options.fatal,
     });
     this.#machine = new StateMachine(ops, options.beside, {
       node: identity.nodeId,
@@ -217,7 +234,7 @@ export class Server {
    */
   execute(session: Session, argv: readonly Bytes[]): boolean {
     const command = resolve(argv);
-    if (command instanceof ErrorReply) return this.answers.reject(session, undefined, command);
+    if (command instanceof ErrorReply) return this.#unresolved(session, argv, command);
     if (!session.authenticated && !(command.path === "local" && command.noAuth === true)) {
       return this.answers.reject(session, command, NOT_AUTHENTICATED);
     }
@@ -225,7 +242,20 @@ export class Server {
       return this.answers.reject(session, command, notForSubscribers(command.name));
     }
     if (this.#pause.holdsBack(session, command)) return false;
-    if (command.path === "local") return this.answers.runLocal(session, command, argv);
+    if (session.transaction !== undefined) return this.#transactions.take(session, command, argv);
+    if (command.path !== "local") return this.#submit(session, command, argv);
+    if (command.name === "watch") return this.#transactions.watch(session, argv);
+    return this.answers.runLocal(session, command, argv);
+  }
+
+  /** Refuses what is no command, or one with a wrong number of arguments. */
+  #unresolved(session: Session, argv: readonly Bytes[], error: ErrorReply): boolean {
+    const command = findCommand(argv[0]);
+    const known = command?.path === "container" ? undefined : command;
+    return this.answers.reject(session, known, error);
+  }
+
+  #submit(session: Session, command: DataCommand, argv: readonly Bytes[]): boolean {
     if (session.localRunning) return false;
     if (command.path === "read" && session.pendingLog === 0) {
       if (session.pendingReads >= PIPELINE_DEPTH_MAX) return false;
@@ -421,6 +451,7 @@ export class Server {
     this.#guard(() => {
       this.#digests.applied(this.ops.applied);
       this.#writes.snapshotInstalled();
+      this.#transactions.watchers.allTouched();
       this.driver.snapshotInstalled(index);
       this.#waiters.applied(index);
       this.#reads.runConfirmed();

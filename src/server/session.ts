@@ -3,6 +3,8 @@ import type { ClientView, Consistency } from "../commands/local_context.ts";
 import type { RunnableCommand } from "../commands/command.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { Subscription } from "./pubsub.ts";
+import { Transaction } from "./transaction.ts";
+import type { Watches } from "./watches.ts";
 
 /**
  * One client: what it has selected, and its commands under way. Listeners extend it with the way
@@ -34,14 +36,20 @@ export abstract class Session implements ClientView {
   consistency: Consistency = "linearizable";
   /** The channels it listens to; undefined until the first. */
   subscription: Subscription | undefined;
+  /** What it has queued since MULTI; undefined outside of it. */
+  transaction: Transaction | undefined;
+  /** The keys it watches; undefined until the first. */
+  watches: Watches | undefined;
   /** Reads under way. */
   pendingReads = 0;
   /** Commands under way in the log. */
   pendingLog = 0;
   /** Those of them that wait until the client takes what it has asked for. */
   deferredReads: Pending[] = [];
-  /** A local command is running that answers later. */
+  /** A command is running that changes the session or answers later: nothing else may begin. */
   localRunning = false;
+  /** Called when that command is answered with an error before its time. */
+  onGiveUp: (() => void) | undefined;
   /** It was delivered something since its last flush. */
   touched = false;
   /** The connection is gone: replies go nowhere. */
@@ -75,8 +83,23 @@ export abstract class Session implements ClientView {
     return this.pendingReads === 0 && this.pendingLog === 0 && !this.localRunning;
   }
 
+  beginTransaction(): void {
+    this.transaction = new Transaction();
+  }
+
+  /** Leaves MULTI, with all that was queued and watched. */
+  endTransaction(): void {
+    this.transaction = undefined;
+    this.unwatch();
+  }
+
+  unwatch(): void {
+    this.watches?.clear();
+  }
+
   /** Gives up what it has on this node beside its connection: it is gone, or made as new. */
   release(): void {
+    this.endTransaction();
     this.subscription?.close();
     this.subscription = undefined;
   }

@@ -14,6 +14,7 @@ import { type Batch, type BatchCommand, decodeBatch, type Segment } from "./batc
 import { CallTimer } from "./call_timer.ts";
 import { digestReply } from "./digest.ts";
 import type { Pending } from "./session.ts";
+import { EXEC_NAME, resolveTransaction } from "./transaction_entry.ts";
 
 /** Where the replies of commands go that came in through this node. */
 export interface LocalReplies {
@@ -40,6 +41,8 @@ export class StateMachine {
   readonly #context: DataContext;
   readonly #local: LocalReplies;
   readonly #timer: CallTimer;
+  /** The chance of the entry being applied. */
+  #prng = new Prng(0);
   readonly #beside: BesideKeys;
   #index = 0;
   #position = 0;
@@ -94,7 +97,7 @@ export class StateMachine {
     const context = this.#context;
     context.logTimeMs = logTimeMs;
     context.nowMs = logTimeMs;
-    context.prng = new Prng(batch.seed);
+    this.#prng = new Prng(batch.seed);
     if (this.#ops.nextExpiryMs() <= logTimeMs) this.#deleteExpired(logTimeMs);
     this.#beside.idempotency.expire(logTimeMs, FORGET_REPLIES_PER_ENTRY);
   }
@@ -138,9 +141,11 @@ export class StateMachine {
       }
       if (commands[i].argv.length === 0) continue;
       context.db = commands[i].db;
-      context.isLocal = pending.command.path === "read";
       const command = pending.command as DataCommand;
       timer.before(command);
+      context.isLocal = command.path === "read";
+      // Other nodes leave out what only reads: it must not draw from the entry's chance.
+      context.prng = context.isLocal ? context.readPrng : this.#prng;
       const reply = command.run(context, commands[i].argv);
       this.#endCommand(command, commands[i].argv);
       if (command.path === "write") this.#digest = digestReply(this.#digest, reply);
@@ -155,6 +160,7 @@ export class StateMachine {
     if (command instanceof ErrorReply || command.path === "read") return;
     this.#context.db = db;
     this.#context.isLocal = false;
+    this.#context.prng = this.#prng;
     this.#digest = digestReply(this.#digest, command.run(this.#context, argv));
     this.#endCommand(command, argv);
   }
@@ -196,6 +202,7 @@ export class StateMachine {
 const NOT_A_DATA_COMMAND = err("not a data command");
 
 function resolveData(argv: readonly string[]): DataCommand | ErrorReply {
+  if (argv[0] === EXEC_NAME) return resolveTransaction(argv);
   const command = resolve(argv);
   if (command instanceof ErrorReply) return command;
   return command.path === "local" ? NOT_A_DATA_COMMAND : command;

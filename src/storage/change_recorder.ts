@@ -31,8 +31,11 @@ const CODES = new Map(KINDS.map((kind, code) => [kind, String.fromCharCode(code)
 export class ChangeRecorder {
   #touched: Touched[] = [];
   #data: Bytes = "";
+  /** Is told of each change as it is made; undefined while nobody needs to know. */
+  listener: ((kind: ChangeKind, db: number, key: Bytes) => void) | undefined;
 
   touch(kind: ChangeKind, db: number, key: Bytes): void {
+    if (this.listener !== undefined) this.listener(kind, db, key);
     const { length } = this.#touched;
     const last = length > 0 ? this.#touched[length - 1] : undefined;
     const isSame = last !== undefined && last.key === key && last.db === db;

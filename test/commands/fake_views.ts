@@ -17,6 +17,7 @@ import type {
 import { encodeReply } from "../../src/resp/encoder.ts";
 import type { PubSubView } from "../../src/commands/pubsub_view.ts";
 import { PubSub, type Subscription } from "../../src/server/pubsub.ts";
+import { Transaction } from "../../src/server/transaction.ts";
 import { err, ErrorReply, type PushReply, type Reply } from "../../src/resp/reply.ts";
 
 export const NOW_US = 1_700_000_000_123_456;
@@ -42,6 +43,8 @@ export class FakeClient implements ClientView {
   noEvict = false;
   noTouch = false;
   subscription: Subscription | undefined;
+  transaction: Transaction | undefined;
+  readonly watches = undefined;
   consistency: Consistency = "linearizable";
   replyMode: "on" | "off" | "skip" = "on";
   readonly messages: PushReply[] = [];
@@ -52,6 +55,16 @@ export class FakeClient implements ClientView {
     this.id = id;
     this.remoteAddress = `127.0.0.1:${50000 + id}`;
   }
+
+  beginTransaction(): void {
+    this.transaction = new Transaction();
+  }
+
+  endTransaction(): void {
+    this.transaction = undefined;
+  }
+
+  unwatch(): void {}
 
   close(now?: boolean): void {
     this.closed = now ? "now" : "later";

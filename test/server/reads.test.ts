@@ -38,6 +38,7 @@ beforeEach(() => {
     incarnation: 0,
     leadership: () => leadership,
     complete: ({ session }, reply) => session.deliver(reply),
+    giveUp: ({ session }, reply) => session.deliver(reply),
     toLog: () => {
       throw new Error("no read here goes to the log");
     },

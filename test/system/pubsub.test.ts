@@ -87,6 +87,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     a: PING
     a: PING x
     a: CLIENT ID
+    a: MULTI
     a: PUBLISH c x
     a: CLIENT
     a: nonsense

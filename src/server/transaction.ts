@@ -1,0 +1,35 @@
+import type { Bytes } from "../base/bytes.ts";
+import type { RunnableCommand } from "../commands/command.ts";
+import { ENTRY_BYTES_MAX } from "../constants.ts";
+
+/** A command behind MULTI. */
+export interface QueuedCommand {
+  readonly command: RunnableCommand;
+  readonly argv: readonly Bytes[];
+  readonly db: number;
+}
+
+/** What a queue may hold: it must fit into one log entry. */
+export const QUEUED_BYTES_MAX = ENTRY_BYTES_MAX - 1024;
+
+/** Commands that Redis flags NO_MULTI. */
+export const MAY_NOT_QUEUE: ReadonlySet<Bytes> = new Set(["psync", "save", "shutdown", "sync"]);
+
+/** The commands that a session has queued since MULTI. */
+export class Transaction {
+  readonly commands: QueuedCommand[] = [];
+  bytes = 0;
+  /** A command was refused: EXEC will fail. */
+  isBroken = false;
+
+  get hasWrites(): boolean {
+    return this.commands.some(({ command }) => command.path === "write");
+  }
+
+  push(queued: QueuedCommand, bytes: number): void {
+    // Nothing of it will run.
+    if (this.isBroken) return;
+    this.commands.push(queued);
+    this.bytes += bytes;
+  }
+}
