@@ -1,5 +1,6 @@
 import { expect } from "bun:test";
 import { splitInline } from "../../src/resp/inline.ts";
+import { until } from "./harness.ts";
 import { encodeCommand, RespClient } from "./resp_client.ts";
 
 /** What one read of a conversation got, with the line of the script that asked for it. */
@@ -52,6 +53,23 @@ export async function converse(ports: readonly number[], script: string): Promis
     for (const client of clients.values()) client.close();
   }
   return heard;
+}
+
+/**
+ * Waits until all nodes of a cluster hear each other: a new one serves when a majority does, and a
+ * message between two that are not connected yet is lost.
+ */
+export async function allConnected(ports: readonly number[]): Promise<void> {
+  const clients = await Promise.all(ports.map((port) => RespClient.open(port)));
+  for (const client of clients) await client.command("SUBSCRIBE", "connected");
+  const asking = await Promise.all(ports.map((port) => RespClient.open(port)));
+  for (const client of asking) {
+    await until(
+      async () => Number(await client.command("PUBLISH", "connected", "?")) === ports.length,
+      "connections between all nodes",
+    );
+  }
+  for (const client of [...clients, ...asking]) client.close();
 }
 
 /** Plays a script to Balsa's ports and to redis-server's: each read must be the same. */

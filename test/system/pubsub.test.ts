@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { cleanupAll, type Server, startBalsa, startRedis, until } from "./harness.ts";
 import { TestCluster } from "./cluster_harness.ts";
-import { compareConversations, converse } from "./conversation.ts";
+import { allConnected, compareConversations, converse } from "./conversation.ts";
 import { RespClient } from "./resp_client.ts";
 
 let balsa: Server;
@@ -10,6 +10,7 @@ let cluster: TestCluster;
 
 beforeAll(async () => {
   [balsa, redis, cluster] = await Promise.all([startBalsa(), startRedis(), TestCluster.start()]);
+  await allConnected(cluster.nodes.map(({ port }) => port));
 });
 afterAll(async () => {
   await cluster.kill();

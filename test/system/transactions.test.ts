@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { TestCluster } from "./cluster_harness.ts";
-import { compareConversations, converse, type Mask } from "./conversation.ts";
+import { allConnected, compareConversations, converse, type Mask } from "./conversation.ts";
 import { cleanupAll, type Server, startBalsa, startRedis } from "./harness.ts";
 import { RespClient } from "./resp_client.ts";
 
@@ -10,6 +10,7 @@ let cluster: TestCluster;
 
 beforeAll(async () => {
   [balsa, redis, cluster] = await Promise.all([startBalsa(), startRedis(), TestCluster.start()]);
+  await allConnected(cluster.nodes.map(({ port }) => port));
 });
 afterAll(async () => {
   await cluster.kill();
