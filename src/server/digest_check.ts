@@ -1,5 +1,7 @@
 import type { AppliedState } from "../storage/redis_operations.ts";
 
+/** How often the leader tells the others its digest. */
+const ANNOUNCE_INTERVAL_MS = 1000;
 /** Digests of the latest applied entries that are remembered. */
 const REMEMBERED = 8192;
 
@@ -7,6 +9,14 @@ const REMEMBERED = 8192;
 export class DigestHistory {
   readonly #indexes = new Float64Array(REMEMBERED);
   readonly #digests = new Float64Array(REMEMBERED);
+  #announcedMs = 0;
+
+  /** Whether the leader is to tell its digest now. */
+  isDue(nowMs: number): boolean {
+    if (nowMs - this.#announcedMs < ANNOUNCE_INTERVAL_MS) return false;
+    this.#announcedMs = nowMs;
+    return true;
+  }
 
   applied({ index, digest }: Readonly<AppliedState>): void {
     this.#indexes[index % REMEMBERED] = index;

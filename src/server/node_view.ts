@@ -37,10 +37,10 @@ export class ServerNodeView implements NodeView {
     this.cluster = options.cluster;
     const { server } = options;
     this.pubsub = {
-      subscription: (client) => server.subscriptionOf(client as Session),
-      publish: (...message) => server.pubsub.publish(...message),
-      names: (space) => server.pubsub.names(space),
-      count: (...name) => server.pubsub.count(...name),
+      subscription: (client) => server.features.subscriptionOf(client as Session),
+      publish: (...message) => server.features.pubsub.publish(...message),
+      names: (space) => server.features.pubsub.names(space),
+      count: (...name) => server.features.pubsub.count(...name),
     };
   }
 

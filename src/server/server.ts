@@ -23,13 +23,12 @@ import { Answers } from "./answers.ts";
 import { AppliedWaiters } from "./applied_waiters.ts";
 import { nextForgettingMs } from "./beside_keys.ts";
 import { commandBytes } from "./batch.ts";
+import { ClientFeatures } from "./client_features.ts";
 import { ClientPause } from "./client_pause.ts";
 import { DigestHistory, DivergenceError } from "./digest_check.ts";
 import { DISK_FULL, NOT_AUTHENTICATED, OVERLOADED, STOPPING, TOO_LARGE } from "./errors.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Metrics } from "./metrics.ts";
-import { PubSub, type Subscription } from "./pubsub.ts";
-import { PubSubPeers } from "./pubsub_peers.ts";
 import { RaftDriver } from "./raft_driver.ts";
 import { isForSubscribers, notForSubscribers } from "./subscriber_mode.ts";
 import { Reads } from "./reads.ts";
@@ -38,12 +37,7 @@ import { type Readiness, readinessOf } from "./readiness.ts";
 import type { Pending, Session } from "./session.ts";
 import type { SnapshotService } from "./snapshot_service.ts";
 import { type LogPosition, StateMachine } from "./state_machine.ts";
-import { Touches } from "./touches.ts";
-import { Transactions } from "./transactions.ts";
 import { Writes } from "./writes.ts";
-
-/** How often the leader tells the others its digest. */
-const DIGEST_INTERVAL_MS = 1000;
 
 /**
  * The one loop of a node. Sessions hand requests to `execute`; what they ask of the data is
@@ -52,7 +46,7 @@ const DIGEST_INTERVAL_MS = 1000;
  */
 export class Server {
   readonly answers: Answers;
-  readonly pubsub = new PubSub();
+  readonly features: ClientFeatures;
   readonly driver: RaftDriver;
   readonly ops: RedisOperations;
   readonly sessions = new Map<number, Session>();
@@ -64,16 +58,13 @@ export class Server {
   readonly #options: ServerOptions;
   readonly #digests = new DigestHistory();
   readonly #machine: StateMachine;
-  readonly #pubsubPeers: PubSubPeers;
   readonly #waiters = new AppliedWaiters();
-  readonly #transactions: Transactions;
   readonly #reads: Reads;
   readonly #writes: Writes;
   #leadership: Leadership;
   #role: Role = "follower";
   /** The monotonic clock as of the last tick. */
   #nowMs = 0;
-  #digestAnnouncedMs = 0;
   #scheduled = false;
   #stopping = false;
   /** At the end of the turn: the command that ended the pause is answered first. */
@@ -92,8 +83,6 @@ export class Server {
       fatal: options.fatal,
       node: () => this.node,
     });
-    this.#pubsubPeers = new PubSubPeers(this.pubsub, link, clock);
-    this.pubsub.relay = this.#pubsubPeers;
     this.driver = new RaftDriver(raft, log, {
       committed: (entries) => this.#apply(entries),
       send: (messages) => link.send(messages),
@@ -133,9 +122,11 @@ export class Server {
       toLog: (pending) => this.#enqueue(pending),
       schedule: () => this.#schedule(),
     });
-    this.#transactions = new Transactions({
-      touches: new Touches(options.beside.changes.recorder),
+    this.features = new ClientFeatures({
       answers: this.answers,
+      clock,
+      link,
+      changes: options.beside.changes.recorder,
       node: () => this.node,
       submit: (...request) => this.#submit(...request),
       fatal: options.fatal,
@@ -242,9 +233,11 @@ export class Server {
       return this.answers.reject(session, command, notForSubscribers(command.name));
     }
     if (this.#pause.holdsBack(session, command)) return false;
-    if (session.transaction !== undefined) return this.#transactions.take(session, command, argv);
+    if (session.transaction !== undefined) {
+      return this.features.transactions.take(session, command, argv);
+    }
     if (command.path !== "local") return this.#submit(session, command, argv);
-    if (command.name === "watch") return this.#transactions.watch(session, argv);
+    if (command.name === "watch") return this.features.transactions.watch(session, argv);
     return this.answers.runLocal(session, command, argv);
   }
 
@@ -312,14 +305,13 @@ export class Server {
       this.#pause.tick(nowMs);
       this.metrics.sample(nowMs);
       this.driver.tick(nowMs);
-      this.#announceDigest(nowMs);
+      if (this.#leadership.isLeader) this.#announceDigest(nowMs);
       this.answers.flush();
     });
   }
 
   #announceDigest(nowMs: number): void {
-    if (!this.#leadership.isLeader || nowMs - this.#digestAnnouncedMs < DIGEST_INTERVAL_MS) return;
-    this.#digestAnnouncedMs = nowMs;
+    if (!this.#digests.isDue(nowMs)) return;
     const { index, digest } = this.ops.applied;
     for (const { id } of this.driver.raft.status().peers) {
       this.#options.link.announceDigest(id, index, digest);
@@ -370,17 +362,6 @@ export class Server {
   /** Has a session flushed at the end of this turn. */
   touch(session: Session): void {
     this.answers.touch(session);
-  }
-
-  /** What a session listens to, made at its first subscription. */
-  subscriptionOf(session: Session): Subscription {
-    session.subscription ??= this.pubsub.open({
-      receive: (message) => {
-        this.touch(session);
-        session.deliver(message);
-      },
-    }, (total) => session.type = total > 0 ? "pubsub" : "normal");
-    return session.subscription;
   }
 
   // --- data ------------------------------------------------------------------------------------
@@ -451,7 +432,7 @@ export class Server {
     this.#guard(() => {
       this.#digests.applied(this.ops.applied);
       this.#writes.snapshotInstalled();
-      this.#transactions.watchers.allTouched();
+      this.features.transactions.watchers.allTouched();
       this.driver.snapshotInstalled(index);
       this.#waiters.applied(index);
       this.#reads.runConfirmed();
@@ -484,7 +465,7 @@ export class Server {
 
   /** A connection to a node is up: what was lost with the one before is sent again. */
   peerConnected(id: NodeId): void {
-    this.#pubsubPeers.connected(id);
+    this.features.pubsubPeers.connected(id);
     if (id !== this.#leadership.leader) return;
     this.#writes.outbox.resend();
     this.#reads.leaderChanged();
@@ -493,7 +474,7 @@ export class Server {
 
   /** Words on channels from another node. */
   receivePubSub(from: NodeId, words: Uint8Array): void {
-    this.#pubsubPeers.receive(from, words);
+    this.features.pubsubPeers.receive(from, words);
   }
 
   /** The leader's digest at an applied index: another one here means that this node is wrong. */
@@ -517,7 +498,7 @@ export class Server {
   }
 
   peerDisconnected(id: NodeId): void {
-    this.#pubsubPeers.disconnected(id);
+    this.features.pubsubPeers.disconnected(id);
     this.driver.raft.reportUnreachable(id);
     if (id === this.#leadership.leader) this.#reads.leaderChanged();
   }
