@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { LocalCommand, RunnableCommand } from "../commands/command.ts";
+import { findCommand } from "../commands/table.ts";
 import type { NodeView } from "../commands/local_context.ts";
 import { ErrorReply, type Reply, SequenceReply } from "../resp/reply.ts";
 import { Metrics } from "./metrics.ts";
@@ -44,6 +45,12 @@ export class Answers {
     this.metrics.countRejected(command, reply);
     this.give(session, session.transaction === undefined ? reply : broken(session, command, reply));
     return true;
+  }
+
+  /** Refuses what is no command, or one with a wrong number of arguments. */
+  unresolved(session: Session, argv: readonly Bytes[], error: ErrorReply): boolean {
+    const command = findCommand(argv[0]);
+    return this.reject(session, command?.path === "container" ? undefined : command, error);
   }
 
   /** Gives a reply at once, unless the client wants none; nothing may be under way. */

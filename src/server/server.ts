@@ -3,7 +3,7 @@ import type { Bytes } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
 import type { DataCommand, RunnableCommand } from "../commands/command.ts";
 import type { NodeView } from "../commands/local_context.ts";
-import { findCommand, resolve } from "../commands/table.ts";
+import { resolve } from "../commands/table.ts";
 import { ENTRY_BYTES_MAX, PIPELINE_DEPTH_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
 import type {
   Entry,
@@ -225,7 +225,7 @@ export class Server {
    */
   execute(session: Session, argv: readonly Bytes[]): boolean {
     const command = resolve(argv);
-    if (command instanceof ErrorReply) return this.#unresolved(session, argv, command);
+    if (command instanceof ErrorReply) return this.answers.unresolved(session, argv, command);
     if (!session.authenticated && !(command.path === "local" && command.noAuth === true)) {
       return this.answers.reject(session, command, NOT_AUTHENTICATED);
     }
@@ -239,13 +239,6 @@ export class Server {
     if (command.path !== "local") return this.#submit(session, command, argv);
     if (command.name === "watch") return this.features.transactions.watch(session, argv);
     return this.answers.runLocal(session, command, argv);
-  }
-
-  /** Refuses what is no command, or one with a wrong number of arguments. */
-  #unresolved(session: Session, argv: readonly Bytes[], error: ErrorReply): boolean {
-    const command = findCommand(argv[0]);
-    const known = command?.path === "container" ? undefined : command;
-    return this.answers.reject(session, known, error);
   }
 
   #submit(session: Session, command: DataCommand, argv: readonly Bytes[]): boolean {
