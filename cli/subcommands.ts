@@ -45,6 +45,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "go on with one node after the majority is lost for good",
     run: async (args) => (await import("./recover.ts")).recover(args),
   },
+  check: {
+    summary: "check that a live cluster is linearizable, while nodes fail",
+    run: async (args) => (await import("./check.ts")).check(args),
+  },
   version: {
     summary: "print the version",
     run: async (args) => (await import("./version.ts")).version(args),

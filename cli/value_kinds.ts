@@ -83,6 +83,25 @@ export function peerAddresses(): ValueKind<readonly string[]> {
   };
 }
 
+/** Addresses, "HOST:PORT" or "HOST" with this port, separated by commas. */
+export function addresses(placeholder: string, port: number): ValueKind<readonly string[]> {
+  const message = "must be HOST:PORT, or several separated by commas, such as 127.0.0.1:6379";
+  const withPort = (text: string): string | undefined => {
+    const address = parseAddress(text, true);
+    return address && hostPort(address.host, address.port === 0 ? port : address.port);
+  };
+  return {
+    placeholder,
+    fromText: (value) => value,
+    schema: v.pipe(
+      v.string(message),
+      v.transform((value) => value.split(",").map((item) => withPort(item.trim()))),
+      v.array(v.string(message), message),
+      v.minLength(1, message),
+    ),
+  };
+}
+
 /** One peer address to be reached at, "HOST" or "HOST:PORT". */
 export function advertisedAddress(): ValueKind<string> {
   const message = "must be HOST or HOST:PORT, an IPv6 address [ADDRESS]:PORT";

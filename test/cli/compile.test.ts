@@ -19,7 +19,7 @@ function compile(args: readonly string[], cwd = ROOT, environment: Record<string
 function makeTree(): string {
   const tree = mkdtempSync(join(tmpdir(), "balsa-compile-"));
   copyFileSync(join(ROOT, "compile.sh"), join(tree, "compile.sh"));
-  for (const name of ["cli", "src", "node_modules", "package.json", "deno.json"]) {
+  for (const name of ["cli", "src", "test", "node_modules", "package.json", "deno.json"]) {
     symlinkSync(join(ROOT, name), join(tree, name));
   }
   return tree;
@@ -69,6 +69,10 @@ describe("compile.sh", () => {
       const program = join(tree, "dist", "balsa");
       const version = spawnSync(program, ["version"], { cwd: away, encoding: "utf8" });
       expect(version.stdout).toMatch(/^balsa \d+\.\d+\.\d+ .*bun/);
+      // What of test/ belongs to the program is in it.
+      const words = ["check", "--addr", "127.0.0.1:1"];
+      const checked = spawnSync(program, words, { cwd: away, encoding: "utf8" });
+      expect(checked.stderr).toContain("Could not connect to Balsa at 127.0.0.1:1");
     } finally {
       rmSync(tree, { recursive: true });
     }
