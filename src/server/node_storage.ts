@@ -1,5 +1,5 @@
 import { type Clock, SYSTEM_CLOCK } from "../base/clock.ts";
-import { drawRun, type Entropy, SYSTEM_ENTROPY } from "../base/entropy.ts";
+import { drawRun, type Entropy, randomUint32, SYSTEM_ENTROPY } from "../base/entropy.ts";
 import { CachedRedisOperations } from "../storage/cached_redis_operations.ts";
 import { type Checkpointer, WorkerCheckpointer } from "../storage/checkpointer.ts";
 import { type DataDirectory, openDataDirectory } from "../storage/data_directory.ts";
@@ -95,6 +95,7 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
       cacheBytes: options.cacheBytes,
       checkpointer: outside.checkpointer(state, driver),
       now: () => clock.monotonicMs(),
+      hashSeed: randomUint32(outside.entropy),
       sideTables: [idempotency, changes],
       changes: changes.recorder,
     });

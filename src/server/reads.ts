@@ -6,6 +6,7 @@ import type { ErrorReply, Reply } from "../resp/reply.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
 import type { Clock } from "../base/clock.ts";
 import { NOT_DONE } from "./errors.ts";
+import { KeyPrefetcher } from "./key_prefetcher.ts";
 import type { Leadership } from "./leadership.ts";
 import { CallTimer } from "./call_timer.ts";
 import type { PeerLink } from "./peer_link.ts";
@@ -50,6 +51,7 @@ export class Reads {
   readonly #options: ReadsOptions;
   readonly #context: DataContext;
   readonly #timer: CallTimer;
+  readonly #prefetcher: KeyPrefetcher;
   #gathered: Pending[] = [];
   readonly #rounds = new Map<number, Round>();
   /** Other nodes' requests to this leader, by the id of the round here. */
@@ -61,6 +63,7 @@ export class Reads {
   constructor(options: ReadsOptions) {
     this.#options = options;
     this.#nextId = (options.incarnation % INCARNATIONS) * ROUNDS_PER_INCARNATION + 1;
+    this.#prefetcher = new KeyPrefetcher(options.ops);
     this.#timer = new CallTimer(() => options.clock.monotonicMs());
     this.#context = new DataContext(options.ops, options.prng);
     this.#context.isLocal = true;
@@ -211,7 +214,9 @@ export class Reads {
     context.nowMs = Math.max(context.logTimeMs, clock.wallMs());
     const timer = this.#timer;
     timer.start();
-    for (const pending of reads) {
+    for (let at = 0; at < reads.length; at++) {
+      this.#prefetcher.before(reads, at);
+      const pending = reads[at];
       const { session } = pending;
       if (session.closed) {
         session.pendingReads--;

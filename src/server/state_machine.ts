@@ -13,6 +13,7 @@ import type { BesideKeys } from "./beside_keys.ts";
 import { type Batch, type BatchCommand, decodeBatch, type Segment } from "./batch.ts";
 import { CallTimer } from "./call_timer.ts";
 import { digestReply } from "./digest.ts";
+import { KeyPrefetcher } from "./key_prefetcher.ts";
 import type { Pending } from "./session.ts";
 import { EXEC_NAME, resolveTransaction } from "./transaction_entry.ts";
 
@@ -43,6 +44,7 @@ export class StateMachine {
   readonly #timer: CallTimer;
   /** The chance of the entry being applied. */
   #prng = new Prng(0);
+  readonly #prefetcher: KeyPrefetcher;
   readonly #beside: BesideKeys;
   #index = 0;
   #position = 0;
@@ -61,6 +63,7 @@ export class StateMachine {
     this.#beside = beside;
     this.#context = new DataContext(ops, new Prng(0), beside.idempotency);
     this.#local = local;
+    this.#prefetcher = new KeyPrefetcher(ops);
     this.#timer = new CallTimer(monotonicMs);
   }
 
@@ -120,6 +123,7 @@ export class StateMachine {
     } else {
       for (let i = skip; i < commands.length; i++) {
         this.#position++;
+        this.#prefetcher.before(commands, i);
         this.#applyForeign(commands[i]);
       }
     }
@@ -134,6 +138,7 @@ export class StateMachine {
     timer.start();
     for (let i = skip; i < commands.length; i++) {
       this.#position++;
+      this.#prefetcher.before(commands, i);
       const pending = this.#local.settle(firstSequence + i);
       if (pending === undefined) {
         this.#applyForeign(commands[i]);

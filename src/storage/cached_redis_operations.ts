@@ -33,6 +33,8 @@ export interface CachedRedisOperationsOptions {
   readonly flushAgeMs?: number;
   /** … or at this many changed keys, fewer where commits are slow, or a quarter of the cache. */
   readonly flushKeys?: number;
+  /** Of the hash tables of names: 32 bits that clients do not know. */
+  readonly hashSeed?: number;
   /** Bounds the -wal file; an InlineCheckpointer by default. */
   readonly checkpointer?: Checkpointer;
   /** What else is of the state: written in the same transactions. */
@@ -93,6 +95,7 @@ export class CachedRedisOperations implements RedisOperations {
       flushIdleMs: FLUSH_IDLE_MS,
       flushAgeMs: FLUSH_AGE_MS,
       flushKeys: FLUSH_KEYS,
+      hashSeed: 0,
       sideTables: [],
       ...options,
     };
@@ -103,7 +106,7 @@ export class CachedRedisOperations implements RedisOperations {
 
   #open(sql: SqlDatabase): void {
     this.#tables = new StateTables(sql);
-    this.#ledger = new Ledger();
+    this.#ledger = new Ledger(this.#options.hashSeed);
     const { applied, version } = this.#tables.applied();
     this.#applied = applied;
     this.#version = version;
@@ -157,6 +160,10 @@ export class CachedRedisOperations implements RedisOperations {
     if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict(EVICTION_STEPS);
   }
 
+  prefetch(db: number, keys: readonly Bytes[], count: number): void {
+    this.#keyspaces[db].records.prefetch(keys, count);
+  }
+
   mset(db: number, pairs: readonly (readonly [Bytes, Bytes])[]): void {
     for (const [key, value] of pairs) this.set(db, key, value, NO_EXPIRY);
   }
@@ -193,7 +200,7 @@ export class CachedRedisOperations implements RedisOperations {
     const record = this.#keyspaces[db].find(key);
     if (record === undefined || (db === toDb && key === toKey)) return record !== undefined;
     const { collection } = record;
-    const source = collection === undefined ? undefined : this.#collections.load(collection);
+    const source = collection && this.#collections.load(collection);
     this.del(toDb, toKey);
     if (source === undefined) {
       this.#put(toDb, toKey, record, record.expireAtMs);
@@ -253,10 +260,7 @@ export class CachedRedisOperations implements RedisOperations {
   flush(db: number): void {
     const old = this.#keyspaces[db];
     if (old.keys > 0) this.#change("flush", db, "");
-    this.#ledger.heldBytes -= old.heldBytes;
-    this.#ledger.dirtyBytes -= old.dirtyBytes;
-    this.#ledger.dirtyCount -= old.dirty.length + old.dirtyElements;
-    old.isDead = true;
+    old.abandon();
     if (old.hasRows) this.#pendingPurges.push(old.slot);
     const used = new Set([...this.#flusher.garbageSlots, ...this.#pendingPurges]);
     for (const [other, { slot }] of this.#keyspaces.entries()) if (other !== db) used.add(slot);

@@ -1,66 +1,130 @@
+import { crc32 } from "node:zlib";
 import type { Bytes } from "../base/bytes.ts";
 import type { CachedKey } from "./cached_key.ts";
+import { HashShard } from "./hash_shard.ts";
+import { PREFETCH_MAX } from "./redis_operations.ts";
 
-/** Entries at which one Map becomes many: that many are spread in a few milliseconds. */
+/** Entries at which one Map becomes many tables: they are spread in a few milliseconds. */
 const ENTRIES_MAX = 8_192;
 const SHARDS = 256;
-const SAMPLES = 8;
+/** Above it the native checksum is faster. */
+const LONG_NAME = 128;
 
 /**
- * A Map from name to record that never rehashes all of its entries at once: a Map of a million
- * stops the loop for 80 ms when it grows, 256 small ones for less than one each.
+ * A map from name to record. Up to some thousands it is a Map. Beyond, lookups wait for main memory
+ * and one table would stop the loop when it grows (a Map of a million for 80 ms): it is 256 hash
+ * tables then, and `prefetch` has the memory of many lookups fetched at the same time.
  */
 export class KeyMap {
-  #shards: Map<Bytes, CachedKey>[] = [new Map()];
-  /** Where the clock hand stands: in which shard, and in it. */
+  readonly #seed: number;
+  #small: Map<Bytes, CachedKey> | undefined = new Map();
+  #shards: HashShard[] = [];
+  /** Where the clock hand stands: in which shard and where in it, or in the Map. */
   #handShard = 0;
+  #handSlot = 0;
   #hand: Iterator<CachedKey> | undefined;
+  /** Of the names looked ahead for; `#found` are records that may be theirs. */
+  readonly #hashes = new Int32Array(PREFETCH_MAX);
+  readonly #found: (CachedKey | undefined)[] = new Array(PREFETCH_MAX).fill(undefined);
+
+  /** `seed`: any 32 bits, unknown to clients, so that they cannot choose names that collide. */
+  constructor(seed = 0) {
+    this.#seed = seed;
+  }
 
   get(key: Bytes): CachedKey | undefined {
-    const shards = this.#shards;
-    return shards[shards.length === 1 ? 0 : shardOf(key)].get(key);
+    if (this.#small !== undefined) return this.#small.get(key);
+    const hash = hashOf(key, this.#seed);
+    return this.#shards[hash >>> 24].get(key, hash);
   }
 
   set(key: Bytes, record: CachedKey): void {
-    const shards = this.#shards;
-    if (shards.length === 1) {
-      shards[0].set(key, record);
-      if (shards[0].size > ENTRIES_MAX) this.#split(shards[0]);
+    if (this.#small === undefined) {
+      const hash = hashOf(key, this.#seed);
+      this.#shards[hash >>> 24].set(key, hash, record);
     } else {
-      shards[shardOf(key)].set(key, record);
+      this.#small.set(key, record);
+      if (this.#small.size > ENTRIES_MAX) this.#split(this.#small);
     }
   }
 
   delete(key: Bytes): void {
-    const shards = this.#shards;
-    shards[shards.length === 1 ? 0 : shardOf(key)].delete(key);
+    if (this.#small !== undefined) {
+      this.#small.delete(key);
+    } else {
+      const hash = hashOf(key, this.#seed);
+      this.#shards[hash >>> 24].delete(key, hash);
+    }
   }
+
+  /**
+   * Has the memory fetched that lookups of the first `count` names (PREFETCH_MAX at most) will
+   * touch. Each pass is a loop of loads that do not depend on one another, so the processor waits
+   * for many of them at once; a lookup alone waits for each of its own in turn.
+   */
+  prefetch(keys: readonly Bytes[], count: number): void {
+    if (this.#small !== undefined) return;
+    const hashes = this.#hashes;
+    const found = this.#found;
+    const shards = this.#shards;
+    for (let i = 0; i < count; i++) hashes[i] = hashOf(keys[i], this.#seed);
+    for (let i = 0; i < count; i++) found[i] = shards[hashes[i] >>> 24].near(hashes[i]);
+    let touched = 0;
+    for (let i = 0; i < count; i++) touched += found[i]?.id ?? 0;
+    for (let i = 0; i < count; i++) {
+      const record = found[i];
+      if (record !== undefined) touched += record.key.length + record.value.length;
+    }
+    for (let i = 0; i < count; i++) {
+      const record = found[i];
+      if (record !== undefined && record.value !== "") touched += record.value.charCodeAt(0);
+      found[i] = undefined;
+    }
+    this.touched = touched;
+  }
+
+  /** What `prefetch` read comes to: kept, so that no compiler leaves the reading out. */
+  touched = 0;
 
   /** The next record of an endless round over all; undefined once a round, at its end. */
   advance(): CachedKey | undefined {
+    if (this.#small !== undefined) return this.#advanceSmall(this.#small);
     for (;;) {
-      this.#hand ??= this.#shards[this.#handShard].values();
-      const next = this.#hand.next();
-      if (!next.done) return next.value;
-      this.#hand = undefined;
-      this.#handShard = (this.#handShard + 1) % this.#shards.length;
+      const shard = this.#shards[this.#handShard];
+      const slot = shard.nextUsed(this.#handSlot);
+      this.#handSlot = slot + 1;
+      if (slot >= 0) return shard.at(slot);
+      this.#handSlot = 0;
+      this.#handShard = (this.#handShard + 1) % SHARDS;
       if (this.#handShard === 0) return undefined;
     }
   }
 
-  #split(whole: Map<Bytes, CachedKey>): void {
-    this.#shards = Array.from({ length: SHARDS }, () => new Map());
+  #advanceSmall(small: Map<Bytes, CachedKey>): CachedKey | undefined {
+    this.#hand ??= small.values();
+    const next = this.#hand.next();
+    if (!next.done) return next.value;
     this.#hand = undefined;
-    for (const [key, record] of whole) this.#shards[shardOf(key)].set(key, record);
+    return undefined;
+  }
+
+  #split(small: Map<Bytes, CachedKey>): void {
+    this.#shards = Array.from({ length: SHARDS }, () => new HashShard());
+    this.#small = this.#hand = undefined;
+    for (const [key, record] of small) this.set(key, record);
   }
 }
 
-/** From a few bytes of the name: an uneven spread only makes some shards larger. */
-function shardOf(key: Bytes): number {
-  const step = (key.length + SAMPLES - 1) >> 3;
-  let hash = key.length;
-  for (let at = key.length - 1; at >= 0; at -= step) {
-    hash = (Math.imul(hash, 31) + key.charCodeAt(at)) | 0;
+/** A hash of a name, 32 bits and never 0: FNV-1a, or for a long one CRC-32, mixed once more. */
+function hashOf(key: Bytes, seed: number): number {
+  let hash = seed ^ key.length;
+  if (key.length > LONG_NAME) {
+    hash = crc32(key, hash >>> 0);
+  } else {
+    for (let at = 0; at < key.length; at++) {
+      hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+    }
   }
-  return (hash ^ (hash >>> 8)) & (SHARDS - 1);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return (hash ^ (hash >>> 12)) | 1;
 }

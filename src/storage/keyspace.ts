@@ -36,6 +36,12 @@ export class Ledger {
 
   /** Seconds of a monotonic clock, from 1: what the use of a record is dated by. */
   nowS = 1;
+  /** Of the hash tables of names. */
+  readonly hashSeed: number;
+
+  constructor(hashSeed: number) {
+    this.hashSeed = hashSeed;
+  }
 
   get isFlushing(): boolean {
     return this.generation > this.cleanBelow;
@@ -54,7 +60,7 @@ const NOTHING = new CachedKey("", "string", "", NO_EXPIRY, 0, undefined, 0, 0, 0
  */
 export class Keyspace {
   readonly slot: number;
-  readonly records = new KeyMap();
+  readonly records: KeyMap;
   /** Counts, of memory and SQL together. */
   keys: number;
   expiring: number;
@@ -96,6 +102,7 @@ export class Keyspace {
     this.#make = make;
     this.#tables = tables;
     this.#ledger = ledger;
+    this.records = new KeyMap(ledger.hashSeed);
     this.slot = row.slot;
     this.keys = row.keys;
     this.expiring = row.expiring;
@@ -112,6 +119,15 @@ export class Keyspace {
   get row(): StoredDatabase {
     const { slot, keys, expiring, due, lastId } = this;
     return { slot, keys, expiring, due, lastId };
+  }
+
+  /** Leaves all its data behind: a database was flushed. */
+  abandon(): void {
+    const ledger = this.#ledger;
+    ledger.heldBytes -= this.heldBytes;
+    ledger.dirtyBytes -= this.dirtyBytes;
+    ledger.dirtyCount -= this.dirty.length + this.dirtyElements;
+    this.isDead = true;
   }
 
   find(key: Bytes): CachedKey | undefined {

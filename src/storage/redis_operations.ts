@@ -6,6 +6,8 @@ export type KeyType = "string" | "list" | "set" | "zset" | "hash" | "stream";
 
 /** `expireAtMs` of a key that never expires. */
 export const NO_EXPIRY = Infinity;
+/** Keys that one `prefetch` takes. */
+export const PREFETCH_MAX = 64;
 
 /**
  * A key and its metadata, as stored. Of a string it is a value: a change makes a new record, so
@@ -87,6 +89,11 @@ export interface RedisOperations {
   // --- one key -------------------------------------------------------------------------------
   /** The record of a key, or undefined. */
   find(db: number, key: Bytes): KeyRecord | undefined;
+  /**
+   * A hint that the first `count` of these keys, PREFETCH_MAX at most, are looked up next; it
+   * changes nothing.
+   */
+  prefetch?(db: number, keys: readonly Bytes[], count: number): void;
   /** `find` that does not count as a use of the key. */
   peek(db: number, key: Bytes): KeyRecord | undefined;
   /**
