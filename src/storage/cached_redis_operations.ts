@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { type CachedKey, detailsOf, RAW } from "./cached_key.ts";
+import type { CachedRedisOperationsOptions } from "./cached_options.ts";
 import { type Checkpointer, InlineCheckpointer } from "./checkpointer.ts";
 import type { Collection } from "./collection.ts";
 import { CollectionStore } from "./collection_store.ts";
@@ -18,30 +19,8 @@ import {
 import { randomKeyByScan } from "./random_key.ts";
 import { StateFlusher } from "./state_flusher.ts";
 import type { ChangeKind, ChangeRecorder } from "./change_recorder.ts";
-import type { SideTable } from "./side_table.ts";
 import { freeSlot, StateTables, type StoredDatabase } from "./state_tables.ts";
 import { type SqlDatabase, SqliteError } from "./sqlite_types.ts";
-
-export interface CachedRedisOperationsOptions {
-  /** Memory for keys and values; changes not yet flushed may exceed it for a while. */
-  readonly cacheBytes: number;
-  /** Milliseconds of a monotonic clock. */
-  readonly now: () => number;
-  /** A flush starts when no entry was applied for this long … */
-  readonly flushIdleMs?: number;
-  /** … or when the first unflushed change is this old … */
-  readonly flushAgeMs?: number;
-  /** … or at this many changed keys, fewer where commits are slow, or a quarter of the cache. */
-  readonly flushKeys?: number;
-  /** Of the hash tables of names: 32 bits that clients do not know. */
-  readonly hashSeed?: number;
-  /** Bounds the -wal file; an InlineCheckpointer by default. */
-  readonly checkpointer?: Checkpointer;
-  /** What else is of the state: written in the same transactions. */
-  readonly sideTables?: readonly SideTable[];
-  /** Is told of each change of a key or database. */
-  readonly changes?: ChangeRecorder;
-}
 
 const FLUSH_IDLE_MS = 50;
 const FLUSH_AGE_MS = 2000;

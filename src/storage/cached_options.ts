@@ -1,0 +1,24 @@
+import type { ChangeRecorder } from "./change_recorder.ts";
+import type { Checkpointer } from "./checkpointer.ts";
+import type { SideTable } from "./side_table.ts";
+
+export interface CachedRedisOperationsOptions {
+  /** Memory for keys and values; changes not yet flushed may exceed it for a while. */
+  readonly cacheBytes: number;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+  /** A flush starts when no entry was applied for this long … */
+  readonly flushIdleMs?: number;
+  /** … or when the first unflushed change is this old … */
+  readonly flushAgeMs?: number;
+  /** … or at this many changed keys, fewer where commits are slow, or a quarter of the cache. */
+  readonly flushKeys?: number;
+  /** Of the hash tables of names: 32 bits that clients do not know. */
+  readonly hashSeed?: number;
+  /** Bounds the -wal file; an InlineCheckpointer by default. */
+  readonly checkpointer?: Checkpointer;
+  /** What else is of the state: written in the same transactions. */
+  readonly sideTables?: readonly SideTable[];
+  /** Is told of each change of a key or database. */
+  readonly changes?: ChangeRecorder;
+}
