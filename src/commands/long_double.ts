@@ -132,6 +132,20 @@ function divide(
   return [quotient, (dividend - quotient * divisor) * 2n, divisor];
 }
 
+/** A finite double, exactly. */
+export function toLongDouble(value: number): LongDouble {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, value);
+  const bits = view.getBigUint64(0);
+  const power = Number(bits >> 52n) & 0x7ff;
+  const fraction = bits & 0xfffffffffffffn;
+  return {
+    negative: bits >> 63n === 1n,
+    mantissa: power === 0 ? fraction : fraction | (1n << 52n),
+    exponent: Math.max(1, power) - 1075,
+  };
+}
+
 function infinity(negative: boolean): LongDouble {
   return { negative, mantissa: -1n, exponent: 0 };
 }

@@ -27,6 +27,11 @@ import { stringCommands } from "./string.ts";
 import { stringNumberCommands } from "./string_number.ts";
 import { stringRangeCommands } from "./string_range.ts";
 import { transactionCommands } from "./transaction.ts";
+import { zsetCombineCommands } from "./zset_combine.ts";
+import { zsetCommands } from "./zset.ts";
+import { zsetPopCommands } from "./zset_pop.ts";
+import { zsetRandomCommands } from "./zset_random.ts";
+import { zsetRangeCommands } from "./zset_range.ts";
 
 /** Each group of commands that is offered. */
 const GROUPS: readonly (readonly Command[])[] = [
@@ -54,6 +59,11 @@ const GROUPS: readonly (readonly Command[])[] = [
   scanCommands,
   expireCommands,
   objectCommands,
+  zsetCommands,
+  zsetRangeCommands,
+  zsetCombineCommands,
+  zsetPopCommands,
+  zsetRandomCommands,
 ];
 
 const table = new Map<string, Command>();

@@ -77,11 +77,17 @@ export interface ListOperations {
   values(start: number, reverse?: boolean): Iterable<Bytes>;
 }
 
+/** A member of a sorted set with its score. */
+export interface ScoredMember {
+  readonly name: Bytes;
+  readonly score: number;
+}
+
 /** A sorted set: members by score, then by bytes. A rank counts from 0, ascending. */
 export interface SortedSetOperations {
   readonly size: number;
   score(member: Bytes): number | undefined;
-  /** True when the member is new. */
+  /** True when the member is new. The score is a number but NaN; -0 is kept as 0. */
   set(member: Bytes, score: number): boolean;
   remove(member: Bytes): boolean;
   rank(member: Bytes): number | undefined;
@@ -89,8 +95,12 @@ export interface SortedSetOperations {
   countBelow(score: number, inclusive: boolean): number;
   /** The same by bytes, where all members have one score. */
   countBefore(member: Bytes, inclusive: boolean): number;
-  /** Members with scores by rank, from `start` up to `stop`, inclusive, or backwards from stop. */
-  range(start: number, stop: number, reverse?: boolean): Iterable<readonly [Bytes, number]>;
+  /**
+   * Members by rank, from `start` (0 or more) up to `stop`, inclusive, or backwards from stop. Each
+   * is good until it is changed; nothing may be changed while they are consumed.
+   */
+  range(start: number, stop: number, reverse?: boolean): Iterable<ScoredMember>;
+  /** A page of about `count` members; one present throughout an iteration is returned. */
   scan(cursor: number, count: number): ElementPage;
 }
 

@@ -14,7 +14,7 @@ export const ELEMENT_TABLES = {
   hash: { key: ["field"], columns: ["n INTEGER NOT NULL", "value", "expire_at_ms INTEGER"] },
   set: { key: ["member"], columns: ["n INTEGER NOT NULL"] },
   list: { key: ["position INTEGER"], columns: ["value"] },
-  zset: { key: ["member"], columns: ["score"] },
+  zset: { key: ["member"], columns: ["n INTEGER NOT NULL", "score"] },
 } as const satisfies Record<string, ElementTable>;
 
 export type ElementTableName = keyof typeof ELEMENT_TABLES;

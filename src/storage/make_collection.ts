@@ -1,7 +1,7 @@
-import { assert } from "../base/assert.ts";
 import { CachedHash } from "./cached_hash.ts";
 import { CachedList } from "./cached_list.ts";
 import { CachedSet } from "./cached_set.ts";
+import { CachedSortedSet } from "./cached_sorted_set.ts";
 import type { Collection, CollectionHost } from "./collection.ts";
 import type { CollectionType } from "./collections.ts";
 
@@ -14,7 +14,7 @@ export function makeCollection(host: CollectionHost, type: CollectionType): Coll
       return new CachedList(host);
     case "set":
       return new CachedSet(host);
-    default:
-      assert(false, "a type of collection that is offered");
+    case "zset":
+      return new CachedSortedSet(host);
   }
 }

@@ -13,6 +13,7 @@ const FAR_MS = 9e15;
 export function sameReply(argv: Argv, balsa: string, redis: string): boolean {
   if (balsa === redis) return true;
   const name = (argv[0] ?? "").toLowerCase();
+  if (name.startsWith("z")) return sameZset(name, argv, positiveZero(balsa), positiveZero(redis));
   switch (name) {
     case "ttl":
     case "expiretime":
@@ -43,6 +44,26 @@ export function sameReply(argv: Argv, balsa: string, redis: string): boolean {
     default:
       return false;
   }
+}
+
+function sameZset(name: string, argv: Argv, balsa: string, redis: string): boolean {
+  if (balsa === redis) return true;
+  switch (name) {
+    case "zrank":
+    case "zrevrank":
+      return argv.length > 3 && redis.startsWith("-ERR wrong number of arguments");
+    case "zrandmember":
+      return argv.length === 2 ? bothStrings(balsa, redis) : sameLength(balsa, redis);
+    case "zscan":
+      return sameScan(argv[2], balsa, redis);
+    default:
+      return false;
+  }
+}
+
+/** The same with each score of -0 as 0. */
+function positiveZero(reply: string): string {
+  return reply.replaceAll("$2\r\n-0\r\n", "$1\r\n0\r\n").replaceAll(",-0\r\n", ",0\r\n");
 }
 
 function closeIntegers(a: string, b: string, tolerance: number, far: number): boolean {

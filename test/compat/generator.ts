@@ -2,7 +2,15 @@ import { Prng } from "../../src/base/prng.ts";
 import type { Bytes } from "../../src/base/bytes.ts";
 
 export type Argv = readonly Bytes[];
-export const GROUPS = ["string", "keyspace", "expire", "connection", "list", "set"] as const;
+export const GROUPS = [
+  "string",
+  "keyspace",
+  "expire",
+  "connection",
+  "list",
+  "set",
+  "zset",
+] as const;
 export type Group = typeof GROUPS[number];
 
 type Maker = (g: Generator) => Argv;
@@ -51,6 +59,8 @@ const ODD_NUMBERS = [
 /** Commands that act by chance when they have fewer arguments. */
 const FICKLE = new Set(["SPOP"]);
 
+/** Commands of so many words, which have to be as they are, get no odd number. */
+const LONG = 100;
 /** Commands that an odd number makes wait for ever. */
 const STALLING = new Set(["DEBUG", "WAIT"]);
 
@@ -106,7 +116,7 @@ export class Generator {
     const dice = this.prng.below(60);
     if (dice === 0 && argv.length > 1 && !FICKLE.has(argv[0])) argv.pop();
     else if (dice === 1) argv.push(this.value());
-    else if (dice === 2 && argv.length > 1 && !STALLING.has(argv[0])) {
+    else if (dice === 2 && argv.length > 1 && argv.length < LONG && !STALLING.has(argv[0])) {
       argv[1 + this.prng.below(argv.length - 1)] = this.oddNumber();
     } else if (dice === 3) argv[0] = this.mixCase(argv[0]);
     return argv;

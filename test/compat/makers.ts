@@ -1,6 +1,7 @@
 import type { Argv, CommandMakers, Generator, Group } from "./generator.ts";
 import { LIST } from "./list_makers.ts";
 import { SET } from "./set_makers.ts";
+import { ZSET } from "./zset_makers.ts";
 
 function expiryOption(g: Generator): Argv {
   switch (g.prng.below(5)) {
@@ -169,4 +170,5 @@ export const MAKERS: Readonly<Record<Group, CommandMakers>> = {
   connection: CONNECTION,
   list: LIST,
   set: SET,
+  zset: ZSET,
 };

@@ -5,6 +5,7 @@ import type { RedisOperations } from "../../src/storage/redis_operations.ts";
 import { HASH_FUZZ } from "./fuzz_hash.ts";
 import { LIST_FUZZ } from "./fuzz_list.ts";
 import { SET_FUZZ } from "./fuzz_set.ts";
+import { SORTED_SET_FUZZ } from "./fuzz_sorted_set.ts";
 
 /** Where random steps get their arguments. */
 export interface FuzzValues {
@@ -32,6 +33,7 @@ const FUZZ: { readonly [T in CollectionType]?: CollectionFuzz<Collections[T], un
   hash: HASH_FUZZ as CollectionFuzz<Collections["hash"], unknown>,
   list: LIST_FUZZ as CollectionFuzz<Collections["list"], unknown>,
   set: SET_FUZZ as CollectionFuzz<Collections["set"], unknown>,
+  zset: SORTED_SET_FUZZ as CollectionFuzz<Collections["zset"], unknown>,
 };
 
 /** The types that are fuzzed. */

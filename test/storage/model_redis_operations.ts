@@ -6,6 +6,7 @@ import type { ModelCollection } from "./model_collection.ts";
 import { ModelHash } from "./model_hash.ts";
 import { ModelList } from "./model_list.ts";
 import { ModelSet } from "./model_set.ts";
+import { ModelSortedSet } from "./model_sorted_set.ts";
 import type {
   AppliedState,
   KeyName,
@@ -26,12 +27,8 @@ const MAKE: Readonly<Record<CollectionType, () => ModelCollection>> = {
   hash: () => new ModelHash(),
   set: () => new ModelSet(),
   list: () => new ModelList(),
-  zset: () => notYet(),
+  zset: () => new ModelSortedSet(),
 };
-
-function notYet(): ModelCollection {
-  throw new Error("there is no model of this type");
-}
 
 /** One database. A Map keeps creation order: an overwritten key stays in its place. */
 class ModelDatabase {

@@ -1,4 +1,4 @@
-import type { Metadata } from "./metadata.ts";
+import type { CommandMetadata, Metadata } from "./metadata.ts";
 
 const ON_OFF = [{
   name: "enabled",
@@ -9,8 +9,48 @@ const ON_OFF = [{
   ],
 }];
 
-/** Commands that came to Redis after 7.0, as Redis 7.2 describes them. */
+/** ZRANK and ZREVRANK with the WITHSCORE of 7.2. */
+function rankCommand(order: string): CommandMetadata {
+  const key = {
+    flags: { "~+": ["RO", "access"] },
+    begin_search: { type: "index", spec: { index: 1 } },
+    find_keys: { type: "range", spec: { lastkey: 0, keystep: 1, limit: 0 } },
+  } as const;
+  return {
+    info: [
+      -3,
+      { "~+": ["readonly", "fast"] },
+      1,
+      1,
+      1,
+      { "~+": ["@read", "@sortedset", "@fast"] },
+      { "~": [] },
+      { "~": [key] },
+    ],
+    docs: {
+      summary: `Returns the index of a member in a sorted set ordered by ${order} scores.`,
+      since: "2.0.0",
+      group: "sorted-set",
+      complexity: "O(log(N)) with N being the number of elements in the sorted set.",
+      history: { "~": [["7.2.0", "Added the optional `WITHSCORE` argument."]] },
+      arguments: [
+        { name: "key", type: "key", key_spec_index: 0 },
+        { name: "member", type: "string" },
+        {
+          name: "withscore",
+          type: "pure-token",
+          token: "WITHSCORE",
+          flags: { "~+": ["optional"] },
+        },
+      ],
+    },
+  };
+}
+
+/** Commands that came to Redis after 7.0, or took new forms, as Redis 7.2 describes them. */
 export const newerCommands: Metadata = {
+  zrank: rankCommand("ascending"),
+  zrevrank: rankCommand("descending"),
   "client|no-touch": {
     info: [
       3,
