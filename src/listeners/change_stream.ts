@@ -40,6 +40,7 @@ export function goneProblem(changes: ChangeSource, cursor: ChangeCursor): HttpPr
 /** The changes behind a cursor, and those that come, of keys that start with a prefix. */
 export class ChangeStream implements EventSource {
   isOver = false;
+  isDropped = false;
   readonly #changes: ChangeSource;
   readonly #prefix: Bytes;
   readonly #onClose: () => void;
@@ -65,7 +66,7 @@ export class ChangeStream implements EventSource {
     while (text.length < PIECE_CHARS) {
       const gone = goneProblem(this.#changes, this.#cursor);
       if (gone !== undefined) {
-        this.isOver = true;
+        this.isOver = this.isDropped = true;
         return text + dropped(`too slow: ${gone.text.slice("ERR ".length)}`, gone.members);
       }
       const { index, seen } = this.#cursor;
@@ -86,7 +87,7 @@ export class ChangeStream implements EventSource {
   }
 
   farewell(): string {
-    this.isOver = true;
+    this.isOver = this.isDropped = true;
     return dropped("too slow: nothing was read for a while");
   }
 

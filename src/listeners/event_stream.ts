@@ -7,8 +7,10 @@ export interface EventSource {
    * when the client takes more, so that one that does not costs nothing.
    */
   next(): string;
-  /** Whether the stream ends, once what `next` gave last is sent. */
+  /** Whether the stream ends, once what `next` gave last is sent … */
   readonly isOver: boolean;
+  /** … because its client was too slow. */
+  readonly isDropped: boolean;
   /** What is sent after a silence. */
   heartbeat(): string;
   /** The last words to a client that did not take what there was for too long. */
@@ -19,7 +21,7 @@ export interface EventSource {
 
 /** What a stream tells of itself to those who keep it. */
 interface Keeper {
-  readonly closed: (stream: EventStream) => void;
+  readonly closed: (stream: EventStream, isDropped: boolean) => void;
 }
 
 /** The body of one text/event-stream response. */
@@ -110,7 +112,7 @@ export class EventStream {
     this.#supply?.();
     this.#supply = undefined;
     this.#source.close();
-    this.#keeper.closed(this);
+    this.#keeper.closed(this, this.#source.isDropped);
   }
 }
 

@@ -17,7 +17,7 @@ export class EventStreams {
   readonly #streams = new Set<EventStream>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #isClosed = false;
-  /** Streams that were ended as their clients took nothing. */
+  /** Streams that were ended as their clients were too slow. */
   dropped = 0;
 
   constructor(options: EventStreamsOptions) {
@@ -34,7 +34,7 @@ export class EventStreams {
     if (this.#streams.size >= this.#options.streamsMax) return TOO_MANY;
     const source = make(() => stream.wake());
     const stream: EventStream = new EventStream(source, {
-      closed: (which) => this.#forget(which),
+      closed: (which, isDropped) => this.#forget(which, isDropped),
     });
     this.#streams.add(stream);
     this.#timer ??= setInterval(() => this.#beat(), this.#options.heartbeatMs / BEATS);
@@ -51,8 +51,9 @@ export class EventStreams {
     for (const stream of [...this.#streams]) stream.beat(BEATS, BEATS * STALLED_HEARTBEATS);
   }
 
-  #forget(stream: EventStream): void {
+  #forget(stream: EventStream, isDropped: boolean): void {
     this.#streams.delete(stream);
+    if (isDropped) this.dropped++;
     if (this.#streams.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
