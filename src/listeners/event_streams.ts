@@ -32,8 +32,10 @@ export class EventStreams {
   open(make: (wake: () => void) => EventSource): ReadableStream<Uint8Array> | HttpProblem {
     if (this.#isClosed) return STOPPING;
     if (this.#streams.size >= this.#options.streamsMax) return TOO_MANY;
-    const source = make(() => stream.wake());
-    const stream: EventStream = new EventStream(source, {
+    // A source may have something to tell at once: then it is asked for that at the first pull.
+    let stream: EventStream | undefined = undefined;
+    const source = make(() => (stream as EventStream | undefined)?.wake());
+    stream = new EventStream(source, {
       closed: (which, isDropped) => this.#forget(which, isDropped),
     });
     this.#streams.add(stream);

@@ -47,4 +47,4 @@ function parameters(query: string): Map<string, string> | HttpProblem {
   return given;
 }
 
-const NOT_STARTED = new HttpProblem(503, "LOADING This node has not joined its cluster yet");
+export const NOT_STARTED = new HttpProblem(503, "LOADING This node has not joined its cluster yet");

@@ -1,6 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import { resolve } from "../commands/table.ts";
-import { ErrorReply, type Reply } from "../resp/reply.ts";
+import { ErrorReply, type Reply, TransactionReply } from "../resp/reply.ts";
 import type { Access } from "./http_auth.ts";
 import type { Manner } from "./http_manner.ts";
 import { refusedToReaders } from "./http_permissions.ts";
@@ -60,11 +60,15 @@ export class HttpCommands {
       const refused = refusal(argv, access);
       if (refused !== undefined) return replyResponse(refused, format, this.#headers());
     }
-    const batch = [["MULTI"], ...commands, ["EXEC"]];
+    // Each write has a key of its own: one entry remembers all of them or none.
+    const queue = commands.map((argv, at) => withIdempotency(argv, manner, `\0${at}`));
+    const batch = [["MULTI"], ...queue, ["EXEC"]];
     const { replies, position } = await this.#executor.execute(batch, manner);
     const headers = this.#headers(position);
     const executed = replies[replies.length - 1];
-    if (Array.isArray(executed)) return batchResponse(executed, format, headers);
+    if (executed instanceof TransactionReply) {
+      return batchResponse(executed.replies, format, headers);
+    }
     const cause = replies.find((reply) => reply instanceof ErrorReply) ?? executed;
     return replyResponse(cause, format, headers);
   }

@@ -2,6 +2,8 @@ import { Hono } from "hono";
 import { type Bytes, fromUint8Array } from "../base/bytes.ts";
 import { HTTP_BODY_TIMEOUT_MS, HTTP_HEARTBEAT_MS, HTTP_STREAMS_MAX } from "../constants.ts";
 import type { ConnectionView } from "../runtime/runtime.ts";
+import { ChannelStream } from "./channel_stream.ts";
+import type { EventSource } from "./event_stream.ts";
 import { EventStreams } from "./event_streams.ts";
 import {
   pathArguments,
@@ -12,7 +14,7 @@ import {
 } from "./http_arguments.ts";
 import { type Access, makeAuthorizer } from "./http_auth.ts";
 import { BodyReader } from "./http_body.ts";
-import { changesSource } from "./http_changes.ts";
+import { changesSource, NOT_STARTED } from "./http_changes.ts";
 import { HttpCommands } from "./http_commands.ts";
 import { CorsPolicy } from "./http_cors.ts";
 import { HttpCounts } from "./http_counts.ts";
@@ -123,6 +125,9 @@ class HttpListener {
   ): Response | Promise<Response> {
     if (POST_PATHS.has(target.path)) return this.#jsonForm(request, target.path, manner, access);
     if (GET_PATHS.has(target.path)) return this.#page(request, target, connection);
+    if (STREAM_PATH.test(target.path)) {
+      return this.#subscribe(request, target.path, connection);
+    }
     return this.#pathForm(request, target, manner, access);
   }
 
@@ -163,6 +168,36 @@ class HttpListener {
     const { changes } = this.#executor;
     const make = changesSource(changes, target.query, request.headers, state.index);
     if (make instanceof HttpProblem) return this.#problem(make);
+    return this.#stream(method, make, connection);
+  }
+
+  /**
+   * `/subscribe/CHANNEL/…` and `/psubscribe/PATTERN/…`. The body is ignored: the SDK sends `[]`.
+   */
+  #subscribe(request: Request, path: string, connection?: ConnectionView): Response {
+    const { method } = request;
+    if (method !== "GET" && method !== "HEAD" && method !== "POST") {
+      return this.#problem(methodNotAllowed(method, METHODS_OF_STREAMS));
+    }
+    const names = pathArguments(path);
+    if (names instanceof HttpProblem) return this.#problem(names);
+    const space = names.shift()!.toLowerCase() === "subscribe" ? "channel" : "pattern";
+    const { pubsub } = this.#executor;
+    if (pubsub === undefined) return this.#problem(NOT_STARTED);
+    return this.#stream(
+      method,
+      (wake) => new ChannelStream(pubsub, space, names, wake),
+      connection,
+    );
+  }
+
+  #stream(
+    method: string,
+    make: (wake: () => void) => EventSource,
+    connection?: ConnectionView,
+  ): Response {
+    const state = this.#executor.state();
+    const here = { index: state.index, position: 0 };
     const headers = replyHeaders(state, here, "text/event-stream");
     if (method === "HEAD") return new Response(null, { headers });
     const body = this.streams.open(make);
@@ -239,6 +274,8 @@ function notReached(index: number): HttpProblem {
 
 const METHODS_OF_PATHS = "GET, HEAD, POST, PUT, OPTIONS";
 const METHODS_OF_POST_PATHS = "POST, OPTIONS";
+const METHODS_OF_STREAMS = "GET, HEAD, POST, OPTIONS";
+const STREAM_PATH = /^\/p?subscribe\/./i;
 const METHODS_OF_GET_PATHS = "GET, HEAD, OPTIONS";
 /** Paths with a JSON body, and pages; any other path is a command. */
 const POST_PATHS: ReadonlySet<string> = new Set(["/", "/pipeline", "/multi-exec"]);

@@ -47,6 +47,9 @@ export function makeHttpExecutor(
     readiness: () => readiness(current(), execute),
     cluster: () => current()?.node.cluster.status(),
     metrics: () => page.render(),
+    get pubsub() {
+      return current()?.features.pubsub;
+    },
     get changes() {
       return current() === undefined ? undefined : changes;
     },

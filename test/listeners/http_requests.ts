@@ -191,8 +191,6 @@ const REFUSED: readonly RequestRow[] = [
     "AUTH/x",
     "hello/3",
     "multi",
-    "subscribe/ch",
-    "psubscribe/*",
     "monitor",
     "Select/1",
     "client/reply/off",

@@ -1,0 +1,110 @@
+import { type Bytes, utf8Decode } from "../base/bytes.ts";
+import type { PushReply } from "../resp/reply.ts";
+import type { PubSub, Subscription } from "../server/pubsub.ts";
+import type { EventSource } from "./event_stream.ts";
+
+/** Bytes of messages that wait for a client: beyond it the client is dropped. */
+const WAITING_CHARS_MAX = 1024 * 1024;
+
+/**
+ * Messages of channels or patterns, each one line as `@upstash/redis` reads it:
+ * `data: message,CHANNEL,PAYLOAD`. Nothing is kept for who does not read: a slow one is dropped.
+ */
+export class ChannelStream implements EventSource {
+  isOver = false;
+  isDropped = false;
+  readonly #wake: () => void;
+  readonly #subscription: Subscription;
+  #waiting = "";
+
+  constructor(
+    pubsub: PubSub,
+    space: "channel" | "pattern",
+    names: readonly Bytes[],
+    wake: () => void,
+  ) {
+    this.#wake = wake;
+    this.#subscription = pubsub.open({ receive: (message) => this.#receive(message) });
+    for (const name of names) this.#subscription.add(space, name);
+    const word = space === "channel" ? "subscribe" : "psubscribe";
+    const confirm = () => {
+      if (this.isOver) return;
+      for (const [at, name] of names.entries()) this.#tell(`${word},${line(name)},${at + 1}`);
+      this.#subscription.confirmed();
+    };
+    const announced = this.#subscription.announced();
+    if (announced === undefined) confirm();
+    else announced.then(confirm);
+  }
+
+  next(): string {
+    const text = this.#waiting;
+    this.#waiting = "";
+    return text;
+  }
+
+  heartbeat(): string {
+    return ": heartbeat\n\n";
+  }
+
+  farewell(): string {
+    this.isOver = this.isDropped = true;
+    return TOO_SLOW;
+  }
+
+  close(): void {
+    this.isOver = true;
+    this.#subscription.close();
+  }
+
+  #receive({ items }: PushReply): void {
+    const [word, ...names] = items as readonly Bytes[];
+    const payload = names.pop() as Bytes;
+    const text = payloadText(payload, word === "pmessage");
+    this.#tell([word, ...names.map(line), text].join(","));
+  }
+
+  #tell(data: string): void {
+    if (this.isOver) return;
+    if (this.#waiting.length + data.length > WAITING_CHARS_MAX && this.#waiting !== "") {
+      this.isOver = this.isDropped = true;
+      // What was already on its way to the client is not taken back.
+      this.#waiting = TOO_SLOW;
+      this.#subscription.close();
+    } else {
+      this.#waiting += `data: ${data}\n\n`;
+    }
+    this.#wake();
+  }
+}
+
+const TOO_SLOW = "event: dropped\ndata: too slow: messages are not kept\n\n";
+
+/** A name as a part of one line. */
+function line(name: Bytes): string {
+  return utf8Decode(name).replace(/[\r\n]/g, " ");
+}
+
+/**
+ * A payload as it is, where that is one line. The SDK parses what it gets for patterns as JSON and
+ * fails on other text, so there, and for more lines, it is a JSON string.
+ */
+function payloadText(payload: Bytes, isPattern: boolean): string {
+  const text = utf8Decode(payload);
+  if (/[\r\n]/.test(text)) return isJson(text) ? oneLine(text) : JSON.stringify(text);
+  return !isPattern || isJson(text) ? text : JSON.stringify(text);
+}
+
+/** JSON has line breaks between its tokens only. */
+function oneLine(json: string): string {
+  return json.replace(/[\r\n]+/g, " ");
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
