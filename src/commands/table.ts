@@ -8,6 +8,8 @@ import { bitmapCommands } from "./bitmap.ts";
 import { connectionCommands } from "./connection.ts";
 import { expireCommands } from "./expire.ts";
 import { errQuoting, quoted } from "./help.ts";
+import { geoCommands } from "./geo.ts";
+import { geoSearchCommands } from "./geo_search.ts";
 import { hyperloglogCommands } from "./hyperloglog.ts";
 import { idempotentCommand } from "./idempotent.ts";
 import { introspectionCommands } from "./introspection.ts";
@@ -64,6 +66,8 @@ const GROUPS: readonly (readonly Command[])[] = [
   zsetCombineCommands,
   zsetPopCommands,
   zsetRandomCommands,
+  geoCommands,
+  geoSearchCommands,
 ];
 
 const table = new Map<string, Command>();

@@ -10,6 +10,7 @@ export const GROUPS = [
   "list",
   "set",
   "zset",
+  "geo",
 ] as const;
 export type Group = typeof GROUPS[number];
 

@@ -1,4 +1,5 @@
 import type { Argv, CommandMakers, Generator, Group } from "./generator.ts";
+import { GEO } from "./geo_makers.ts";
 import { LIST } from "./list_makers.ts";
 import { SET } from "./set_makers.ts";
 import { ZSET } from "./zset_makers.ts";
@@ -171,4 +172,5 @@ export const MAKERS: Readonly<Record<Group, CommandMakers>> = {
   list: LIST,
   set: SET,
   zset: ZSET,
+  geo: GEO,
 };
