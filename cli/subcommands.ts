@@ -49,6 +49,10 @@ const SUBCOMMANDS: Readonly<Record<string, Subcommand>> = {
     summary: "check that a live cluster is linearizable, while nodes fail",
     run: async (args) => (await import("./check.ts")).check(args),
   },
+  sim: {
+    summary: "simulate clusters that fail in every way, from one seed each",
+    run: async (args) => (await import("./sim.ts")).sim(args),
+  },
   version: {
     summary: "print the version",
     run: async (args) => (await import("./version.ts")).version(args),

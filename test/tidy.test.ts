@@ -15,7 +15,7 @@ const FILES = execFileSync(
 const SOURCES = FILES.filter((path) => path.endsWith(".ts"));
 /** With what of test/ the program ships. */
 const PROGRAM = SOURCES.filter((path) =>
-  /^(src|cli|test\/checker)\//.test(path) && !path.endsWith(".test.ts")
+  /^(src|cli|test\/(checker|simulator))\//.test(path) && !path.endsWith(".test.ts")
 );
 
 function read(path: string): string {
@@ -75,7 +75,29 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "listeners",
   ],
   checker: ["base", "resp"],
-  cli: ["checker", "base", "constants", "runtime", "resp", "commands", "server", "node"],
+  simulator: [
+    "base",
+    "constants",
+    "runtime",
+    "resp",
+    "raft",
+    "storage",
+    "commands",
+    "transport",
+    "server",
+    "node",
+  ],
+  cli: [
+    "checker",
+    "simulator",
+    "base",
+    "constants",
+    "runtime",
+    "resp",
+    "commands",
+    "server",
+    "node",
+  ],
 };
 
 /** Packages and runtime modules, and the layers that may use each. */
@@ -86,6 +108,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "prom-client": ["node"],
   "@hono/node-server": ["runtime"],
   "better-sqlite3": ["storage"],
+  "bun:jsc": ["simulator"],
   "bun:sqlite": ["storage"],
   "node:sqlite": ["storage"],
 };

@@ -4,7 +4,7 @@ import { sleep } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { ENTRY_BYTES_MAX } from "../constants.ts";
 import type { Configuration, NodeId } from "../raft/types.ts";
-import { Cluster } from "../server/cluster.ts";
+import { Cluster, JOINED_ID_BASE } from "../server/cluster.ts";
 import type { ServeConfig } from "../server/config.ts";
 import type { LogPurger } from "../server/log_purger.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
@@ -186,6 +186,7 @@ export class ClusterNode {
       logger: this.#logger,
       local: () => this.#identity(),
       refuse: (remote, purpose) => this.#refuse(remote, purpose),
+      mayBeNew: (nodeId) => this.#mayBeNew(nodeId),
       connected: ({ nodeId }) => {
         this.#peers.send(nodeId, FRAME.records, this.#memory.encode());
         this.#server?.peerConnected(nodeId);
@@ -264,6 +265,14 @@ export class ClusterNode {
     } catch (error) {
       this.#fatal(error);
     }
+  }
+
+  /**
+   * Whether a node may have been admitted behind the end of this node's log: a leader that it does
+   * not know must still reach a node that was away, or has just joined.
+   */
+  #mayBeNew(nodeId: number): boolean {
+    return nodeId > JOINED_ID_BASE + this.#storage.log.lastIndex;
   }
 
   #accepted(connection: PeerConnection): FrameHandler {

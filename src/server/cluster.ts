@@ -32,8 +32,8 @@ const RETRY_MS = 50;
 const PROMOTE_CHECK_MS = 100;
 /** A learner is promoted once it lacks no more entries than this. */
 const PROMOTE_LAG_MAX = 64;
-/** Ids below are for those that found a cluster together. */
-const JOINED_ID_BASE = 1000;
+/** Ids below are for those that found a cluster together; others: this and their entry's index. */
+export const JOINED_ID_BASE = 1000;
 
 /** The members of the cluster: what one node knows of them, and their changes. */
 export class Cluster implements ClusterView {
@@ -126,14 +126,18 @@ export class Cluster implements ClusterView {
 
   /**
    * A machine that lost its data has joined again as a new node: its old identity, which nothing
-   * can answer for any more, gives up its vote. True when that was started.
+   * can answer for any more, gives up its vote. So does an id that was given to one that asked
+   * again before it heard of it, and has another now. True when that was started.
    */
-  #removeReplaced({ voters, addresses }: Configuration): boolean {
+  #removeReplaced({ voters, learners, addresses }: Configuration): boolean {
     const { server, logger, identity, isConnected } = this.#options;
-    for (const id of voters) {
+    const members = [...voters, ...learners];
+    for (const id of members) {
       if (id === identity.nodeId || isConnected(id)) continue;
-      const successor = voters.find((other) =>
-        other > id && addresses[other] === addresses[id] && isConnected(other)
+      const isLearner = learners.includes(id);
+      const successor = (isLearner ? members : voters).find((other) =>
+        (isLearner ? other !== id : other > id) && addresses[other] === addresses[id] &&
+        isConnected(other)
       );
       if (successor === undefined || !server.changeMembership({ kind: "remove", id }).ok) continue;
       logger.info("replaced by a new node at its address", { node: id, successor });
@@ -142,24 +146,10 @@ export class Cluster implements ClusterView {
     return false;
   }
 
-  /** A node that asked to join before, and was admitted, but has not heard so. */
-  #admittedBefore(address: string): NodeId | undefined {
-    const { driver, ops } = this.#options.server;
-    const { configuration, peers } = driver.raft.status();
-    // One that has sent commands has used its id: nothing is known of it only after an election.
-    return configuration.learners.find((id) =>
-      configuration.addresses[id] === address &&
-      peers.some((peer) => peer.id === id && peer.match === 0) &&
-      !ops.applied.origins.some((origin) => origin.node === id)
-    );
-  }
-
   async #carryOut(request: ClusterRequest, deadlineMs: number): Promise<ClusterAnswer> {
     const { server, identity } = this.#options;
     const status = server.driver.raft.status();
     if (request.kind === "transfer") return await this.#transfer(request.id, deadlineMs);
-    const admitted = request.kind === "join" ? this.#admittedBefore(request.address) : undefined;
-    if (admitted !== undefined) return { ok: true, id: admitted };
     // From the index of the entry that admits the node, so that none is ever given twice.
     const id = request.kind === "join" ? JOINED_ID_BASE + status.lastIndex + 1 : request.id;
     const change: MembershipChange = request.kind === "join"

@@ -63,6 +63,8 @@ const SYSTEM: StorageOutside = {
 export interface NodeStorageOptions {
   readonly path: string;
   readonly cacheBytes: number;
+  /** Memory for recent entries of the log; its own default otherwise. */
+  readonly logCacheBytes?: number;
   readonly outside?: StorageOutside;
   /** Of what the change feed offers; all is kept when absent. */
   readonly changesBytes?: number;
@@ -76,12 +78,18 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
   let log: RaftLog | undefined;
   let state: SqlDatabase | undefined;
   try {
-    log = openRaftLog(driver, directory.logPath, { disk });
+    log = openRaftLog(driver, directory.logPath, {
+      disk,
+      cacheBytes: options.logCacheBytes,
+    });
     const { identity } = log;
     if (identity !== undefined) {
       const runs = [drawRun(outside.entropy), ...identity.runs].slice(0, RUNS_KEPT);
       log.setIdentity({ ...identity, incarnation: identity.incarnation + 1, runs });
     }
+    // A run before this one may have died as it renamed a snapshot over state.db: if that is what
+    // is opened here, it must not be lost with the power later.
+    directory.sync();
     const snapshots = new SnapshotStore(directory.snapshotsPath, disk);
     state = openState(driver, directory.statePath);
     if (!reaches(state, log, snapshots)) {

@@ -60,8 +60,8 @@ export class Writes {
   readonly #options: WritesOptions;
   #foreign: ForeignSegment[] = [];
   #foreignBytes = 0;
-  /** The next number expected of each node in this term. */
-  readonly #expected = new Map<NodeId, number>();
+  /** The next number expected of each node's present run, in this term. */
+  readonly #expected = new Map<NodeId, { readonly incarnation: number; readonly next: number }>();
   #progressMs = 0;
   #tickProposed = false;
   /** When an entry with commands of ours was applied, and how many may come with the next. */
@@ -121,16 +121,28 @@ export class Writes {
       throw error;
     }
     if (segment.node !== from) return;
+    const { incarnation, firstSequence, commands } = segment;
+    const next = this.#nextOf(segment);
     // A gap: something before it was dropped. Later numbers must not overtake.
-    const expected = this.#expected.get(from);
-    if (expected !== undefined && segment.firstSequence > expected) return;
+    if (next !== undefined && firstSequence > next) return;
     if (this.#foreignBytes + bytes.length > UNCOMMITTED_BYTES_MAX) {
-      this.#expected.set(from, segment.firstSequence);
+      this.#expected.set(from, { incarnation, next: firstSequence });
       return;
     }
-    this.#expected.set(from, segment.firstSequence + segment.commands.length);
+    const end = firstSequence + commands.length;
+    this.#expected.set(from, { incarnation, next: Math.max(next ?? 0, end) });
     this.#foreign.push({ segment, bytes });
     this.#foreignBytes += bytes.length;
+  }
+
+  /** The number that follows what came before; undefined when nothing has, in this term. */
+  #nextOf({ node, incarnation }: Segment): number | undefined {
+    const expected = this.#expected.get(node);
+    if (expected?.incarnation !== incarnation) return undefined;
+    // What an entry of an earlier leader has brought meanwhile is not sent again.
+    const origin = this.#options.ops.applied.origins.find((each) => each.node === node);
+    const applied = origin?.incarnation === incarnation ? origin.sequence : 0;
+    return Math.max(expected.next, applied + 1);
   }
 
   /** The state is now that of a snapshot, which holds some of our commands: replies are lost. */

@@ -1,8 +1,16 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
-import { type SnapshotInfo, temporaryPath } from "./snapshot.ts";
-import { type SqliteDriverName, SqliteError } from "./sqlite_types.ts";
+import { toBuffer } from "../base/bytes.ts";
+import type { Disk } from "./disk.ts";
+import { makeSnapshot, type SnapshotInfo, temporaryPath } from "./snapshot.ts";
+import {
+  type SqlDatabase,
+  type SqliteDriver,
+  type SqliteDriverName,
+  SqliteError,
+} from "./sqlite_types.ts";
 import { startWorker } from "./start_worker.ts";
+import { readAppliedState } from "./state_tables.ts";
 
 /** What a snapshot worker is started with. */
 export interface SnapshotTask {
@@ -41,6 +49,22 @@ export async function makeSnapshotAside(
   made.then(over, over);
   await syncWhile(temporary, () => !isOver);
   return made;
+}
+
+/** The same on this thread: what the worker does. */
+export function makeSnapshotNow(
+  driver: SqliteDriver,
+  task: SnapshotTask,
+  disk?: Disk,
+): SnapshotInfo {
+  const { statePath, directory, configuration, temporary } = task;
+  const readApplied = (copy: SqlDatabase) => {
+    const applied = readAppliedState(copy);
+    const members = toBuffer(applied.configuration).toString("hex");
+    const { index, term } = applied;
+    return { index, term, configuration: members === "" ? configuration : members };
+  };
+  return makeSnapshot(driver, statePath, directory, readApplied, temporary, disk);
 }
 
 /** Errors are left to the worker, which meets them too. */

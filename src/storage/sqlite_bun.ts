@@ -21,7 +21,7 @@ export function openBun(
   const flags = options.readOnly ? { readonly: true } : { readwrite: true, create: true };
   let raw: Database;
   try {
-    raw = new Class(resolve(path), flags);
+    raw = new Class(options.memory ? ":memory:" : resolve(path), flags);
   } catch (error) {
     throw toSqliteError(error, path);
   }

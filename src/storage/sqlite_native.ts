@@ -30,7 +30,7 @@ export function openNative(
 ): SqlDatabase {
   let raw: NativeDatabase;
   try {
-    raw = create(resolve(path));
+    raw = create(options.memory ? ":memory:" : resolve(path));
   } catch (error) {
     throw toSqliteError(error, path);
   }

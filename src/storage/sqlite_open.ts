@@ -18,6 +18,7 @@ type Pragma = readonly [name: string, value: string, readBack: SqlValue];
  * know and a build may differ in its defaults. Throws SqliteError when one did not take.
  */
 export function configure(database: SqlDatabase, options: SqliteOpenOptions): void {
+  if (options.memory) return;
   for (const [name, value, readBack] of pragmas(options)) {
     setPragma(database, name, value, readBack);
   }

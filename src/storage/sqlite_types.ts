@@ -38,6 +38,8 @@ export interface SqliteDriver {
 export interface SqliteOpenOptions {
   readonly synchronous: "full" | "normal";
   readonly readOnly?: boolean;
+  /** Kept in memory alone, and gone when closed; no other option counts then. */
+  readonly memory?: boolean;
   /** Page cache of the connection, bytes. */
   readonly cacheBytes?: number;
   /**

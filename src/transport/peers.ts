@@ -20,6 +20,8 @@ export interface PeersOptions {
   readonly local: () => PeerIdentity;
   /** Why a peer is not let in; undefined lets it in. */
   readonly refuse: (remote: PeerIdentity, purpose: Purpose) => string | undefined;
+  /** Whether a node that is no member here may be one that this node has not heard of yet. */
+  readonly mayBeNew: (nodeId: number) => boolean;
   /** A message connection to this node is up. */
   readonly connected: (remote: PeerIdentity) => void;
   readonly disconnected: (nodeId: number) => void;
@@ -150,6 +152,11 @@ export class Peers {
   }
 
   #addMember(id: number, address: string): void {
+    const member = this.#newMember(id, address);
+    this.#planDial(member, id > this.#options.local().nodeId ? DIAL_PATIENCE_MS : 0);
+  }
+
+  #newMember(id: number, address: string): Member {
     const member: Member = {
       id,
       address,
@@ -160,7 +167,7 @@ export class Peers {
       lastReason: "",
     };
     this.#members.set(id, member);
-    this.#planDial(member, id > this.#options.local().nodeId ? DIAL_PATIENCE_MS : 0);
+    return member;
   }
 
   #planDial(member: Member, delayMs: number): void {
@@ -242,7 +249,8 @@ export class Peers {
     }
     const reason = this.#options.refuse(remote, purpose);
     if (reason !== undefined || purpose !== "messages") return reason;
-    return this.#members.has(remote.nodeId) ? undefined : "it is no member of this cluster";
+    const isLetIn = this.#members.has(remote.nodeId) || this.#options.mayBeNew(remote.nodeId);
+    return isLetIn ? undefined : "it is no member of this cluster";
   }
 
   #established(connection: PeerConnection): void {
@@ -251,9 +259,15 @@ export class Peers {
       return;
     }
     const { nodeId, address } = connection.remote;
-    const member = this.#members.get(nodeId);
     if (this.#stopped) return connection.close("");
-    if (member === undefined) return connection.close("it is no member of this cluster");
+    let member = this.#members.get(nodeId);
+    if (member === undefined) {
+      if (!this.#options.mayBeNew(nodeId)) {
+        return connection.close("it is no member of this cluster");
+      }
+      // Until the members are set anew: then it is known here, or goes.
+      member = this.#newMember(nodeId, address);
+    }
     member.dialing = false;
     const existing = member.connection;
     if (existing !== undefined) {

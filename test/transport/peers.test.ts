@@ -42,6 +42,7 @@ class TestNode {
       logger,
       local: () => this.identity,
       refuse: (remote) => remote.clusterId === this.clusterId ? undefined : "another cluster",
+      mayBeNew: () => false,
       connected: () => this.connects++,
       disconnected: () => {},
       message: (from, { payload }) => this.heard.push({ from, text: payload.toString() }),

@@ -1,0 +1,328 @@
+import type { Prng } from "../../src/base/prng.ts";
+import type { ClusterRequest } from "../../src/commands/cluster_view.ts";
+import { RealMachine } from "./machine.ts";
+import type { SimNode } from "./sim_node.ts";
+import type { World } from "./world.ts";
+
+const NODES_MAX = 7;
+/** A fault of one kind comes once in a time between these, on average. */
+const INTERVAL_MS_MIN = 300;
+const INTERVAL_MS_MAX = 6000;
+
+export interface NemesisOptions {
+  readonly world: World;
+  readonly random: Prng;
+  readonly addNode: () => SimNode;
+}
+
+/** Does to a cluster what the world does: each seed has its own selection of faults. */
+export class Nemesis {
+  readonly #world: World;
+  readonly #random: Prng;
+  readonly #options: NemesisOptions;
+  #isOver = false;
+
+  constructor(options: NemesisOptions) {
+    this.#options = options;
+    this.#world = options.world;
+    this.#random = options.random;
+    options.world.onCrash = (node) => this.#crashed(node);
+    const kinds = Object.keys(this.#faults);
+    const share = 0.2 + this.#random.next() * 0.6;
+    for (const kind of kinds) {
+      if (this.#random.next() >= share) continue;
+      const span = INTERVAL_MS_MAX - INTERVAL_MS_MIN;
+      this.#plan(kind, INTERVAL_MS_MIN + this.#random.next() ** 2 * span);
+    }
+  }
+
+  /** No more faults; all that were done are undone. */
+  heal(): void {
+    this.#isOver = true;
+    const { world } = this.#options;
+    const { rules } = world.network;
+    Object.assign(rules, {
+      latencyMsMax: 2,
+      spikeShare: 0,
+      loseShare: 0,
+      duplicateShare: 0,
+      reorderShare: 0,
+      breakShare: 0,
+    });
+    world.network.heal();
+    world.note("all heals");
+    for (const node of world.nodes) {
+      Object.assign(node.machine.rules, {
+        isFull: false,
+        slowMsMax: 0,
+        failIn: Infinity,
+        crashIn: Infinity,
+      });
+      node.process?.unblock();
+      if (!node.isUp) this.#revive(node);
+    }
+  }
+
+  #plan(kind: string, intervalMs: number): void {
+    this.#world.scheduler.after(intervalMs * (0.2 + this.#random.next() * 1.6), () => {
+      if (this.#isOver) return;
+      if (this.#faults[kind]()) this.#world.count(kind);
+      this.#plan(kind, intervalMs);
+    });
+  }
+
+  #after(maxMs: number, run: () => void): void {
+    this.#world.scheduler.after(this.#random.next() ** 2 * maxMs, () => {
+      if (!this.#isOver) run();
+    });
+  }
+
+  #any(): SimNode {
+    const { nodes } = this.#world;
+    return nodes[this.#random.below(nodes.length)];
+  }
+
+  #leader(): SimNode | undefined {
+    return this.#world.nodes.find((node) => node.server?.leadership.isLeader);
+  }
+
+  /** The leader, half of the time: faults bite there. */
+  #victim(): SimNode {
+    return (this.#random.next() < 0.5 ? this.#leader() : undefined) ?? this.#any();
+  }
+
+  /** Each tells whether it has done something. */
+  readonly #faults: Readonly<Record<string, () => boolean>> = {
+    "kill": () => this.#crash(this.#victim(), false),
+    "power loss": () => this.#crash(this.#victim(), true),
+    "power loss of all": () => {
+      const isPowerLost = this.#random.next() < 0.7;
+      for (const node of [...this.#world.nodes]) this.#crash(node, isPowerLost);
+      return true;
+    },
+    "crash amid a write": () => this.#armCrash(this.#victim()),
+    "I/O error": () => {
+      this.#victim().machine.rules.failIn = 1 + this.#random.below(20);
+      return true;
+    },
+    "disk full": () => this.#fillDisk(this.#victim()),
+    "slow disk": () => this.#slowDisk(this.#victim()),
+    "pause": () => this.#pause(this.#victim()),
+    "partition": () => this.#partition(),
+    "one-way partition": () => this.#oneWay(this.#victim()),
+    "isolation": () => this.#isolate(this.#victim()),
+    "slow link": () => this.#slowLink(this.#victim()),
+    "clock jump": () => this.#jump(this.#victim()),
+    "transfer": () => this.#request({ kind: "transfer", id: this.#any().id }),
+    "snapshot": () => this.#snapshot(this.#any()),
+    "join": () => this.#join(),
+    "removal": () => this.#remove(this.#victim()),
+    "wipe": () => this.#wipe(this.#any()),
+    "bit flip": () => this.#flip(this.#any()),
+  };
+
+  #crash(node: SimNode, isPowerLost: boolean): boolean {
+    if (!node.isUp) return false;
+    node.crash(isPowerLost && !node.machine.isReal, "by fate");
+    return true;
+  }
+
+  #crashed(node: SimNode): void {
+    if (this.#isOver) {
+      this.#world.scheduler.after(100, () => this.#revive(node));
+      return;
+    }
+    const delayMs = this.#random.next() < 0.7 ? 100 : 3000;
+    this.#after(delayMs, () => this.#revive(node));
+  }
+
+  #revive(node: SimNode): void {
+    if (node.isUp) return;
+    if (node.isRetired) {
+      node.isRetired = false;
+      this.#rejoin(node);
+    } else {
+      node.start();
+    }
+  }
+
+  #armCrash(node: SimNode): boolean {
+    const { rules } = node.machine;
+    rules.crashLosesPower = this.#random.next() < 0.5;
+    rules.crashIn = 1 + this.#random.below(this.#random.next() < 0.5 ? 5 : 60);
+    return !node.machine.isReal;
+  }
+
+  #fillDisk(node: SimNode): boolean {
+    node.machine.rules.isFull = true;
+    this.#world.note(`${node.name}: disk full`);
+    this.#after(3000, () => {
+      node.machine.rules.isFull = false;
+      this.#world.note(`${node.name}: disk has room`);
+    });
+    return !node.machine.isReal;
+  }
+
+  #slowDisk(node: SimNode): boolean {
+    node.machine.rules.slowMsMax = this.#random.next() * 60;
+    this.#after(2000, () => node.machine.rules.slowMsMax = 0);
+    return !node.machine.isReal;
+  }
+
+  #pause(node: SimNode): boolean {
+    if (!node.isUp) return false;
+    const forMs = this.#random.next() ** 2 * 3000;
+    this.#world.note(`${node.name} is stopped for ${forMs.toFixed(0)} ms`);
+    node.process!.block(this.#world.scheduler.nowMs + forMs);
+    return true;
+  }
+
+  #partition(): boolean {
+    const { nodes, network } = this.#world;
+    const sides = nodes.map(() => this.#random.next() < 0.5);
+    for (const [i, a] of nodes.entries()) {
+      for (const [j, b] of nodes.entries()) {
+        if (sides[i] !== sides[j]) network.cut(a.name, b.name);
+      }
+    }
+    this.#world.note(`partition: ${nodes.filter((_, i) => sides[i]).map((n) => n.name)}`);
+    this.#healLater();
+    return sides.includes(true) && sides.includes(false);
+  }
+
+  #oneWay(node: SimNode): boolean {
+    const isDeaf = this.#random.next() < 0.5;
+    for (const other of this.#world.nodes) {
+      if (other === node || this.#random.next() < 0.3) continue;
+      if (isDeaf) this.#world.network.cut(other.name, node.name);
+      else this.#world.network.cut(node.name, other.name);
+    }
+    this.#world.note(`${node.name} is ${isDeaf ? "deaf" : "mute"}`);
+    this.#healLater();
+    return true;
+  }
+
+  #isolate(node: SimNode): boolean {
+    for (const other of this.#world.nodes) {
+      if (other === node) continue;
+      this.#world.network.cut(other.name, node.name);
+      this.#world.network.cut(node.name, other.name);
+    }
+    this.#world.note(`${node.name} is alone`);
+    this.#healLater();
+    return true;
+  }
+
+  #healLater(): void {
+    this.#after(4000, () => {
+      if (this.#world.network.hasCuts) this.#world.note("the network heals");
+      this.#world.network.heal();
+    });
+  }
+
+  #slowLink(node: SimNode): boolean {
+    const other = this.#any();
+    const addedMs = this.#random.next() * 150;
+    this.#world.network.slow(node.name, other.name, addedMs);
+    if (this.#random.next() < 0.5) this.#world.network.slow(other.name, node.name, addedMs);
+    return node !== other;
+  }
+
+  #jump(node: SimNode): boolean {
+    const span = this.#random.next() < 0.5 ? 1000 : 3_600_000;
+    node.clockRules.wallOffsetMs = (this.#random.next() * 2 - 1) * span;
+    this.#world.note(`${node.name}: the clock jumps`);
+    return true;
+  }
+
+  /** Has some node carry a request to its cluster. */
+  #request(request: ClusterRequest): boolean {
+    const node = this.#any();
+    const { server, core, process } = node;
+    if (server === undefined || core === undefined) return false;
+    this.#world.note(`${node.name} is asked: ${JSON.stringify(request)}`);
+    process!.enter(() => {
+      core.cluster.view(server).request(request).then((answer) => {
+        this.#world.note(`${node.name} answers ${JSON.stringify(answer)}`);
+        if (answer.ok) this.#world.count(`${request.kind} done`);
+      }, () => {});
+    });
+    return true;
+  }
+
+  #snapshot(node: SimNode): boolean {
+    const { server, core, process } = node;
+    if (server === undefined || core === undefined) return false;
+    process!.enter(() => {
+      core.cluster.view(server).snapshot().then(({ ok }) => {
+        if (ok) this.#world.count("snapshot taken");
+      }, () => {});
+    });
+    return true;
+  }
+
+  #join(): boolean {
+    if (this.#world.nodes.length >= NODES_MAX) return false;
+    this.#options.addNode().start();
+    return true;
+  }
+
+  /** Nodes that the cluster counts on; undefined while that changes. */
+  #voters(): readonly number[] | undefined {
+    const configuration = this.#world.truth.configuration;
+    if (configuration === undefined || configuration.votersOutgoing.length > 0) return undefined;
+    const isSettled = this.#world.nodes.every((node) => {
+      const own = node.server?.driver.raft.status().configuration;
+      return own === undefined || !configuration.voters.includes(node.id) ||
+        own.voters.join() === configuration.voters.join();
+    });
+    return isSettled ? configuration.voters : undefined;
+  }
+
+  /** Whether the cluster can do without this node for ever. */
+  #isSpare(node: SimNode): boolean {
+    const voters = this.#voters();
+    if (voters === undefined) return false;
+    const others = voters.filter((id) => id !== node.ids[node.ids.length - 1]);
+    const areThere = others.every((id) =>
+      this.#world.nodes.some((each) =>
+        each.ids[each.ids.length - 1] === id && !each.isRetired && !each.isDamaged
+      )
+    );
+    return areThere && others.length > voters.length / 2 && others.length >= 2;
+  }
+
+  #remove(node: SimNode): boolean {
+    const id = node.id;
+    const voters = this.#voters();
+    if (id === 0 || voters === undefined || voters.length < 4 || !this.#isSpare(node)) return false;
+    if (!this.#request({ kind: "remove", id })) return false;
+    this.#after(6000, () => {
+      if (this.#world.truth.configuration?.addresses[id] !== undefined) return;
+      node.crash(false, "removed");
+      node.isRetired = true;
+    });
+    return true;
+  }
+
+  #wipe(node: SimNode): boolean {
+    if (!this.#isSpare(node)) return false;
+    node.crash(true, "to be wiped");
+    node.isRetired = true;
+    return true;
+  }
+
+  #rejoin(node: SimNode): void {
+    node.wipe();
+    node.join = this.#world.nodes.filter((each) => each !== node).map(({ address }) => address);
+    node.start();
+  }
+
+  /** Turns a bit on the disk of a node that is down: its log must see it, or be spared. */
+  #flip(node: SimNode): boolean {
+    if (!this.#isSpare(node) || node.machine instanceof RealMachine || node.isDamaged) return false;
+    node.crash(true, "its disk is damaged");
+    node.isDamaged = node.machine.flipBit();
+    return node.isDamaged;
+  }
+}

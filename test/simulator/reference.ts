@@ -1,0 +1,216 @@
+import type { Bytes } from "../../src/base/bytes.ts";
+import type { Entry } from "../../src/raft/types.ts";
+import { decodeBatch } from "../../src/server/batch.ts";
+
+/**
+ * A place in the order of all commands: the index of the entry, and behind the point the command's
+ * place in it.
+ */
+export type Position = number;
+
+/** Commands of one entry, at most. */
+const COMMANDS_MAX = 2 ** 16;
+
+/** What a command did, by the log alone. */
+export interface Outcome {
+  readonly at: Position;
+  /** As `replyText` writes it. */
+  readonly reply: string;
+}
+
+/** The value of a key from `at` on; undefined: it is not there. */
+export interface Version {
+  readonly at: Position;
+  readonly value: Bytes | undefined;
+  readonly expireAtMs: number;
+}
+
+interface Seen {
+  incarnation: number;
+  sequence: number;
+}
+
+/** A token is a word of its own in a command: which tells one from all others. */
+const TOKEN = /(?:^|\W)(t\d+)(?!\d)/;
+const NO_EXPIRY = Infinity;
+
+/**
+ * What the committed log means, told by another program than the one that is tested: few commands,
+ * plain Maps, every version kept.
+ */
+export class Reference {
+  readonly outcomes = new Map<string, Outcome>();
+  readonly #versions = new Map<string, Version[]>();
+  readonly #expiring = new Map<string, number>();
+  readonly #seen = new Map<number, Seen>();
+  /** Tokens that were answered as not done. */
+  readonly #never = new Set<string>();
+  readonly #violate: (invariant: string, detail: string) => void;
+  #at: Position = 0;
+  #logTimeMs = 0;
+
+  constructor(violate: (invariant: string, detail: string) => void) {
+    this.#violate = violate;
+  }
+
+  /** Takes on the next committed entry. */
+  apply(entry: Entry): void {
+    this.#at = entry.index;
+    if (entry.kind !== "normal") return;
+    const { timeMs, segments } = decodeBatch(entry.data);
+    this.#logTimeMs = Math.max(this.#logTimeMs, timeMs);
+    for (const [key, atMs] of this.#expiring) {
+      if (atMs <= this.#logTimeMs) this.#put(key, undefined);
+    }
+    for (const { node, incarnation, firstSequence, commands } of segments) {
+      let seen = this.#seen.get(node);
+      if (seen !== undefined && incarnation < seen.incarnation) continue;
+      if (seen === undefined || incarnation > seen.incarnation) {
+        seen = { incarnation, sequence: 0 };
+      }
+      if (firstSequence > seen.sequence + 1) continue;
+      for (const [i, { db, argv }] of commands.entries()) {
+        if (firstSequence + i <= seen.sequence) continue;
+        seen.sequence = firstSequence + i;
+        this.#at += 1 / COMMANDS_MAX;
+        if (argv.length > 0) this.#run(db, argv);
+      }
+      this.#seen.set(node, seen);
+    }
+  }
+
+  /** A client was told that this was not done, and never will be. */
+  neverDone(token: string): void {
+    this.#never.add(token);
+    if (this.outcomes.has(token)) this.#violate("an error tells the truth", `${token} was done`);
+  }
+
+  /** The versions of a key, oldest first. */
+  versions(db: number, key: Bytes): readonly Version[] {
+    return this.#versions.get(`${db}/${key}`) ?? [];
+  }
+
+  /** All that is there behind an entry: "db/key" -> version. */
+  behind(index: number): Map<string, Version> {
+    const found = new Map<string, Version>();
+    for (const [key, versions] of this.#versions) {
+      const version = versionAt(versions, endOf(index));
+      if (version?.value !== undefined) found.set(key, version);
+    }
+    return found;
+  }
+
+  #run(db: number, argv: readonly Bytes[]): void {
+    const reply = this.#reply(db, argv);
+    if (reply === undefined) return;
+    const token = tokenOf(argv, reply);
+    if (token === undefined) return;
+    const before = this.outcomes.get(token);
+    if (before !== undefined) {
+      const where = `at ${before.at} and at ${this.#at}`;
+      this.#violate("no duplicate apply", `${argv.join(" ")} is applied ${where}`);
+    }
+    if (this.#never.has(token)) this.#violate("an error tells the truth", `${token} is done`);
+    this.outcomes.set(token, { at: this.#at, reply });
+  }
+
+  /** Undefined for a command that changes nothing. */
+  #reply(db: number, argv: readonly Bytes[]): string | undefined {
+    const name = argv[0].toLowerCase();
+    const key = `${db}/${argv[1]}`;
+    if (name === "set") return this.#set(key, argv);
+    if (name === "incr") {
+      const next = Number(this.#get(key) ?? "0") + 1;
+      this.#put(key, String(next), this.#expiring.get(key));
+      return `:${next}`;
+    }
+    if (name === "append") {
+      const value = (this.#get(key) ?? "") + argv[2];
+      this.#put(key, value, this.#expiring.get(key));
+      return `:${value.length}`;
+    }
+    if (name === "del") {
+      let count = 0;
+      for (const each of argv.slice(1)) {
+        if (this.#get(`${db}/${each}`) === undefined) continue;
+        this.#put(`${db}/${each}`, undefined);
+        count++;
+      }
+      return `:${count}`;
+    }
+    if (name === "mset") {
+      for (let i = 1; i < argv.length; i += 2) this.#put(`${db}/${argv[i]}`, argv[i + 1]);
+      return "+OK";
+    }
+    if (name === "rename") return this.#rename(key, `${db}/${argv[2]}`);
+    if (name === "flushdb") {
+      for (const each of this.behind(Math.floor(this.#at)).keys()) {
+        if (each.startsWith(`${db}/`)) this.#put(each, undefined);
+      }
+      return "+OK";
+    }
+    return undefined;
+  }
+
+  #set(key: string, argv: readonly Bytes[]): string {
+    const old = this.#get(key);
+    const options = argv.slice(3).map((each) => each.toLowerCase());
+    if (options.includes("nx") && old !== undefined) return "nil";
+    const px = options.indexOf("px");
+    const expireAtMs = px < 0 ? undefined : this.#logTimeMs + Number(options[px + 1]);
+    this.#put(key, argv[2], expireAtMs);
+    if (!options.includes("get")) return "+OK";
+    return old === undefined ? "nil" : `$${old}`;
+  }
+
+  #rename(from: string, to: string): string {
+    const value = this.#get(from);
+    if (value === undefined) return "-ERR no such key";
+    const expireAtMs = this.#expiring.get(from);
+    this.#put(from, undefined);
+    this.#put(to, value, expireAtMs);
+    return "+OK";
+  }
+
+  #get(key: string): Bytes | undefined {
+    const versions = this.#versions.get(key);
+    return versions?.[versions.length - 1].value;
+  }
+
+  #put(key: string, value: Bytes | undefined, expireAtMs = NO_EXPIRY): void {
+    let versions = this.#versions.get(key);
+    if (versions === undefined) this.#versions.set(key, versions = []);
+    const at = this.#at;
+    if (versions[versions.length - 1]?.at === at) versions.pop();
+    versions.push({ at, value, expireAtMs });
+    if (value !== undefined && expireAtMs !== NO_EXPIRY) this.#expiring.set(key, expireAtMs);
+    else this.#expiring.delete(key);
+  }
+}
+
+/** The last place in an entry. */
+export function endOf(index: number): Position {
+  return index + 1 - 1 / COMMANDS_MAX;
+}
+
+/** The version in effect at a place. */
+export function versionAt(versions: readonly Version[], at: Position): Version | undefined {
+  let low = 0;
+  let high = versions.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (versions[middle].at <= at) low = middle + 1;
+    else high = middle;
+  }
+  return versions[low - 1];
+}
+
+/** What names a command: its token, or for INCR the number that only it can have answered. */
+export function tokenOf(argv: readonly Bytes[], reply: string): string | undefined {
+  if (argv[0].toLowerCase() === "incr") return `${argv[1]}=${reply}`;
+  for (let i = argv.length - 1; i >= 1; i--) {
+    const match = TOKEN.exec(argv[i]);
+    if (match !== null) return match[1];
+  }
+  return undefined;
+}

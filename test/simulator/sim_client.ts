@@ -1,0 +1,187 @@
+import type { Bytes } from "../../src/base/bytes.ts";
+import type { Prng } from "../../src/base/prng.ts";
+import { ErrorReply, type Reply, Status } from "../../src/resp/reply.ts";
+import { Session } from "../../src/server/session.ts";
+import type { Operation, Workload } from "./workload.ts";
+import type { Process } from "./process.ts";
+import type { SimNode } from "./sim_node.ts";
+import type { World } from "./world.ts";
+
+export interface ClientRules {
+  readonly thinkMsMax: number;
+  readonly depthMax: number;
+  readonly consistencies: readonly Session["consistency"][];
+  readonly db: number;
+}
+
+/** A client: one connection at a time, requests one after the other, or a few at once. */
+export class SimClient {
+  readonly #world: World;
+  readonly #workload: Workload;
+  readonly #random: Prng;
+  readonly #rules: ClientRules;
+  #session: SimSession | undefined;
+  #isStopped = false;
+
+  constructor(world: World, workload: Workload, random: Prng, rules: ClientRules) {
+    this.#world = world;
+    this.#workload = workload;
+    this.#random = random;
+    this.#rules = rules;
+    this.#plan();
+  }
+
+  /** Sends one write to a node; calls `done` when it was carried out. */
+  static probe(world: World, workload: Workload, node: SimNode, done: () => void): void {
+    const { process } = node;
+    if (node.server === undefined || process === undefined) return;
+    const session = new SimSession(world, workload, node, process);
+    session.onReply = (text) => {
+      if (text === "+OK") done();
+    };
+    process.enter(() => session.send([workload.probe()]));
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Requests that were sent and not answered yet, on a connection that lives. */
+  get waiting(): number {
+    return this.#session?.isLive ? this.#session.operations.length : 0;
+  }
+
+  #plan(): void {
+    this.#world.scheduler.after(1 + this.#random.next() * this.#rules.thinkMsMax, () => {
+      if (this.#isStopped) return;
+      this.#turn();
+      this.#plan();
+    });
+  }
+
+  #turn(): void {
+    const { depthMax, db } = this.#rules;
+    let session = this.#session;
+    if (session !== undefined && (!session.isLive || this.#random.next() < 0.01)) {
+      session.abandon();
+      this.#session = session = undefined;
+    }
+    session ??= this.#connect();
+    if (session === undefined || session.operations.length >= depthMax) return;
+    const count = 1 + this.#random.below(depthMax - session.operations.length);
+    const operations = Array.from(
+      { length: count },
+      () => this.#workload.next(db, session.consistency),
+    );
+    session.process.enter(() => session.send(operations));
+  }
+
+  #connect(): SimSession | undefined {
+    const { nodes } = this.#world;
+    const node = nodes[this.#random.below(nodes.length)];
+    if (node.server === undefined || node.process === undefined) return undefined;
+    const { consistencies, db } = this.#rules;
+    const session = new SimSession(this.#world, this.#workload, node, node.process);
+    session.consistency = consistencies[this.#random.below(consistencies.length)];
+    session.db = db;
+    this.#session = session;
+    return session;
+  }
+}
+
+/** One connection of a client to a process. */
+class SimSession extends Session {
+  readonly queryBufferBytes = 0;
+  readonly outputBufferBytes = 0;
+  outputBlocked = false;
+  readonly process: Process;
+  onReply: (text: string) => void = () => {};
+  /** Sent, oldest first. */
+  readonly operations: Operation[] = [];
+  readonly #world: World;
+  readonly #workload: Workload;
+  readonly #node: SimNode;
+  /** Sent, and not taken by the server yet. */
+  readonly #untaken: Operation[] = [];
+  /** The place in the log that a stale read may not be older than. */
+  #staleFloor = 0;
+
+  constructor(world: World, workload: Workload, node: SimNode, process: Process) {
+    super({
+      id: world.nextSession(),
+      nowMs: process.clock.wallMs(),
+      remoteAddress: "client",
+      localAddress: node.name,
+      passwordRequired: () => false,
+    });
+    this.#world = world;
+    this.#workload = workload;
+    this.#node = node;
+    this.process = process;
+  }
+
+  get isLive(): boolean {
+    return this.process.isAlive && !this.closed;
+  }
+
+  send(operations: readonly Operation[]): void {
+    for (const operation of operations) {
+      this.#workload.invoked(operation);
+      this.#world.note(`client ${this.id} at ${this.#node.name}: ${operation.argv.join(" ")}`);
+      this.operations.push(operation);
+      this.#untaken.push(operation);
+    }
+    this.#pump();
+  }
+
+  /** The connection is gone: what became of what was sent is not known. */
+  abandon(): void {
+    this.closed = true;
+  }
+
+  deliver(reply: Reply): void {
+    const operation = this.operations.shift();
+    if (operation === undefined) {
+      this.#world.truth.violate("a reply for a request", `${replyText(reply)} answers nothing`);
+      return;
+    }
+    if (this.closed) return;
+    this.#world.answered(() => {
+      const text = replyText(reply);
+      this.#world.note(`client ${this.id} gets ${text.slice(0, 60)}`);
+      this.#staleFloor = Math.max(
+        this.#staleFloor,
+        this.#workload.answered(operation, text, this.#staleFloor),
+      );
+      this.onReply(text);
+    });
+  }
+
+  resume(): void {
+    this.#pump();
+  }
+
+  flush(): void {}
+
+  close(): void {
+    this.closed = true;
+  }
+
+  #pump(): void {
+    const server = this.#node.server;
+    if (server === undefined || !this.isLive) return;
+    while (this.#untaken.length > 0 && server.execute(this, this.#untaken[0].argv as Bytes[])) {
+      this.#untaken.shift();
+    }
+  }
+}
+
+/** A reply in one line: "+OK", ":5", "$value", "nil", "-ERR …", "[a,b]". */
+export function replyText(reply: Reply): string {
+  if (reply === null) return "nil";
+  if (typeof reply === "string") return `$${reply}`;
+  if (typeof reply === "number" || typeof reply === "bigint") return `:${reply}`;
+  if (Array.isArray(reply)) return `[${reply.map(replyText).join()}]`;
+  if (reply instanceof Status) return `+${reply.text}`;
+  return reply instanceof ErrorReply ? `-${reply.text}` : "?";
+}

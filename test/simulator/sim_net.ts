@@ -1,0 +1,332 @@
+import { Buffer } from "node:buffer";
+import type { Prng } from "../../src/base/prng.ts";
+import type { HostPort } from "../../src/transport/address.ts";
+import { FRAME } from "../../src/transport/frame.ts";
+import type { Net, PeerListener, PeerSocket } from "../../src/transport/net.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Process } from "./process.ts";
+
+/** How a network treats what is sent; shares are probabilities. */
+export interface NetRules {
+  latencyMsMax: number;
+  /** A frame that takes much longer, and all behind it. */
+  spikeShare: number;
+  spikeMsMax: number;
+  loseShare: number;
+  duplicateShare: number;
+  reorderShare: number;
+  /** A connection that breaks at a frame. */
+  breakShare: number;
+}
+
+/** Each is complete in itself, so it may be lost, doubled or overtaken as on a worse network. */
+const FREE_FRAMES: ReadonlySet<number> = new Set([
+  FRAME.raft,
+  FRAME.forward,
+  FRAME.readRequest,
+  FRAME.readPoint,
+  FRAME.digest,
+  FRAME.ping,
+]);
+const CONNECT_TIMEOUT_MS = 1000;
+const FRAME_TYPE_AT = 4;
+
+/** The twin of transport/net.ts: the wires between all machines. */
+export class SimNetwork {
+  readonly rules: NetRules;
+  readonly scheduler: Scheduler;
+  readonly random: Prng;
+  readonly #listeners = new Map<string, Listener>();
+  readonly #cuts = new Set<string>();
+  readonly #slow = new Map<string, number>();
+  /** Ends with bytes or news that wait until a cut has healed. */
+  #waiting: (() => void)[] = [];
+  frames = 0;
+
+  constructor(scheduler: Scheduler, random: Prng, rules: NetRules) {
+    this.scheduler = scheduler;
+    this.random = random;
+    this.rules = rules;
+  }
+
+  /** The network as one process sees it. */
+  of(process: Process): Net {
+    return {
+      connect: (to) => this.#connect(process, to),
+      listen: (at, accept) => Promise.resolve(this.#listen(process, at, accept)),
+    };
+  }
+
+  /** Nothing of `from` reaches `to` from now on. */
+  cut(from: string, to: string): void {
+    this.#cuts.add(`${from}>${to}`);
+  }
+
+  /** Adds to the latency of one direction. */
+  slow(from: string, to: string, addedMs: number): void {
+    this.#slow.set(`${from}>${to}`, addedMs);
+  }
+
+  isCut(from: string, to: string): boolean {
+    return this.#cuts.size > 0 && this.#cuts.has(`${from}>${to}`);
+  }
+
+  get hasCuts(): boolean {
+    return this.#cuts.size > 0;
+  }
+
+  heal(): void {
+    this.#cuts.clear();
+    this.#slow.clear();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const go of waiting) go();
+  }
+
+  /** Whether a process listens on a machine. */
+  isUp(host: string): boolean {
+    for (const [address, { process }] of this.#listeners) {
+      if (address.startsWith(`${host}:`)) return process.isAlive;
+    }
+    return false;
+  }
+
+  whenHealed(go: () => void): void {
+    this.#waiting.push(go);
+  }
+
+  latencyMs(from: string, to: string): number {
+    const { latencyMsMax, spikeShare, spikeMsMax } = this.rules;
+    const spike = this.random.next() < spikeShare ? this.random.next() * spikeMsMax : 0;
+    const slow = this.#slow.size === 0 ? 0 : this.#slow.get(`${from}>${to}`) ?? 0;
+    return 0.1 + this.random.next() * latencyMsMax + spike + slow;
+  }
+
+  #listen(process: Process, at: HostPort, accept: (socket: PeerSocket) => void): PeerListener {
+    const address = `${at.host}:${at.port}`;
+    const listener = { process, accept };
+    this.#listeners.set(address, listener);
+    return {
+      port: at.port,
+      close: () => {
+        if (this.#listeners.get(address) === listener) this.#listeners.delete(address);
+      },
+    };
+  }
+
+  #connect(process: Process, to: HostPort): PeerSocket {
+    const dialer = new SimSocket(this, process, to.host);
+    const from = process.host;
+    const sendMs = process.sendMs;
+    const fail = (reason: string) => process.enter(() => dialer.fail(reason));
+    if (this.isCut(from, to.host) || this.isCut(to.host, from)) {
+      this.scheduler.at(sendMs + CONNECT_TIMEOUT_MS, () => fail("ETIMEDOUT"));
+      return dialer;
+    }
+    const arrivalMs = sendMs + this.latencyMs(from, to.host);
+    dialer.arrivalMs = arrivalMs;
+    this.scheduler.at(arrivalMs, () => {
+      const listener = this.#listeners.get(`${to.host}:${to.port}`);
+      if (listener === undefined || !listener.process.isAlive) {
+        this.scheduler.after(this.latencyMs(to.host, from), () => fail("ECONNREFUSED"));
+        return;
+      }
+      const acceptor = new SimSocket(this, listener.process, from);
+      acceptor.other = dialer;
+      dialer.other = acceptor;
+      listener.process.enter(() => listener.accept(acceptor));
+      dialer.connected();
+    });
+    return dialer;
+  }
+}
+
+interface Listener {
+  readonly process: Process;
+  readonly accept: (socket: PeerSocket) => void;
+}
+
+/** One end of a connection. */
+export class SimSocket implements PeerSocket {
+  readonly remoteAddress: string;
+  readonly remotePort = 1;
+  readonly writableNeedDrain = false;
+  writableLength = 0;
+  other: SimSocket | undefined;
+  /** When what was sent last arrives: nothing but free frames overtakes it. */
+  arrivalMs = 0;
+  /** The same of what must not be overtaken. */
+  #strictMs = 0;
+  readonly #net: SimNetwork;
+  readonly #process: Process;
+  #early: Uint8Array[] = [];
+  #held: Uint8Array[] | undefined;
+  #isOver = false;
+  #data: ((chunk: Buffer) => void) | undefined;
+  #error: ((error: Error) => void) | undefined;
+  #close: (() => void) | undefined;
+
+  constructor(net: SimNetwork, process: Process, remote: string) {
+    this.#net = net;
+    this.#process = process;
+    this.remoteAddress = remote;
+    process.sockets.add(this);
+  }
+
+  setNoDelay(): void {}
+
+  on(event: "data", listener: (chunk: Buffer) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "close", listener: () => void): unknown;
+  on(event: string, listener: unknown): void {
+    if (event === "data") this.#data = listener as (chunk: Buffer) => void;
+    else if (event === "error") this.#error = listener as (error: Error) => void;
+    else if (event === "close") this.#close = listener as () => void;
+  }
+
+  once(_event: "drain", listener: () => void): void {
+    listener();
+  }
+
+  /** The way to the other end is there: what was written early goes. */
+  connected(): void {
+    const early = this.#early;
+    this.#early = [];
+    for (const bytes of early) this.#send(bytes);
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#isOver || !this.#process.isAlive) return;
+    this.writableLength += bytes.length;
+    if (this.other === undefined) this.#early.push(bytes);
+    else this.#send(bytes);
+  }
+
+  end(): void {
+    this.destroy();
+  }
+
+  destroy(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#process.sockets.delete(this);
+    this.#tellEnd();
+  }
+
+  fail(reason: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#process.sockets.delete(this);
+    this.#error?.(new Error(reason));
+    this.#close?.();
+  }
+
+  /** The process is dead; `isSilent`: its machine too, which tells nobody. */
+  died(isSilent: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (!isSilent) this.#tellEnd();
+  }
+
+  #tellEnd(): void {
+    const { other } = this;
+    if (other === undefined) return;
+    const from = this.#process.host;
+    const tell = () => {
+      const arrivalMs = Math.max(this.arrivalMs, this.#process.sendMs + this.#latencyMs());
+      this.#net.scheduler.at(arrivalMs, () => other.#process.enter(() => other.fail("closed")));
+    };
+    if (this.#net.isCut(from, this.remoteAddress)) this.#net.whenHealed(tell);
+    else tell();
+  }
+
+  #latencyMs(): number {
+    return this.#net.latencyMs(this.#process.host, this.remoteAddress);
+  }
+
+  #send(bytes: Uint8Array): void {
+    const net = this.#net;
+    const { random, rules } = net;
+    net.frames++;
+    if (net.isCut(this.#process.host, this.remoteAddress)) return this.#hold(bytes);
+    if (this.#held !== undefined) {
+      this.#held.push(bytes);
+      return;
+    }
+    if (random.next() < rules.breakShare) return this.#breakLater();
+    const arrivalMs = this.#process.sendMs + this.#latencyMs();
+    if (FREE_FRAMES.has(bytes[FRAME_TYPE_AT])) {
+      if (random.next() < rules.loseShare) {
+        this.writableLength -= bytes.length;
+        return;
+      }
+      const freeMs = Math.max(this.#strictMs, arrivalMs);
+      if (random.next() < rules.duplicateShare) {
+        this.#deliver(bytes.slice(), freeMs + random.next() * 50, false);
+      }
+      if (random.next() < rules.reorderShare) {
+        return this.#deliver(bytes, freeMs + random.next() * 20, true);
+      }
+    } else {
+      this.#strictMs = Math.max(this.arrivalMs, arrivalMs);
+    }
+    this.arrivalMs = Math.max(this.arrivalMs, arrivalMs);
+    this.#deliver(bytes, this.arrivalMs, true);
+  }
+
+  #breakLater(): void {
+    this.#net.scheduler.after(0.1, () => {
+      this.#process.enter(() => this.fail("ECONNRESET"));
+      const { other } = this;
+      if (other !== undefined) other.#process.enter(() => other.fail("ECONNRESET"));
+    });
+  }
+
+  /** What is sent into a cut arrives when it has healed, as TCP sends it again. */
+  #hold(bytes: Uint8Array): void {
+    if (this.#held !== undefined) {
+      this.#held.push(bytes);
+      return;
+    }
+    this.#held = [bytes];
+    this.#net.whenHealed(() => {
+      const held = this.#held ?? [];
+      this.#held = undefined;
+      for (const each of held) if (!this.#isOver) this.#send(each);
+    });
+  }
+
+  #deliver(bytes: Uint8Array, arrivalMs: number, isCounted: boolean): void {
+    this.#net.scheduler.at(arrivalMs, () => {
+      if (isCounted) this.writableLength -= bytes.length;
+      const { other } = this;
+      if (other === undefined) return;
+      if (other.#isOver) return this.#reset(other);
+      // A cut that has come meanwhile swallows what is on its way.
+      if (this.#net.isCut(this.#process.host, this.remoteAddress)) {
+        return FREE_FRAMES.has(bytes[FRAME_TYPE_AT]) ? undefined : this.#breakLater();
+      }
+      other.#process.enter(() => other.#receive(bytes));
+    });
+  }
+
+  /** A machine that has started again knows nothing of the connections that it had before. */
+  #reset(other: SimSocket): void {
+    if (this.#isOver || other.#process.isAlive || !this.#net.isUp(this.remoteAddress)) return;
+    this.#breakLater();
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#isOver || this.#data === undefined) return;
+    this.#process.mix(bytes.length);
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const { random } = this.#net;
+    if (bytes.length > 1 && random.next() < 0.05) {
+      const cut = 1 + random.below(bytes.length - 1);
+      this.#data(buffer.subarray(0, cut));
+      if (!this.#isOver) this.#data(buffer.subarray(cut));
+    } else {
+      this.#data(buffer);
+    }
+  }
+}

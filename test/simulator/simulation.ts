@@ -1,0 +1,304 @@
+import { Prng } from "../../src/base/prng.ts";
+import type { SqliteDriver } from "../../src/storage/sqlite_types.ts";
+import { type Drain, drainLater, loadDrain } from "./drain.ts";
+import { Nemesis } from "./nemesis.ts";
+import { Scheduler } from "./scheduler.ts";
+import { type ClientRules, SimClient } from "./sim_client.ts";
+import { type NetRules, SimNetwork } from "./sim_net.ts";
+import { type NodeRules, PEER_PORT, SimNode } from "./sim_node.ts";
+import { Trace } from "./trace.ts";
+import { Truth, type Violation } from "./truth.ts";
+import { Workload } from "./workload.ts";
+import { World } from "./world.ts";
+
+export interface SimulationOptions {
+  readonly seed: number;
+  /** How long faults go on: a tick is a virtual millisecond. */
+  readonly ticks: number;
+  /** How many nodes found the cluster; by the seed when undefined. */
+  readonly nodes?: number;
+  /** Keeps the whole trace, single messages too. */
+  readonly isTraced?: boolean;
+  readonly real: SqliteDriver;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  readonly ticks: number;
+  readonly hash: number;
+  readonly trace: Trace;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly coverage: ReadonlyMap<string, number>;
+}
+
+/** A share of the seeds: on files, and with a cluster that founds itself. */
+const ON_FILES_EVERY = 25;
+const FOUNDING_SHARE = 0.1;
+/** After all has healed: leader, equal data and answers must come within these. */
+const LEADER_TIMEOUTS = 20;
+const CONVERGE_MS = 60_000;
+
+/** Runs one seed to its end. */
+export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
+  const simulation = new Simulation(options);
+  try {
+    return await simulation.run();
+  } finally {
+    simulation.close();
+  }
+}
+
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #random: Prng;
+  readonly #scheduler = new Scheduler();
+  readonly #truth = new Truth();
+  readonly #world: World;
+  readonly #workload: Workload;
+  readonly #rules: NodeRules;
+  readonly #electionTimeoutMs: number;
+  readonly #clients: SimClient[] = [];
+  readonly #isOnFiles: boolean;
+  readonly #areClocksFair: boolean;
+  #nemesis: Nemesis | undefined;
+  #drain: Drain | undefined;
+
+  constructor(options: SimulationOptions) {
+    const { seed } = options;
+    this.#options = options;
+    const random = new Prng(Math.imul(seed, 0x9e3779b1) ^ 0x85ebca6b);
+    this.#random = random;
+    this.#isOnFiles = seed % ON_FILES_EVERY === 0;
+    this.#areClocksFair = random.next() < 0.8;
+    this.#electionTimeoutMs = 100 + random.below(300);
+    this.#rules = this.#nodeRules();
+    const trace = new Trace(options.isTraced === true);
+    const network = new SimNetwork(
+      this.#scheduler,
+      new Prng(random.nextUint32()),
+      netRules(random),
+    );
+    this.#world = new World(this.#scheduler, network, this.#truth, trace);
+    const checks = new Prng(random.nextUint32());
+    this.#world.isStateChecked = () => checks.next() < 0.6;
+    this.#workload = new Workload(
+      this.#truth,
+      new Prng(random.nextUint32()),
+      40 + random.below(3000),
+    );
+  }
+
+  async run(): Promise<SimulationResult> {
+    const { ticks } = this.#options;
+    this.#drain = await loadDrain();
+    this.#found();
+    await this.#runUntil(() => this.#scheduler.nowMs >= ticks, ticks);
+    if (this.#truth.violation === undefined) await this.#recover();
+    return this.#result();
+  }
+
+  close(): void {
+    for (const node of this.#world.nodes) {
+      node.process?.die(true);
+      node.machine.wipe();
+    }
+  }
+
+  #nodeRules(): NodeRules {
+    const random = this.#random;
+    const electionTimeoutMs = this.#electionTimeoutMs;
+    return {
+      raft: {
+        electionTimeoutMs,
+        heartbeatMs: Math.floor(electionTimeoutMs / (4 + random.below(3))),
+        inflightMax: 1 + random.below(4),
+        appendBytesMax: random.next() < 0.5 ? 200 + random.below(2000) : 1024 * 1024,
+        uncommittedBytesMax: random.next() < 0.2 ? 4096 : 1024 * 1024,
+      },
+      cacheBytes: random.next() < 0.5 ? 2000 + random.below(8000) : 1024 * 1024,
+      logCacheBytes: random.next() < 0.5 ? 2000 : 1024 * 1024,
+      logBytesMax: 4096 * (1 + random.below(12)),
+      requestTimeoutMs: 300 + random.below(3000),
+    };
+  }
+
+  #found(): void {
+    const random = this.#random;
+    const count = this.#options.nodes ?? [3, 3, 3, 3, 4, 5, 5, 5, 6, 7][random.below(10)];
+    const isFounding = random.next() < FOUNDING_SHARE;
+    const addresses = Array.from({ length: count }, (_, i) => `n${i + 1}:${PEER_PORT}`);
+    for (let i = 0; i < count; i++) this.#addNode(isFounding ? addresses : [], count);
+    if (!isFounding) this.#world.founders = this.#world.nodes.slice();
+    for (const node of this.#world.nodes) node.start();
+    this.#nemesis = new Nemesis({
+      world: this.#world,
+      random: new Prng(random.nextUint32()),
+      addNode: () => this.#addNode(this.#world.nodes.map(({ address }) => address), 0),
+    });
+    const clients = 2 + random.below(5);
+    for (let i = 0; i < clients; i++) this.#addClient(i);
+  }
+
+  #addNode(join: readonly string[], bootstrapExpect: number): SimNode {
+    const random = this.#random;
+    const node = new SimNode({
+      number: this.#world.nodes.length + 1,
+      seed: random.nextUint32(),
+      world: this.#world,
+      real: this.#options.real,
+      isOnFiles: this.#isOnFiles,
+      rules: this.#rules,
+      join,
+      bootstrapExpect,
+    });
+    // Leases hold while clocks run alike to within a tenth.
+    const drift = this.#areClocksFair ? 0.03 : 0.3;
+    node.clockRules.rate = 1 + (random.next() * 2 - 1) * drift;
+    node.clockRules.wallOffsetMs = (random.next() * 2 - 1) * 500;
+    return node;
+  }
+
+  #addClient(at: number): void {
+    const random = new Prng(this.#random.nextUint32());
+    const consistencies: ClientRules["consistencies"] = this.#areClocksFair
+      ? ["linearizable", "linearizable", "lease", "stale"]
+      : ["linearizable", "linearizable", "stale"];
+    this.#clients.push(
+      new SimClient(this.#world, this.#workload, random, {
+        thinkMsMax: 20 + random.below(150),
+        depthMax: random.next() < 0.6 ? 1 : 1 + random.below(6),
+        consistencies,
+        db: at % 4 === 3 ? 1 : 0,
+      }),
+    );
+  }
+
+  /** Has time pass until a condition, or a violation; false when `limitMs` came before. */
+  async #runUntil(isReached: () => boolean, limitMs: number): Promise<boolean> {
+    const scheduler = this.#scheduler;
+    const drainNow = this.#drain;
+    while (this.#truth.violation === undefined) {
+      if (scheduler.nextMs > limitMs) {
+        scheduler.nowMs = Math.max(scheduler.nowMs, limitMs);
+        return isReached();
+      }
+      scheduler.take()!();
+      if (drainNow !== undefined) drainNow();
+      else await drainLater();
+      this.#world.look();
+      if (isReached()) return true;
+    }
+    return false;
+  }
+
+  /** All heals: then there must be progress. */
+  async #recover(): Promise<void> {
+    const { nowMs } = this.#scheduler;
+    this.#nemesis!.heal();
+    for (const client of this.#clients) client.stop();
+    const leaderByMs = nowMs + LEADER_TIMEOUTS * 2 * this.#electionTimeoutMs;
+    const hasLeader = await this.#runUntil(() => this.#leader() !== undefined, leaderByMs);
+    if (!hasLeader) return this.#stuck("a leader within 20 election timeouts", "there is none");
+    const convergedByMs = this.#scheduler.nowMs + CONVERGE_MS;
+    if (!await this.#runUntil(() => this.#isConverged(), convergedByMs)) {
+      return this.#stuck("all nodes converge", this.#standing());
+    }
+    await this.#serveAll();
+    for (const node of this.#world.nodes) {
+      if (this.#isMember(node)) this.#world.checkState(node, "at the end");
+    }
+  }
+
+  /** Each member takes a write and answers it. */
+  async #serveAll(): Promise<void> {
+    const { requestTimeoutMs } = this.#rules;
+    for (const client of this.#clients) {
+      const limitMs = this.#scheduler.nowMs + requestTimeoutMs * 2;
+      if (!await this.#runUntil(() => client.waiting === 0, limitMs)) {
+        return this.#stuck("every request is answered", `${client.waiting} are not`);
+      }
+    }
+    const limitMs = this.#scheduler.nowMs + CONVERGE_MS;
+    const open = new Set(this.#world.nodes.filter((node) => this.#isMember(node)));
+    for (const node of open) {
+      const probe = () => {
+        // It may be removed at the last moment.
+        if (!this.#isMember(node)) open.delete(node);
+        if (!open.has(node)) return;
+        SimClient.probe(this.#world, this.#workload, node, () => open.delete(node));
+        this.#scheduler.after(200, probe);
+      };
+      probe();
+    }
+    if (!await this.#runUntil(() => open.size === 0, limitMs)) {
+      this.#stuck("writes are served", [...open].map(({ name }) => name).join());
+    }
+    if (await this.#runUntil(() => this.#isConverged(), limitMs)) return;
+    this.#stuck("all nodes converge", this.#standing());
+  }
+
+  #stuck(invariant: string, detail: string): void {
+    this.#truth.violate(`liveness: ${invariant}`, detail);
+  }
+
+  #leader(): SimNode | undefined {
+    return this.#world.nodes.find((node) => node.server?.leadership.isLeader);
+  }
+
+  #isMember(node: SimNode): boolean {
+    return this.#truth.configuration?.addresses[node.id] !== undefined && node.id !== 0;
+  }
+
+  #isConverged(): boolean {
+    const { commit, configuration } = this.#truth;
+    if (configuration === undefined || configuration.votersOutgoing.length > 0) return false;
+    return this.#world.nodes.every((node) =>
+      !this.#isMember(node) || node.server?.driver.raft.status().applied === commit
+    );
+  }
+
+  #standing(): string {
+    const nodes = this.#world.nodes.map((node) => {
+      const status = node.server?.driver.raft.status();
+      const where = status === undefined
+        ? "does not run"
+        : `${status.role} ${status.term}, ${status.applied} of ${status.commit}`;
+      return `${node.name}/${node.id}: ${where}`;
+    });
+    const { voters, learners } = this.#truth.configuration ?? { voters: [], learners: [] };
+    return `commit ${this.#truth.commit}, voters ${voters}, learners ${learners}; ` +
+      nodes.join("; ");
+  }
+
+  #result(): SimulationResult {
+    const { trace, coverage } = this.#world;
+    return {
+      seed: this.#options.seed,
+      violation: this.#truth.violation,
+      ticks: Math.floor(this.#scheduler.nowMs),
+      hash: trace.hash,
+      trace,
+      counts: {
+        ...this.#workload.counts,
+        ...this.#truth.counts,
+        commits: this.#truth.commit,
+        frames: this.#world.network.frames,
+      },
+      coverage,
+    };
+  }
+}
+
+function netRules(random: Prng): NetRules {
+  const isRough = random.next() < 0.5;
+  return {
+    latencyMsMax: 0.5 + random.next() ** 2 * 20,
+    spikeShare: isRough ? random.next() * 0.02 : 0,
+    spikeMsMax: 300,
+    loseShare: isRough ? random.next() * 0.05 : 0,
+    duplicateShare: isRough ? random.next() * 0.05 : 0,
+    reorderShare: isRough ? random.next() * 0.2 : 0,
+    breakShare: random.next() < 0.3 ? random.next() * 0.002 : 0,
+  };
+}

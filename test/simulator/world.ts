@@ -1,0 +1,151 @@
+import type { Configuration, Message } from "../../src/raft/types.ts";
+import type { NodeStorage } from "../../src/server/node_storage.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { SimNetwork } from "./sim_net.ts";
+import type { SimNode } from "./sim_node.ts";
+import type { Trace } from "./trace.ts";
+import type { Truth } from "./truth.ts";
+
+const CLUSTER_ID = "5".repeat(32);
+
+/** All of one simulated cluster: what its parts know of each other. */
+export class World {
+  readonly nodes: SimNode[] = [];
+  readonly scheduler: Scheduler;
+  readonly network: SimNetwork;
+  readonly truth: Truth;
+  readonly trace: Trace;
+  /** How often each kind of fault, and of event, has come about. */
+  readonly coverage = new Map<string, number>();
+  /** Of the founders that are given their identity; empty: they found the cluster themselves. */
+  founders: readonly SimNode[] = [];
+  onCrash: (node: SimNode) => void = () => {};
+  /** A share of the states found at a start are compared with what they must be. */
+  isStateChecked: () => boolean = () => true;
+  readonly #touched = new Set<SimNode>();
+  #answers: (() => void)[] = [];
+  #sessions = 0;
+
+  constructor(scheduler: Scheduler, network: SimNetwork, truth: Truth, trace: Trace) {
+    this.scheduler = scheduler;
+    this.network = network;
+    this.truth = truth;
+    this.trace = trace;
+  }
+
+  note(text: string): void {
+    this.trace.note(this.scheduler.nowMs, text);
+  }
+
+  noteMessage(message: Message): void {
+    const text = JSON.stringify(message, (key, value) => key === "entries" ? value.length : value);
+    this.note(`message ${text}`);
+  }
+
+  count(kind: string): void {
+    this.coverage.set(kind, (this.coverage.get(kind) ?? 0) + 1);
+  }
+
+  /** A line of a node's log, of which some tell what was covered. */
+  counted(message: string): void {
+    if (EVENTS.has(message)) this.count(message);
+  }
+
+  nextSession(): number {
+    return ++this.#sessions;
+  }
+
+  /** Something happens on a node: it is looked at when that is over. */
+  touch(node: SimNode): void {
+    this.#touched.add(node);
+  }
+
+  /** A reply: it is checked when what came with it is known. */
+  answered(check: () => void): void {
+    this.#answers.push(check);
+  }
+
+  crashed(node: SimNode): void {
+    this.onCrash(node);
+  }
+
+  /** Looks at all nodes on which something has happened. */
+  look(): void {
+    for (const node of this.#touched) {
+      const { server, process } = node;
+      if (server !== undefined) {
+        const status = server.driver.raft.status();
+        this.truth.look(status);
+        this.trace.mix(status.commit * 31 + status.term);
+      }
+      process?.settle();
+    }
+    this.#touched.clear();
+    const answers = this.#answers;
+    if (answers.length === 0) return;
+    this.#answers = [];
+    for (const check of answers) check();
+  }
+
+  /** Gives a founder its identity, as Founding would. */
+  settle(node: SimNode, { log }: NodeStorage): void {
+    const at = this.founders.indexOf(node);
+    if (log.identity !== undefined || at < 0 || node.ids.length > 0) return;
+    const ids = this.founders.map((_, i) => i + 1);
+    const configuration: Configuration = {
+      voters: ids,
+      votersOutgoing: [],
+      learners: [],
+      learnersNext: [],
+      addresses: Object.fromEntries(this.founders.map(({ address }, i) => [i + 1, address])),
+    };
+    log.reset({ index: 0, term: 0, configuration });
+    log.setIdentity({ clusterId: CLUSTER_ID, nodeId: at + 1, incarnation: 1, runs: [at + 1] });
+  }
+
+  /** Compares the data of a node with what the log says they are. */
+  checkState(node: SimNode, when: string): void {
+    const ops = node.storage?.ops;
+    if (ops === undefined || !this.isStateChecked()) return;
+    const { index, digest } = ops.applied;
+    this.truth.applied(node.id, index, digest);
+    const expected = this.truth.reference.behind(index);
+    let count = 0;
+    for (const db of [0, 1]) {
+      for (const key of ops.keys(db)) {
+        const record = ops.find(db, key);
+        const version = expected.get(`${db}/${key}`);
+        if (record !== undefined && version !== undefined) {
+          const isSame = record.value === version.value && record.expireAtMs === version.expireAtMs;
+          if (!isSame) this.#differs(node, `${db}/${key}`, index, when);
+          count++;
+        } else if (record === undefined || record.expireAtMs > ops.applied.logTimeMs) {
+          // One whose time has come may still lie there.
+          this.#differs(node, `${db}/${key}`, index, when);
+        }
+      }
+    }
+    if (count !== expected.size) this.#differs(node, "some keys", index, when);
+  }
+
+  #differs(node: SimNode, key: string, index: number, when: string): void {
+    const detail = `${node.name} (node ${node.id}), ${when}: ${key} differs at index ${index}`;
+    this.truth.violate("state machine safety", detail);
+  }
+}
+
+/** Lines of a node's log that are worth counting. */
+const EVENTS: ReadonlySet<string> = new Set([
+  "snapshot sent",
+  "snapshot installed",
+  "snapshot received",
+  "snapshot made",
+  "log purged",
+  "joined as a learner",
+  "cluster founded",
+  "learner has caught up and becomes a voter",
+  "replaced by a new node at its address",
+  "disk full: state.db cannot be written",
+  "disk full: another node is asked to lead",
+  "a received snapshot is damaged, it starts over",
+]);
