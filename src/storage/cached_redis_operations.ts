@@ -17,6 +17,7 @@ import {
   type ScanPage,
 } from "./redis_operations.ts";
 import { randomKeyByScan } from "./random_key.ts";
+import { RecordedDatabase } from "./recorded_database.ts";
 import { StateFlusher } from "./state_flusher.ts";
 import type { ChangeKind, ChangeRecorder } from "./change_recorder.ts";
 import { freeSlot, StateTables, type StoredDatabase } from "./state_tables.ts";
@@ -83,7 +84,11 @@ export class CachedRedisOperations implements RedisOperations {
     this.#open(sql);
   }
 
-  #open(sql: SqlDatabase): void {
+  #open(connection: SqlDatabase): void {
+    const writer = this.#checkpointer.flushWriter;
+    const recorder = writer && new RecordedDatabase(connection);
+    const sql = recorder ?? connection;
+    const remote = writer && recorder && { writer, recorder };
     this.#tables = new StateTables(sql);
     this.#ledger = new Ledger(this.#options.hashSeed);
     const { applied, version } = this.#tables.applied();
@@ -92,7 +97,7 @@ export class CachedRedisOperations implements RedisOperations {
     this.#schedule = new FlushSchedule(this.#options, applied.index);
     const { now, sideTables } = this.#options;
     for (const table of sideTables) table.load(sql, applied.index);
-    this.#flusher = new StateFlusher(this.#tables, this.#ledger, applied, now, sideTables);
+    this.#flusher = new StateFlusher(this.#tables, this.#ledger, applied, now, sideTables, remote);
     this.#isEditing = false;
     this.#collections = new CollectionStore({
       elements: this.#tables.elements,
@@ -303,7 +308,7 @@ export class CachedRedisOperations implements RedisOperations {
   flushWaitMs(): number {
     if (this.#isReplacing) return Infinity;
     if (this.#retryMs !== undefined) return Math.max(0, this.#retryMs - this.#options.now());
-    if (this.#flusher.isActive) return 0;
+    if (this.#flusher.isActive) return this.#flusher.isWaiting ? CHECKPOINT_WAIT_MS : 0;
     // A transaction now would keep the -wal file growing; only too many changes cannot wait.
     if (this.#checkpointer.isBusy && !this.backlogged) return CHECKPOINT_WAIT_MS;
     return this.#flusher.hasGarbage || this.#flusher.isSparse ? 0 : this.#dueWaitMs();

@@ -131,7 +131,9 @@ export class ChangesTable implements SideTable {
         "SELECT log_index, CAST(log_time_ms AS REAL) AS log_time_ms, data FROM changes " +
           "WHERE log_index > ? AND log_index <= ? ORDER BY log_index LIMIT ?",
       ),
-      oldest: sql.prepare("SELECT log_index, end_bytes FROM changes ORDER BY log_index LIMIT ?"),
+      oldest: sql.prepare(
+        "SELECT log_index, end_bytes FROM changes WHERE log_index > ? ORDER BY log_index LIMIT ?",
+      ),
       trim: sql.prepare("DELETE FROM changes WHERE log_index <= ?"),
       setTrimmed: sql.prepare("UPDATE changes_trimmed SET log_index = ?"),
     };
@@ -190,7 +192,7 @@ export class ChangesTable implements SideTable {
     if (last === undefined) return true;
     const limit = last.endBytes - this.#bytesMax;
     if (limit <= 0) return true;
-    const oldest = this.#sql.oldest.all(ROWS_PER_WRITE);
+    const oldest = this.#sql.oldest.all(this.#trimmedIndex, ROWS_PER_WRITE);
     const trimmed = oldest.filter((row) => Number(row.end_bytes) <= limit);
     if (trimmed.length > 0) {
       this.#trimmedIndex = Number(trimmed[trimmed.length - 1].log_index);

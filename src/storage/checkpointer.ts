@@ -1,4 +1,5 @@
 import type { Worker } from "node:worker_threads";
+import { FlushOutcome, type FlushWriter, WorkerFlushWriter } from "./flush_writer.ts";
 import { type SqlDatabase, type SqliteDriverName, SqliteError } from "./sqlite_types.ts";
 import { startWorker } from "./start_worker.ts";
 
@@ -6,6 +7,8 @@ import { startWorker } from "./start_worker.ts";
 export interface Checkpointer {
   /** While true, a new transaction would keep the -wal file from starting over. */
   readonly isBusy: boolean;
+  /** Writes large flushes on another thread; absent where all is done on one. */
+  readonly flushWriter?: FlushWriter;
   /**
    * To be called after commits: starts a checkpoint when the -wal file is long enough. Throws what
    * an earlier one failed with.
@@ -23,7 +26,10 @@ const FRAMES_MIN = 256;
 /** Frames that are moved on the loop, rather than start a worker: some 10 ms. */
 const FRAMES_INLINE_MAX = 512;
 
-/** The answer of a checkpoint worker. */
+/** Smaller flushes take a millisecond or two: not worth a thread. */
+const FLUSH_ROWS_MIN = 1000;
+
+/** The answer of the worker to "checkpoint" and "close". */
 export interface CheckpointResult {
   /** The answer to "close". */
   readonly isClosed?: boolean;
@@ -32,10 +38,12 @@ export interface CheckpointResult {
   readonly message?: string;
 }
 
-/** What a checkpoint worker is started with. */
-export interface CheckpointWorkerData {
+/** What the worker is started with. */
+export interface StateWorkerData {
   readonly path: string;
   readonly driver: SqliteDriverName;
+  /** Of its FlushOutcome. */
+  readonly memory: SharedArrayBuffer;
 }
 
 /** Checkpoints on the thread that writes: for tests and tools. */
@@ -60,22 +68,25 @@ export class InlineCheckpointer implements Checkpointer {
 }
 
 /**
- * Checkpoints on a worker with a connection of its own, since a long one takes 100 ms and more
- * (two fsyncs and a write per page). The worker starts when it is first needed: a node with
- * little to write never has one.
+ * Writes large flushes and checkpoints on a worker with a connection of its own: a flush of
+ * 100,000 keys takes 200 ms and more, a checkpoint 100 (two fsyncs and a write per page). The
+ * worker starts when it is first needed: a node with little to write never has one.
  */
 export class WorkerCheckpointer implements Checkpointer {
   isBusy = false;
+  readonly flushWriter: FlushWriter;
+  readonly #outcome = new FlushOutcome();
   readonly #sql: SqlDatabase;
   readonly #countFrames: () => number;
   readonly #driver: SqliteDriverName;
   #worker: Worker | undefined;
   #error: Error | undefined;
 
-  /** `sql`: the connection that writes. */
-  constructor(sql: SqlDatabase, driver: SqliteDriverName) {
+  /** `sql`: the connection that writes small flushes itself, of less than `flushRowsMin` rows. */
+  constructor(sql: SqlDatabase, driver: SqliteDriverName, flushRowsMin = FLUSH_ROWS_MIN) {
     this.#sql = sql;
     this.#driver = driver;
+    this.flushWriter = new WorkerFlushWriter(() => this.#started(), this.#outcome, flushRowsMin);
     this.#countFrames = frameCounter(sql);
     sql.exec("PRAGMA wal_autocheckpoint = 0");
   }
@@ -89,9 +100,8 @@ export class WorkerCheckpointer implements Checkpointer {
       this.#sql.exec("PRAGMA wal_checkpoint(PASSIVE)");
       return;
     }
-    this.#worker ??= this.#startWorker();
     this.isBusy = true;
-    this.#worker.postMessage("checkpoint");
+    this.#started().postMessage("checkpoint");
   }
 
   async close(): Promise<void> {
@@ -109,9 +119,18 @@ export class WorkerCheckpointer implements Checkpointer {
     await worker.terminate();
   }
 
+  #started(): Worker {
+    if (this.#error !== undefined) throw this.#error;
+    return this.#worker ??= this.#startWorker();
+  }
+
   #startWorker(): Worker {
-    const workerData: CheckpointWorkerData = { path: this.#sql.path, driver: this.#driver };
-    const worker = startWorker("checkpoint_worker.ts", workerData);
+    const workerData: StateWorkerData = {
+      path: this.#sql.path,
+      driver: this.#driver,
+      memory: this.#outcome.memory,
+    };
+    const worker = startWorker("state_worker.ts", workerData);
     worker.on("message", ({ code, message }: CheckpointResult) => {
       this.isBusy = false;
       // No room to move pages into: the next checkpoint tries again.
@@ -120,7 +139,7 @@ export class WorkerCheckpointer implements Checkpointer {
     });
     worker.on("error", (cause) => {
       this.isBusy = false;
-      this.#error = new Error(`Cannot checkpoint ${this.#sql.path}: the worker died`, { cause });
+      this.#error = new Error(`Cannot write ${this.#sql.path}: the worker died`, { cause });
     });
     // Last: a listener would hold the process again.
     worker.unref();

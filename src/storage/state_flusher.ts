@@ -5,6 +5,8 @@ import type { ElementChanges } from "./collection.ts";
 import type { ElementRow } from "./element_tables.ts";
 import type { Keyspace, Ledger, OwnerPurge } from "./keyspace.ts";
 import type { AppliedState } from "./redis_operations.ts";
+import type { FlushWriter } from "./flush_writer.ts";
+import type { RecordedDatabase } from "./recorded_database.ts";
 import type { SideTable } from "./side_table.ts";
 import type { StateTables, StoredDatabase } from "./state_tables.ts";
 import { SqliteError } from "./sqlite_types.ts";
@@ -14,6 +16,8 @@ import { WriteOrder } from "./write_order.ts";
 const ROWS_PER_LOOK = 16;
 const BYTES_PER_LOOK = 64 * 1024;
 const PURGED_PER_LOOK = 64;
+/** Batches on their way there: more are made when it has run some. */
+const REMOTE_BATCHES_MAX = 8;
 
 export interface FrozenPart {
   readonly keyspace: Keyspace;
@@ -42,6 +46,12 @@ export interface FrozenState {
   readonly ownerPurges: readonly OwnerPurge[];
 }
 
+/** Another thread to write on, and the connection that notes what it is to run. */
+export interface RemoteWriter {
+  readonly writer: FlushWriter;
+  readonly recorder: RecordedDatabase;
+}
+
 /**
  * Writes frozen states to state.db: one transaction each, in steps between which other work goes
  * on. Nothing of it is durable before its commit, everything after.
@@ -59,7 +69,11 @@ export class StateFlusher {
   readonly #now: () => number;
   readonly #sideTables: readonly SideTable[];
   #frozen: FrozenState | undefined;
-  #phase: "sort" | "begin" | "write" | "elements" | "settle" = "sort";
+  #phase: "sort" | "begin" | "write" | "elements" | "committing" | "settle" = "sort";
+  readonly #remote: RemoteWriter | undefined;
+  /** The flush under way is written by the other thread; whether that has begun. */
+  #isRemote = false;
+  #hasSent = false;
   /** The frozen records of each part, once sorted. */
   #sorted: FrozenPart[] = [];
   #order: WriteOrder | undefined;
@@ -78,7 +92,9 @@ export class StateFlusher {
     durable: Readonly<AppliedState>,
     now: () => number,
     sideTables: readonly SideTable[] = [],
+    remote?: RemoteWriter,
   ) {
+    this.#remote = remote;
     this.#tables = tables;
     this.#sideTables = sideTables;
     this.#ledger = ledger;
@@ -96,6 +112,14 @@ export class StateFlusher {
 
   get isActive(): boolean {
     return this.#frozen !== undefined;
+  }
+
+  /** Nothing can be done before the other thread has come further. */
+  get isWaiting(): boolean {
+    const writer = this.#remote?.writer;
+    if (writer === undefined || !this.#isRemote) return false;
+    if (this.#phase === "committing") return writer.pending > 0;
+    return writer.pending >= REMOTE_BATCHES_MAX;
   }
 
   /** Slots that wait to be purged, or will when the running flush commits. */
@@ -119,9 +143,15 @@ export class StateFlusher {
     const frozen = this.#frozen;
     if (frozen === undefined) return true;
     try {
+      if (this.isWaiting) {
+        if (deadlineMs !== Infinity) return false;
+        this.#remote!.writer.wait();
+      }
       return this.#step(frozen, deadlineMs);
     } catch (error) {
-      if (this.#phase === "write" || this.#phase === "elements") this.#rollback();
+      const { recorder } = this.#remote ?? {};
+      if (recorder !== undefined) recorder.isOn = false;
+      if (["write", "elements", "committing"].includes(this.#phase)) this.#rollback();
       throw error;
     }
   }
@@ -171,20 +201,17 @@ export class StateFlusher {
       if (!this.#sort(frozen, deadlineMs)) return false;
       this.#phase = "begin";
     }
-    if (this.#phase === "begin") {
-      this.#tables.sql.exec("BEGIN IMMEDIATE");
-      this.#phase = "write";
-      this.#part = this.#at = 0;
+    if (this.#phase === "begin") this.#begin(frozen, deadlineMs);
+    if (this.#phase === "write" || this.#phase === "elements") {
+      if (!this.#writeAll(frozen, deadlineMs)) return false;
     }
-    if (this.#phase === "write") {
-      if (!this.#eachRecord(deadlineMs, this.#write)) return false;
-      this.#phase = "elements";
-      this.#elements = this.#writeElements(frozen.elements);
-    }
-    if (this.#phase === "elements") {
-      while (!this.#elements?.next().done) if (this.#now() >= deadlineMs) return false;
-      if (!this.#writeSideTables(deadlineMs)) return false;
-      this.#commit(frozen);
+    if (this.#phase === "committing") {
+      if (this.#isRemote) {
+        if (deadlineMs === Infinity) this.#remote!.writer.wait();
+        if (this.isWaiting) return false;
+        assert(this.#remote!.writer.isCommitted(), "what was sent to be committed is");
+      }
+      this.#committed(frozen);
       this.#phase = "settle";
       this.#part = this.#at = 0;
       if (this.#now() >= deadlineMs) return false;
@@ -192,6 +219,51 @@ export class StateFlusher {
     if (!this.#eachRecord(deadlineMs, this.#settle)) return false;
     this.#finish(frozen);
     return true;
+  }
+
+  /** On the other thread when there is much to write, unless all is to be done at once. */
+  #begin(frozen: FrozenState, deadlineMs: number): void {
+    let rows = frozen.elements.length;
+    for (const { records } of frozen.parts) rows += records.length;
+    this.#isRemote = this.#remote !== undefined && deadlineMs !== Infinity &&
+      rows >= this.#remote.writer.rowsMin;
+    this.#hasSent = false;
+    if (!this.#isRemote) this.#tables.sql.exec("BEGIN IMMEDIATE");
+    this.#phase = "write";
+    this.#part = this.#at = 0;
+  }
+
+  /** Writes rows, or notes them and sends them; false when time is up before the last. */
+  #writeAll(frozen: FrozenState, deadlineMs: number): boolean {
+    if (!this.#isRemote) {
+      if (!this.#writeRows(frozen, deadlineMs)) return false;
+      this.#writeRest(frozen);
+      const startMs = this.#now();
+      this.#tables.sql.exec("COMMIT");
+      this.commitMs = this.#now() - startMs;
+      this.#phase = "committing";
+      return true;
+    }
+    const { writer, recorder } = this.#remote!;
+    recorder.isOn = true;
+    const isComplete = this.#writeRows(frozen, deadlineMs);
+    if (isComplete) this.#writeRest(frozen);
+    recorder.isOn = false;
+    writer.write(recorder.texts, recorder.take(), { first: !this.#hasSent, last: isComplete });
+    this.#hasSent = true;
+    this.commitMs = 0;
+    if (isComplete) this.#phase = "committing";
+    return isComplete;
+  }
+
+  #writeRows(frozen: FrozenState, deadlineMs: number): boolean {
+    if (this.#phase === "write") {
+      if (!this.#eachRecord(deadlineMs, this.#write)) return false;
+      this.#phase = "elements";
+      this.#elements = this.#writeElements(frozen.elements);
+    }
+    while (!this.#elements?.next().done) if (this.#now() >= deadlineMs) return false;
+    return this.#writeSideTables(deadlineMs);
   }
 
   /** Brings the records in order; false when time is up before that is done. */
@@ -269,16 +341,16 @@ export class StateFlusher {
     keyspace.settle(record);
   };
 
-  #commit(frozen: FrozenState): void {
+  #writeRest(frozen: FrozenState): void {
     for (const [db, row] of frozen.databases.entries()) this.#tables.setDatabase(db, row);
     for (const slot of frozen.purges) this.#tables.addPurge(slot);
     for (const { type, owner } of frozen.ownerPurges) this.#tables.addOwnerPurge(type, owner);
     this.#tables.setApplied(frozen.applied, frozen.version);
-    const startMs = this.#now();
-    this.#tables.sql.exec("COMMIT");
+  }
+
+  #committed(frozen: FrozenState): void {
     this.durable = frozen.applied;
     for (const table of this.#sideTables) table.committed();
-    this.commitMs = this.#now() - startMs;
     for (const slot of frozen.purges) this.purges.add(slot);
     if (frozen.ownerPurges.length > 0) this.#hasOwnerPurges = true;
     this.#resetWindows(frozen);
@@ -304,6 +376,12 @@ export class StateFlusher {
   #rollback(): void {
     this.#phase = "begin";
     for (const table of this.#sideTables) table.rewind();
+    if (this.#isRemote) {
+      this.#isRemote = false;
+      this.#remote!.recorder.take();
+      this.#remote!.writer.abandon();
+      return;
+    }
     try {
       this.#tables.sql.exec("ROLLBACK");
     } catch (error) {

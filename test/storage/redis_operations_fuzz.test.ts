@@ -29,7 +29,7 @@ for (const seed of seeds) {
   }, 60_000);
 }
 
-test("on Deno too, with the checkpoint worker", () => {
+test("on Deno too, with the state worker", () => {
   const deno = join(ROOT, "node_modules/.bin/deno");
   const script = join(ROOT, "test/storage/redis_operations_fuzz_run.ts");
   const { stdout, stderr } = spawnSync(deno, ["run", "-A", "--quiet", script], {

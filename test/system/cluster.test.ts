@@ -169,7 +169,7 @@ test("with two of three nodes down only stale reads are served", async () => {
 test("nodes on Bun, on Deno and of the compiled binary form one cluster", async () => {
   const binary = join(scratchDirectory(), "balsa");
   const words = ["build", "--compile", "--external", "better-sqlite3", `--outfile=${binary}`];
-  const workers = ["cli/main.ts", "src/storage/checkpoint_worker.ts"];
+  const workers = ["cli/main.ts", "src/storage/state_worker.ts"];
   const built = spawnSync(bunPath(), [...words, ...workers], { cwd: ROOT, encoding: "utf8" });
   if (built.status !== 0) throw new Error(built.stderr);
   process.env.BALSA_BINARY = binary;

@@ -1,0 +1,69 @@
+import { assert } from "../base/assert.ts";
+import type { FlushBatch, FlushOutcome } from "./flush_writer.ts";
+import { type SqlDatabase, SqliteError, type SqlStatement, type SqlValue } from "./sqlite_types.ts";
+
+/** Statements that a row must be there for. */
+const KEYED = /^(UPDATE|DELETE FROM) keys .*WHERE id = \?$/;
+
+/** Runs the statements of flushes. After an error nothing runs until the next flush begins. */
+export class FlushRunner {
+  readonly #sql: SqlDatabase;
+  readonly #outcome: FlushOutcome;
+  readonly #statements: { readonly run: SqlStatement; readonly isKeyed: boolean }[] = [];
+  #isOpen = false;
+
+  constructor(sql: SqlDatabase, outcome: FlushOutcome) {
+    this.#sql = sql;
+    this.#outcome = outcome;
+  }
+
+  take({ kind, texts, values, first, last }: FlushBatch): void {
+    let isCommitted = false;
+    try {
+      for (const text of texts) {
+        this.#statements.push({ run: this.#sql.prepare(text), isKeyed: KEYED.test(text) });
+      }
+      if (kind === "abandon") this.rollback();
+      if (first) this.#begin();
+      if (this.#isOpen) this.#run(values);
+      if (this.#isOpen && last) isCommitted = this.#commit();
+    } catch (error) {
+      this.rollback();
+      this.#outcome.fail(error);
+    }
+    this.#outcome.advance(isCommitted);
+  }
+
+  rollback(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    try {
+      this.#sql.exec("ROLLBACK");
+    } catch (error) {
+      // SQLite has rolled back by itself on some errors (a full disk): then there is nothing open.
+      if (!(error instanceof SqliteError)) throw error;
+    }
+  }
+
+  #begin(): void {
+    assert(!this.#isOpen, "one flush at a time");
+    this.#sql.exec("BEGIN IMMEDIATE");
+    this.#isOpen = true;
+  }
+
+  #commit(): true {
+    this.#sql.exec("COMMIT");
+    this.#isOpen = false;
+    return true;
+  }
+
+  #run(values: readonly SqlValue[]): void {
+    for (let at = 0; at < values.length;) {
+      const statement = this.#statements[values[at] as number];
+      const end = at + 2 + (values[at + 1] as number);
+      const changed = statement.run.run(...values.slice(at + 2, end));
+      if (statement.isKeyed) assert(changed === 1, "the row to change exists");
+      at = end;
+    }
+  }
+}
