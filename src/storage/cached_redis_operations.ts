@@ -307,7 +307,8 @@ export class CachedRedisOperations implements RedisOperations {
    */
   flushWaitMs(): number {
     if (this.#isReplacing) return Infinity;
-    if (this.#retryMs !== undefined) return Math.max(0, this.#retryMs - this.#options.now());
+    const retryWaitMs = (this.#retryMs ?? -Infinity) - this.#options.now();
+    if (retryWaitMs > 0) return retryWaitMs;
     if (this.#flusher.isActive) return this.#flusher.isWaiting ? CHECKPOINT_WAIT_MS : 0;
     // A transaction now would keep the -wal file growing; only too many changes cannot wait.
     if (this.#checkpointer.isBusy && !this.backlogged) return CHECKPOINT_WAIT_MS;
@@ -333,7 +334,8 @@ export class CachedRedisOperations implements RedisOperations {
         if (wasActive) this.#schedule.committed(this.#flusher.commitMs);
         this.#checkpointer.afterCommit();
       }
-      this.#retryMs = undefined;
+      // What another thread writes may fail yet.
+      if (!this.#flusher.isRemote) this.#retryMs = undefined;
     } catch (error) {
       if (!(error instanceof SqliteError) || error.code !== "SQLITE_FULL") throw error;
       this.#retryMs = this.#options.now() + FULL_RETRY_MS;

@@ -114,6 +114,11 @@ export class StateFlusher {
     return this.#frozen !== undefined;
   }
 
+  /** A flush is under way that another thread writes. */
+  get isRemote(): boolean {
+    return this.#isRemote && this.#frozen !== undefined;
+  }
+
   /** Nothing can be done before the other thread has come further. */
   get isWaiting(): boolean {
     const writer = this.#remote?.writer;
