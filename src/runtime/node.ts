@@ -30,7 +30,10 @@ export async function serveHttpOnNode(options: HttpServeOptions): Promise<HttpSe
     async stop(graceMs = STOP_GRACE_MS) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
+      // Connections become idle as their requests are answered.
+      const timer = setInterval(() => server.closeIdleConnections(), 50);
       await within(graceMs, closed);
+      clearInterval(timer);
       server.closeAllConnections();
       await closed;
     },

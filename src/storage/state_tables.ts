@@ -99,7 +99,6 @@ export class StateTables {
   readonly #dropOwnerPurge;
   readonly #freePages;
   readonly #pages;
-  readonly #shrink;
 
   /** Takes over an open connection, and makes or checks its tables. */
   constructor(sql: SqlDatabase) {
@@ -140,7 +139,6 @@ export class StateTables {
     this.#dropPurge = sql.prepare("DELETE FROM purge WHERE slot = ?");
     this.#freePages = sql.prepare("PRAGMA freelist_count");
     this.#pages = sql.prepare("PRAGMA page_count");
-    this.#shrink = sql.prepare("PRAGMA incremental_vacuum(32)");
     const first = "FROM keys WHERE id >= ? AND id < ? ORDER BY id LIMIT ?";
     this.#purge = sql.prepare(`DELETE FROM keys WHERE id IN (SELECT id ${first})`);
     this.#purgeOwners = sql.prepare(
@@ -322,7 +320,8 @@ export class StateTables {
 
   /** Cuts some free pages off the file; true when it is dense enough. */
   shrink(): boolean {
-    this.#shrink.all();
+    // Not prepared: better-sqlite3 takes it for a statement without rows, the others for one with.
+    this.sql.exec("PRAGMA incremental_vacuum(32)");
     const free = Number(this.#freePages.get()?.freelist_count);
     return free < FREE_PAGES_MIN || free < Number(this.#pages.get()?.page_count) / 8;
   }

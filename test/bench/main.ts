@@ -15,6 +15,7 @@ import {
 import { TestCluster } from "../system/cluster_harness.ts";
 import { RespClient } from "../system/resp_client.ts";
 import { type FailoverRow, measureFailover, renderFailover } from "./failover.ts";
+import { benchHttp } from "./http.ts";
 import { fill, type Load, runLoad } from "./load.ts";
 import { type Memory, renderTable, type Row, rowName, type Sample, summarize } from "./report.ts";
 import type { Side } from "./report.ts";
@@ -160,10 +161,15 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       nodes: { type: "string", default: "1" },
+      http: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       out: { type: "string", default: join(tmpdir(), `balsa-bench-${Date.now()}.json`) },
     },
   });
+  if (values.http) {
+    console.log(`\n${await benchHttp(values.quick ? 0.2 : 1, REDIS_ARGS)}`);
+    return;
+  }
   const text = await bench(values.quick ? 0.2 : 1, values.out, Number(values.nodes));
   console.log(`\n${text}\n\nwritten to ${values.out}`);
 }

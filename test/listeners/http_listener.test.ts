@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Bytes } from "../../src/base/bytes.ts";
 import { OK } from "../../src/resp/reply.ts";
@@ -12,22 +12,16 @@ import {
   sendRaw,
 } from "./http_raw_client.ts";
 import { type RequestRow, REQUESTS } from "./http_requests.ts";
+import { RUNTIMES } from "./http_runtimes.ts";
 
 const SCRIPT = `${import.meta.dirname}/http_fake_app.ts`;
-const BIN = `${import.meta.dirname}/../../node_modules/.bin/`;
-const NODE = process.env.BALSA_NODE ?? "node";
-const RUNTIMES = [
-  { name: "bun", argv: [`${BIN}bun`, "run", SCRIPT], skipped: false },
-  { name: "deno", argv: [`${BIN}deno`, "run", "-A", "--quiet", SCRIPT], skipped: false },
-  { name: "node", argv: [NODE, SCRIPT], skipped: nodeMajor() < 22 },
-];
 
 for (const { name, argv: [program, ...argv], skipped } of RUNTIMES) {
   describe.skipIf(skipped)(`makeHttpApp on ${name}`, () => {
     let child: ChildProcess;
     let port = 0;
     beforeAll(async () => {
-      child = spawn(program, argv, { stdio: ["pipe", "pipe", "inherit"] });
+      child = spawn(program, [...argv, SCRIPT], { stdio: ["pipe", "pipe", "inherit"] });
       for await (const line of createInterface({ input: child.stdout! })) {
         port = Number(line);
         break;
@@ -90,10 +84,6 @@ for (const { name, argv: [program, ...argv], skipped } of RUNTIMES) {
 }
 
 /** 0 where there is no Node.js. */
-function nodeMajor(): number {
-  const { stdout } = spawnSync(NODE, ["--version"], { encoding: "utf8" });
-  return Number(/^v(\d+)/.exec(stdout ?? "")?.[1] ?? 0);
-}
 
 function title({ method = "GET", target, headers, body, chunked }: RequestRow): string {
   const parts = [method, target.slice(0, 40), JSON.stringify(headers ?? ""), body?.slice(0, 30)];
