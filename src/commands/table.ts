@@ -6,6 +6,7 @@ import { aclCommand } from "./acl.ts";
 import { bitfieldCommands } from "./bitfield.ts";
 import { bitmapCommands } from "./bitmap.ts";
 import { connectionCommands } from "./connection.ts";
+import { dumpCommands } from "./dump.ts";
 import { expireCommands } from "./expire.ts";
 import { errQuoting, quoted } from "./help.ts";
 import { geoCommands } from "./geo.ts";
@@ -68,6 +69,7 @@ const GROUPS: readonly (readonly Command[])[] = [
   zsetRandomCommands,
   geoCommands,
   geoSearchCommands,
+  dumpCommands,
 ];
 
 const table = new Map<string, Command>();
