@@ -1,20 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
-import { spawnSync } from "node:child_process";
 import { cpSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { runChaos } from "./chaos.ts";
 import { ClusterNode, stateContents, TestCluster } from "./cluster_harness.ts";
-import {
-  balsaCommand,
-  bunPath,
-  cleanupAll,
-  DEFAULT_RUNTIME,
-  freePort,
-  ROOT,
-  scratchDirectory,
-  until,
-} from "./harness.ts";
+import { cleanupAll, DEFAULT_RUNTIME, freePort, scratchDirectory, until } from "./harness.ts";
 import { type Decoded, RespClient, RespError } from "./resp_client.ts";
 
 const LONG = 60_000;
@@ -22,21 +11,6 @@ const LONG = 60_000;
 afterAll(cleanupAll);
 
 const textOf = (reply: Decoded): string => reply instanceof RespError ? reply.text : String(reply);
-
-test(
-  "kill -9, SIGSTOP and SIGTERM of leader and followers: the history is linearizable",
-  async () => {
-    const result = await runChaos({
-      durationMs: 9000,
-      seed: 20260101,
-      faults: ["kill_leader", "pause_leader", "stop_leader", "kill_follower"],
-      pauseMs: 1500,
-    });
-    console.log(`chaos: ${JSON.stringify(result)}`);
-    expect(result.operations).toBeGreaterThan(200);
-  },
-  LONG,
-);
 
 test("all nodes killed at once: everything acknowledged is there", async () => {
   const cluster = await TestCluster.start();
@@ -164,23 +138,6 @@ test("with two of three nodes down only stale reads are served", async () => {
   expect(await stale.command("CLIENT", "CONSISTENCY", "linearizable")).toBe("OK");
   expect(await stale.command("GET", "key")).toBe("again");
   await cluster.stop();
-}, LONG);
-
-test("nodes on Bun, on Deno and of the compiled binary form one cluster", async () => {
-  const binary = join(scratchDirectory(), "balsa");
-  const words = ["build", "--compile", "--external", "better-sqlite3", `--outfile=${binary}`];
-  const workers = ["cli/main.ts", "src/storage/state_worker.ts"];
-  const built = spawnSync(bunPath(), [...words, ...workers], { cwd: ROOT, encoding: "utf8" });
-  if (built.status !== 0) throw new Error(built.stderr);
-  process.env.BALSA_BINARY = binary;
-  const result = await runChaos({
-    durationMs: 5000,
-    seed: 7,
-    faults: ["kill_leader", "stop_leader"],
-    pauseMs: 0,
-    runtimes: ["bun", balsaCommand("deno") === undefined ? "bun" : "deno", "binary"],
-  });
-  expect(result.operations).toBeGreaterThan(100);
 }, LONG);
 
 // --- strangers on the peer port ----------------------------------------------------------------

@@ -29,25 +29,35 @@ export interface ClusterOptions {
 /** The lines `raft_*` and others of INFO, by name. */
 export type Info = Readonly<Record<string, string>>;
 
-/** One node of a cluster under test: where it is, and its process while it has one. */
-export class ClusterNode {
+export interface ClusterNodeOptions {
+  /** Where it listens (127.0.0.1). */
+  readonly host?: string;
   readonly port: number;
   readonly peerPort: number;
   readonly data: string;
   readonly runtime: Runtime;
   readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Words before the command line. */
+  readonly wrapper?: readonly string[];
+}
+
+/** One node of a cluster under test: where it is, and its process while it has one. */
+export class ClusterNode {
+  readonly host: string;
+  readonly port: number;
+  readonly peerPort: number;
+  readonly data: string;
+  /** What its next run is on. */
+  runtime: Runtime;
+  readonly args: readonly string[];
+  readonly #options: ClusterNodeOptions;
   #running: Launched | undefined;
   #earlierOutput = "";
 
-  constructor(
-    options: {
-      readonly port: number;
-      readonly peerPort: number;
-      readonly data: string;
-      readonly runtime: Runtime;
-      readonly args: readonly string[];
-    },
-  ) {
+  constructor(options: ClusterNodeOptions) {
+    this.#options = options;
+    this.host = options.host ?? "127.0.0.1";
     this.port = options.port;
     this.peerPort = options.peerPort;
     this.data = options.data;
@@ -56,7 +66,7 @@ export class ClusterNode {
   }
 
   get address(): string {
-    return `127.0.0.1:${this.peerPort}`;
+    return `${this.host}:${this.peerPort}`;
   }
 
   get isRunning(): boolean {
@@ -76,9 +86,11 @@ export class ClusterNode {
   start(): void {
     const command = balsaCommand(this.runtime);
     if (command === undefined) throw new Error(`Cannot start: no ${this.runtime} here`);
-    const words = [...command, "serve", "--data", this.data, "--port", String(this.port)];
-    words.push("--http-port", "0", "--peer-port", String(this.peerPort), ...this.args);
-    this.#running = launch(words, this.data, {});
+    const { wrapper = [], env } = this.#options;
+    const words = [...wrapper, ...command, "serve", "--data", this.data, "--host", this.host];
+    words.push("--port", String(this.port), "--http-port", "0");
+    words.push("--peer-port", String(this.peerPort), ...this.args);
+    this.#running = launch(words, this.data, env);
     const running = this.#running;
     running.server.exited.then(() => {
       if (this.#running !== running) return;
@@ -115,7 +127,7 @@ export class ClusterNode {
     let client: RespClient | undefined;
     const timer = setTimeout(() => client?.close(), 1000);
     try {
-      client = await RespClient.open(this.port);
+      client = await RespClient.open(this.port, this.host);
       const text = String(await client.command("INFO", section));
       const pairs = [...text.matchAll(/^([^#:\r\n]+):([^\r\n]*)/gm)];
       return Object.fromEntries(pairs.map(([, name, value]) => [name, value]));
@@ -132,7 +144,7 @@ export class ClusterNode {
 export class TestCluster {
   readonly nodes: ClusterNode[];
 
-  private constructor(nodes: ClusterNode[]) {
+  constructor(nodes: ClusterNode[]) {
     this.nodes = nodes;
   }
 
@@ -290,7 +302,8 @@ function dataTables(database: Database): string[] {
   return rows.map(([name]) => String(name)).filter((name) => !/^(meta|sqlite_)/.test(name)).sort();
 }
 
-async function distinctPort(used: readonly number[]): Promise<number> {
+/** A free port that is none of `used`. */
+export async function distinctPort(used: readonly number[]): Promise<number> {
   for (;;) {
     const port = await freePort();
     if (!used.includes(port)) return port;

@@ -1,8 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
-import { Clients } from "./cluster_clients.ts";
+import { CheckClients } from "../../cli/check_clients.ts";
+import { Endpoint } from "../../cli/check_endpoint.ts";
 import { type ClusterNode, TestCluster } from "./cluster_harness.ts";
 import { cleanupAll, until } from "./harness.ts";
-import { checkHistory, explain } from "../checker/check.ts";
+import { explain } from "../checker/check.ts";
 import { RespClient } from "./resp_client.ts";
 
 const LONG = 90_000;
@@ -34,23 +35,26 @@ test(
   async () => {
     const cluster = await TestCluster.start();
     const [first] = cluster.nodes;
-    const clients = new Clients({
-      nodes: [first],
-      clientsPerNode: 3,
-      pipeline: 2,
+    const endpoints = [new Endpoint({ host: first.host, port: first.port })];
+    const clients = new CheckClients({
+      endpoints: () => endpoints,
+      clients: 3,
+      depth: 2,
       seed: 11,
+      prefix: "",
+      lists: false,
+      timeoutMs: 15_000,
     });
+    clients.start();
     await cluster.add();
     await cluster.add();
     await votersBecome(cluster, 5);
-    clients.nextPhase();
 
     const leader = await cluster.leader();
     const second = cluster.nodes.find((node) => node !== leader && node !== first)!;
     const gone = leader === first ? [cluster.nodes[1], second] : [leader, second];
     for (const node of new Set(gone)) {
       await remove(first, node, await idOf(node));
-      clients.nextPhase();
     }
     while (cluster.nodes.filter(({ isRunning }) => isRunning).length > 3) {
       const node = cluster.nodes.find((each) => each.isRunning && each !== first)!;
@@ -58,10 +62,12 @@ test(
     }
     await votersBecome(cluster, 3);
     await clients.stop();
-    await clients.readAll(first);
-    expect(clients.faults).toEqual([]);
-    expect(explain(checkHistory(clients.history))).toBeUndefined();
-    expect(clients.counts.done).toBeGreaterThan(100);
+    await clients.readAll();
+    await clients.close();
+    const { recorder, complaints } = clients;
+    expect(complaints).toEqual([]);
+    expect(explain(recorder.check())).toBeUndefined();
+    expect(recorder.counts.writes).toBeGreaterThan(100);
     await cluster.converged();
     await cluster.stop();
   },
