@@ -116,7 +116,7 @@ function reply({ client }: LocalContext, argv: readonly Bytes[]): Reply {
 }
 
 /** CLIENT UNBLOCK client-id [TIMEOUT | ERROR] */
-function unblock({ node }: LocalContext, argv: readonly Bytes[]): Reply {
+function unblock({ node }: LocalContext, argv: readonly Bytes[]): Reply | Promise<Reply> {
   const mode = optionName(argv[3] ?? "timeout");
   if (argv.length > 4) return unknownSubcommandOrArity("client", argv[1]);
   if (mode !== "timeout" && mode !== "error") {
@@ -124,7 +124,7 @@ function unblock({ node }: LocalContext, argv: readonly Bytes[]): Reply {
   }
   const id = parseOffset(argv[2]);
   if (id === undefined) return err("value is not an integer or out of range");
-  return node.unblockClient?.(id, mode) ? 1 : 0;
+  return node.unblockClient(id, mode).then((isUnblocked) => isUnblocked ? 1 : 0);
 }
 
 /** CLIENT PAUSE timeout [WRITE | ALL] */

@@ -24,7 +24,8 @@ export function clientInfoLine(client: ClientView, nowMs: number): Bytes {
   const idleSeconds = Math.max(0, Math.floor((nowMs - client.lastActiveMs) / 1000));
   const omem = client.outputBufferBytes;
   const flags = (client.type === "pubsub" ? "P" : "") +
-    (client.transaction === undefined ? "" : "x") + (client.watches?.isDirty ? "d" : "") +
+    (client.transaction === undefined ? "" : "x") + (client.blocked === undefined ? "" : "b") +
+    (client.watches?.isDirty ? "d" : "") +
     (client.noEvict ? "e" : "") +
     (client.noTouch ? "T" : "");
   return `id=${client.id} addr=${client.remoteAddress} laddr=${client.localAddress} fd=-1` +

@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { Reply } from "../resp/reply.ts";
+import type { WaitingPart } from "./blocking.ts";
 import type { DataContext } from "./data_context.ts";
 import type { LocalContext } from "./local_context.ts";
 
@@ -28,6 +29,8 @@ export interface DataCommand extends CommandBase {
   readonly path: "write" | "read";
   /** Takes about a microsecond whatever the data are: such ones are timed by the dozen. */
   readonly isQuick?: boolean;
+  /** How it waits, where it may have to: BLPOP and the like. */
+  readonly waiting?: WaitingPart;
   run(context: DataContext, argv: readonly Bytes[]): Reply;
 }
 

@@ -36,8 +36,8 @@ export class DataContext {
   isLocal = false;
   /** For what only reads, and so runs on one node alone; `prng` must not be drawn from then. */
   readonly readPrng = new Prng(1);
-  /** Within EXEC, where commands that would wait for data do not. */
-  isInTransaction = false;
+  /** The key whose change has woken the command that waited for it; undefined at its first run. */
+  wokenBy: Bytes | undefined;
   /** Takes keyspace events; undefined while this node has none to tell. */
   notifier: Notifier | undefined;
   /** The replies remembered by idempotency key: in a write. */
@@ -55,6 +55,11 @@ export class DataContext {
    */
   notify(eventClass: EventClass, event: Bytes, key: Bytes, db = this.db): void {
     if (this.notifier !== undefined) this.notifier(eventClass, event, key, db);
+  }
+
+  /** Whether a command that may have waited takes from this key now. */
+  mayServe(key: Bytes): boolean {
+    return this.wokenBy === undefined || this.wokenBy === key;
   }
 
   /** The record of a key of the connection's database that has not expired. */

@@ -28,6 +28,8 @@ export interface ClientView {
   readonly outputBufferBytes: number;
   /** The channels it listens to; undefined while there are none. */
   readonly subscription: SubscriptionView | undefined;
+  /** Its command waits for data. */
+  readonly blocked: object | undefined;
   /** What it has queued since MULTI; undefined outside of it. */
   readonly transaction: { readonly commands: readonly unknown[] } | undefined;
   /** The keys it watches, if any; `isDirty`: one has changed. */
@@ -121,7 +123,7 @@ export interface NodeView {
   /** CLIENT PAUSE: holds back writes, or every command, of all clients for a time; 0 ends it. */
   pauseClients(timeoutMs: number, mode: "write" | "all"): void;
   /** CLIENT UNBLOCK: ends the wait of a blocked client; false when it is not blocked. */
-  unblockClient?(id: number, reply: "timeout" | "error"): boolean;
+  unblockClient(id: number, reply: "timeout" | "error"): Promise<boolean>;
 }
 
 /** What a local command runs with. */

@@ -17,6 +17,7 @@ import { introspectionCommands } from "./introspection.ts";
 import { keyspaceCommands } from "./keyspace.ts";
 import { lcsCommands } from "./lcs.ts";
 import { listCommands } from "./list.ts";
+import { listBlockingCommands } from "./list_blocking.ts";
 import { listMoveCommands } from "./list_move.ts";
 import { listSearchCommands } from "./list_search.ts";
 import { objectCommands } from "./object.ts";
@@ -55,6 +56,7 @@ const GROUPS: readonly (readonly Command[])[] = [
   hyperloglogCommands,
   listCommands,
   listMoveCommands,
+  listBlockingCommands,
   listSearchCommands,
   setCommands,
   setAlgebraCommands,

@@ -29,7 +29,6 @@ export class RespSession extends Session {
   #paused = false;
   /** No request will be taken any more; the connection closes when all replies are sent. */
   #closing = false;
-  #ended = false;
   /** The decoder has no complete request left. */
   #exhausted = true;
 
@@ -65,7 +64,9 @@ export class RespSession extends Session {
 
   /** The client sends no more; what it has sent is still answered. */
   endReceived(): void {
-    this.#ended = true;
+    this.inputEnded = true;
+    // Nobody is left to be served.
+    if (this.blocked !== undefined) return this.close(true);
     this.#work();
   }
 
@@ -130,13 +131,15 @@ export class RespSession extends Session {
       this.close();
     }
     this.#throttle();
-    if (this.#ended) this.#endIfDone();
+    if (this.inputEnded) this.#endIfDone();
   }
 
   /** Closes our side when all that was asked for is answered and no more will be. */
   #endIfDone(): void {
     if (this.closed || !this.idle || this.#held !== undefined) return;
-    if (this.#ended && this.#exhausted && this.#protocolError === undefined) this.#closing = true;
+    if (this.inputEnded && this.#exhausted && this.#protocolError === undefined) {
+      this.#closing = true;
+    }
     if (!this.#closing) return;
     this.#send();
     this.#socket.end();

@@ -128,7 +128,9 @@ export class ClusterNode {
     this.link.attach(this.#peers, server);
     this.#snapshots.attach(server);
     this.#cluster ??= this.#makeCluster(server);
-    for (const node of this.#peers.connectedIds()) server.peerConnected(node);
+    for (const { nodeId, incarnation } of this.#peers.connected()) {
+      server.peerConnected(nodeId, incarnation);
+    }
     this.#followMembers();
   }
 
@@ -187,9 +189,9 @@ export class ClusterNode {
       local: () => this.#identity(),
       refuse: (remote, purpose) => this.#refuse(remote, purpose),
       mayBeNew: (nodeId) => this.#mayBeNew(nodeId),
-      connected: ({ nodeId }) => {
+      connected: ({ nodeId, incarnation }) => {
         this.#peers.send(nodeId, FRAME.records, this.#memory.encode());
-        this.#server?.peerConnected(nodeId);
+        this.#server?.peerConnected(nodeId, incarnation);
       },
       disconnected: (nodeId) => {
         this.#isPeerLost = true;

@@ -1,6 +1,7 @@
 import { IDEMPOTENCY_BYTES_MAX } from "../constants.ts";
 import { ChangesTable } from "../storage/changes_table.ts";
 import { IdempotencyTable } from "../storage/idempotency_table.ts";
+import { WaitersTable } from "../storage/waiters_table.ts";
 
 /** How long an idle node keeps a remembered reply beyond its time: nobody waits for its end. */
 const FORGET_DELAY_MS = 10_000;
@@ -9,6 +10,7 @@ const FORGET_DELAY_MS = 10_000;
 export interface BesideKeys {
   readonly idempotency: IdempotencyTable;
   readonly changes: ChangesTable;
+  readonly waiters: WaitersTable;
 }
 
 /** Empty ones, until a state.db is loaded; `changesBytes` of changes are kept. */
@@ -16,6 +18,7 @@ export function makeBesideKeys(changesBytes = Infinity): BesideKeys {
   return {
     idempotency: new IdempotencyTable(IDEMPOTENCY_BYTES_MAX),
     changes: new ChangesTable(changesBytes),
+    waiters: new WaitersTable(),
   };
 }
 

@@ -1,26 +1,41 @@
 import type { Clock } from "../base/clock.ts";
+import type { NodeId } from "../raft/types.ts";
 import type { ChangeRecorder } from "../storage/change_recorder.ts";
+import type { WaitersTable } from "../storage/waiters_table.ts";
 import type { Answers } from "./answers.ts";
+import { Blocking, type BlockingOptions } from "./blocking.ts";
 import type { PeerLink } from "./peer_link.ts";
 import { PubSub, type Subscription } from "./pubsub.ts";
 import { PubSubPeers } from "./pubsub_peers.ts";
 import type { Session } from "./session.ts";
 import { Touches } from "./touches.ts";
 import { Transactions, type TransactionsOptions } from "./transactions.ts";
+import { WaiterDrops, type WaiterDropsOptions } from "./waiter_drops.ts";
+import { Waiters } from "./waiters.ts";
 
-export interface ClientFeaturesOptions extends Omit<TransactionsOptions, "touches"> {
+type PartOptions = Omit<
+  TransactionsOptions & BlockingOptions & WaiterDropsOptions,
+  "touches" | "waiters" | "enqueue"
+>;
+
+export interface ClientFeaturesOptions extends PartOptions {
   readonly answers: Answers;
   readonly clock: Clock;
   readonly link: PeerLink;
   readonly changes: ChangeRecorder;
+  readonly waiting: WaitersTable;
 }
 
-/** What clients have on a node beside single commands: transactions, channels. */
+/** What clients have on a node beside single commands: transactions, channels, waiting. */
 export class ClientFeatures {
   readonly pubsub = new PubSub();
   readonly pubsubPeers: PubSubPeers;
   readonly touches: Touches;
   readonly transactions: Transactions;
+  /** The commands of all nodes that wait for data. */
+  readonly waiters: Waiters;
+  readonly blocking: Blocking;
+  readonly drops: WaiterDrops;
   readonly #answers: Answers;
 
   constructor(options: ClientFeaturesOptions) {
@@ -30,6 +45,25 @@ export class ClientFeatures {
     this.pubsub.relay = this.pubsubPeers;
     this.touches = new Touches(changes);
     this.transactions = new Transactions({ ...options, touches: this.touches });
+    this.waiters = new Waiters(() => this.touches.update(), options.waiting);
+    this.touches.add(this.waiters);
+    this.blocking = new Blocking({
+      ...options,
+      touches: this.touches,
+      waiters: () => this.waiters,
+      enqueue: (pending) => options.writes.enqueue(pending),
+    });
+    this.drops = new WaiterDrops(options, this.waiters);
+  }
+
+  peerConnected(node: NodeId, incarnation: number): void {
+    this.pubsubPeers.connected(node);
+    this.drops.connected(node, incarnation);
+  }
+
+  peerDisconnected(node: NodeId, isLeader: boolean): void {
+    this.pubsubPeers.disconnected(node);
+    this.drops.disconnected(node, isLeader);
   }
 
   /** What a session listens to, made at its first subscription. */

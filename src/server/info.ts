@@ -88,7 +88,7 @@ function clientsSection({ server, clientsMax }: InfoSources): Lines {
   let inputMax = 0;
   let outputMax = 0;
   for (const session of server.sessions.values()) {
-    if (session.localRunning) blocked++;
+    if (session.blocked !== undefined) blocked++;
     inputMax = Math.max(inputMax, session.queryBufferBytes);
     outputMax = Math.max(outputMax, session.outputBufferBytes);
   }

@@ -101,6 +101,10 @@ export class ServerNodeView implements NodeView {
     return peers.filter((peer) => peer.id !== id && peer.match >= lastIndex).length;
   }
 
+  async unblockClient(id: number, reply: "timeout" | "error"): Promise<boolean> {
+    return await this.#options.server.sessions.get(id)?.blocked?.end(reply) ?? false;
+  }
+
   pauseClients(timeoutMs: number, mode: "write" | "all"): void {
     this.#options.server.pause(timeoutMs, mode);
   }

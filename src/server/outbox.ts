@@ -102,11 +102,12 @@ export class Outbox {
   }
 
   /** Takes out all up to this number: what became of them here will not be seen. */
-  takeUpTo(sequence: number): Pending[] {
-    const taken: Pending[] = [];
+  takeUpTo(sequence: number): (readonly [sequence: number, pending: Pending])[] {
+    const taken: (readonly [number, Pending])[] = [];
     while (this.length > 0 && this.#headSequence <= sequence) {
-      const pending = this.settle(this.#headSequence);
-      if (pending !== undefined) taken.push(pending);
+      const at = this.#headSequence;
+      const pending = this.settle(at);
+      if (pending !== undefined) taken.push([at, pending]);
     }
     return taken;
   }

@@ -25,6 +25,12 @@ export interface ReadsOptions {
   readonly giveUp: (pending: Pending, reply: ErrorReply) => void;
   /** The read must go through the log instead. */
   readonly toLog: (pending: Pending) => void;
+  /** Runs one that may wait for data; undefined when it does. */
+  readonly readWaiting: (
+    context: DataContext,
+    pending: Pending,
+    command: DataCommand,
+  ) => Reply | undefined;
   readonly schedule: () => void;
 }
 
@@ -228,7 +234,11 @@ export class Reads {
       context.noTouch = session.noTouch;
       const command = pending.command as DataCommand;
       timer.before(command);
-      const reply = session.pendingLog > 0 ? null : command.run(context, pending.argv);
+      const reply = session.pendingLog > 0
+        ? null
+        : command.waiting === undefined
+        ? command.run(context, pending.argv)
+        : this.#options.readWaiting(context, pending, command);
       session.pendingReads--;
       const isUndecided = context.dueSeen && session.consistency !== "stale";
       if (session.pendingLog > 0 || isUndecided) {
@@ -237,7 +247,7 @@ export class Reads {
         toLog(pending);
         continue;
       }
-      complete(pending, reply, timer.after(command));
+      if (reply !== undefined) complete(pending, reply, timer.after(command));
     }
   }
 }

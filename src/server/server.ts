@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
-import type { DataCommand, RunnableCommand } from "../commands/command.ts";
+import type { DataCommand } from "../commands/command.ts";
 import type { NodeView } from "../commands/local_context.ts";
 import { resolve } from "../commands/table.ts";
 import { ENTRY_BYTES_MAX, PIPELINE_DEPTH_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
@@ -34,7 +34,7 @@ import { isForSubscribers, notForSubscribers } from "./subscriber_mode.ts";
 import { Reads } from "./reads.ts";
 import type { ServerOptions } from "./server_options.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
-import type { Pending, Session } from "./session.ts";
+import { makePending, type Pending, type Session } from "./session.ts";
 import type { SnapshotService } from "./snapshot_service.ts";
 import { type LogPosition, StateMachine } from "./state_machine.ts";
 import { Writes } from "./writes.ts";
@@ -63,8 +63,7 @@ export class Server {
   readonly #writes: Writes;
   #leadership: Leadership;
   #role: Role = "follower";
-  /** The monotonic clock as of the last tick. */
-  #nowMs = 0;
+  #nowMs = 0; // The monotonic clock as of the last tick.
   #scheduled = false;
   #stopping = false;
   /** At the end of the turn: the command that ended the pause is answered first. */
@@ -106,6 +105,7 @@ export class Server {
       advance: () => this.driver.advance(),
       isHeldBack: () => options.isBacklogged(),
       schedule: () => this.#schedule(),
+      stillWaits: (...waiter) => this.features.blocking.waitsInSnapshot(...waiter),
       giveUp: (pending, reply) => {
         pending.session.onGiveUp?.();
         this.#completeLogged(pending, reply, 0);
@@ -120,20 +120,27 @@ export class Server {
         this.answers.complete(pending, reply, 0);
       },
       toLog: (pending) => this.#enqueue(pending),
+      readWaiting: (...read) => this.features.blocking.read(...read),
       schedule: () => this.#schedule(),
     });
     this.features = new ClientFeatures({
       answers: this.answers,
       clock,
       link,
+      identity,
+      requestTimeoutMs: options.requestTimeoutMs,
       changes: options.beside.changes.recorder,
+      waiting: options.beside.waiters,
+      raft,
+      writes: this.#writes,
       node: () => this.node,
       submit: (...request) => this.#submit(...request),
       fatal: options.fatal,
     });
-    this.#machine = new StateMachine(ops, options.beside, {
+    this.#machine = new StateMachine(ops, options.beside, this.features.waiters, {
       node: identity.nodeId,
       incarnation: identity.incarnation,
+      blocking: this.features.blocking,
       settle: (sequence) => this.#writes.settle(sequence),
       reply: (pending, reply, durationMs) => this.#completeLogged(pending, reply, durationMs),
     }, () => clock.monotonicMs());
@@ -209,7 +216,7 @@ export class Server {
   get quiet(): boolean {
     for (const session of this.sessions.values()) {
       const isStopper = session.localRunning && session.lastCommand === "shutdown";
-      if (!session.idle && !isStopper) return false;
+      if (!session.idle && !isStopper && session.blocked === undefined) return false;
     }
     return true;
   }
@@ -316,7 +323,7 @@ export class Server {
     this.#scheduled = false;
     this.#guard(() => {
       this.#reads.start();
-      this.#writes.send();
+      if (this.features.drops.propose()) this.#writes.send();
       this.driver.advance();
       this.answers.flush();
     });
@@ -336,20 +343,12 @@ export class Server {
     this.#options.schedule(() => this.#turn());
   }
 
-  #pending(session: Session, command: RunnableCommand, argv: readonly Bytes[]): Pending {
-    const silent = session.replyMode !== "on";
-    if (session.replyMode === "skip") session.replyMode = "on";
-    return {
-      session,
-      command: command as Pending["command"],
-      db: session.db,
-      argv,
-      silent,
-      startMs: this.monotonicMs(),
-      deadlineMs: this.#nowMs + this.#options.requestTimeoutMs,
-      wasSent: false,
-      isAbandoned: false,
-    };
+  #pending(session: Session, command: DataCommand, argv: readonly Bytes[]): Pending {
+    const deadlineMs = this.#nowMs + this.#options.requestTimeoutMs;
+    const times = { startMs: this.monotonicMs(), deadlineMs };
+    const pending = makePending(session, command, argv, times);
+    if (command.waiting?.mayWait(argv)) this.features.blocking.begins(pending);
+    return pending;
   }
 
   /** Has a session flushed at the end of this turn. */
@@ -407,6 +406,7 @@ export class Server {
     this.#role = role;
     this.#writes.leaderChanged();
     this.#reads.leaderChanged();
+    this.features.drops.roleChanged(role === "leader");
     this.#options.logger.info("role changed", { role, term, leader });
     this.#schedule();
   }
@@ -424,6 +424,7 @@ export class Server {
   snapshotInstalled(index: number): void {
     this.#guard(() => {
       this.#digests.applied(this.ops.applied);
+      this.features.blocking.snapshotInstalled();
       this.#writes.snapshotInstalled();
       this.features.transactions.watchers.allTouched();
       this.driver.snapshotInstalled(index);
@@ -457,8 +458,8 @@ export class Server {
   }
 
   /** A connection to a node is up: what was lost with the one before is sent again. */
-  peerConnected(id: NodeId): void {
-    this.features.pubsubPeers.connected(id);
+  peerConnected(id: NodeId, incarnation: number): void {
+    this.features.peerConnected(id, incarnation);
     if (id !== this.#leadership.leader) return;
     this.#writes.outbox.resend();
     this.#reads.leaderChanged();
@@ -491,8 +492,9 @@ export class Server {
   }
 
   peerDisconnected(id: NodeId): void {
-    this.features.pubsubPeers.disconnected(id);
+    this.features.peerDisconnected(id, this.#leadership.isLeader);
     this.driver.raft.reportUnreachable(id);
     if (id === this.#leadership.leader) this.#reads.leaderChanged();
+    this.#schedule();
   }
 }

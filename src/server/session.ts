@@ -48,10 +48,14 @@ export abstract class Session implements ClientView {
   deferredReads: Pending[] = [];
   /** A command is running that changes the session or answers later: nothing else may begin. */
   localRunning = false;
+  /** It waits for data; undefined when it does not. */
+  blocked: Blocked | undefined;
   /** Called when that command is answered with an error before its time. */
   onGiveUp: (() => void) | undefined;
   /** It was delivered something since its last flush. */
   touched = false;
+  /** The client will send no more. */
+  inputEnded = false;
   /** The connection is gone: replies go nowhere. */
   closed = false;
 
@@ -99,6 +103,7 @@ export abstract class Session implements ClientView {
 
   /** Gives up what it has on this node beside its connection: it is gone, or made as new. */
   release(): void {
+    void this.blocked?.end("gone");
     this.endTransaction();
     this.subscription?.close();
     this.subscription = undefined;
@@ -127,6 +132,12 @@ export interface SessionOptions {
   readonly passwordRequired: () => boolean;
 }
 
+/** What a session has while its command waits for data. */
+export interface Blocked {
+  /** Ends the wait; false: it was served before. */
+  end(kind: "timeout" | "error" | "gone"): Promise<boolean>;
+}
+
 /** A data command under way: the waiter for its reply. */
 export interface Pending {
   readonly session: Session;
@@ -143,4 +154,26 @@ export interface Pending {
   wasSent: boolean;
   /** It was answered so: whatever comes of it, nobody waits. */
   isAbandoned: boolean;
+}
+
+/** A request of a session that is to get under way; takes up its CLIENT REPLY SKIP. */
+export function makePending(
+  session: Session,
+  command: RunnableCommand,
+  argv: readonly Bytes[],
+  { startMs, deadlineMs }: Pick<Pending, "startMs" | "deadlineMs">,
+): Pending {
+  const silent = session.replyMode !== "on";
+  if (session.replyMode === "skip") session.replyMode = "on";
+  return {
+    session,
+    command: command as Pending["command"],
+    db: session.db,
+    argv,
+    silent,
+    startMs,
+    deadlineMs,
+    wasSent: false,
+    isAbandoned: false,
+  };
 }

@@ -2,6 +2,7 @@ import { crc32 } from "node:zlib";
 import { assert } from "../base/assert.ts";
 import { type Bytes, fromUint8Array } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
+import { Waiting } from "../commands/blocking.ts";
 import type { DataCommand } from "../commands/command.ts";
 import { DataContext } from "../commands/data_context.ts";
 import { resolve } from "../commands/table.ts";
@@ -16,11 +17,14 @@ import { digestReply } from "./digest.ts";
 import { KeyPrefetcher } from "./key_prefetcher.ts";
 import type { Pending } from "./session.ts";
 import { EXEC_NAME, resolveTransaction } from "./transaction_entry.ts";
+import type { Waiters } from "./waiters.ts";
+import { type LocalBlocking, resolveWaiting, WaitingCommands } from "./waiting_commands.ts";
 
 /** Where the replies of commands go that came in through this node. */
 export interface LocalReplies {
   readonly node: number;
   readonly incarnation: number;
+  readonly blocking: LocalBlocking;
   /** The command of this number is being applied: who waits for it, if anyone still does. */
   settle(sequence: number): Pending | undefined;
   reply(pending: Pending, reply: Reply, durationMs: number): void;
@@ -42,6 +46,8 @@ export class StateMachine {
   readonly #context: DataContext;
   readonly #local: LocalReplies;
   readonly #timer: CallTimer;
+  readonly #waiters: Waiters;
+  readonly #waiting: WaitingCommands;
   /** The chance of the entry being applied. */
   #prng = new Prng(0);
   readonly #prefetcher: KeyPrefetcher;
@@ -56,6 +62,7 @@ export class StateMachine {
   constructor(
     ops: RedisOperations,
     beside: BesideKeys,
+    waiters: Waiters,
     local: LocalReplies,
     monotonicMs: () => number,
   ) {
@@ -65,6 +72,8 @@ export class StateMachine {
     this.#local = local;
     this.#prefetcher = new KeyPrefetcher(ops);
     this.#timer = new CallTimer(monotonicMs);
+    this.#waiters = waiters;
+    this.#waiting = new WaitingCommands(waiters, this.#context, local.blocking);
   }
 
   /** Where in the log the command stands that was applied last, also while its reply is given. */
@@ -102,6 +111,7 @@ export class StateMachine {
     context.nowMs = logTimeMs;
     this.#prng = new Prng(batch.seed);
     if (this.#ops.nextExpiryMs() <= logTimeMs) this.#deleteExpired(logTimeMs);
+    if (this.#beside.changes.recorder.listener !== undefined) this.#serveWoken();
     this.#beside.idempotency.expire(logTimeMs, FORGET_REPLIES_PER_ENTRY);
   }
 
@@ -124,7 +134,7 @@ export class StateMachine {
       for (let i = skip; i < commands.length; i++) {
         this.#position++;
         this.#prefetcher.before(commands, i);
-        this.#applyForeign(commands[i]);
+        this.#applyForeign(commands[i], node, incarnation, firstSequence + i);
       }
     }
     const others = origins.filter((origin) => origin !== known);
@@ -136,12 +146,14 @@ export class StateMachine {
     const context = this.#context;
     const timer = this.#timer;
     timer.start();
+    const { node, incarnation } = this.#local;
     for (let i = skip; i < commands.length; i++) {
       this.#position++;
       this.#prefetcher.before(commands, i);
-      const pending = this.#local.settle(firstSequence + i);
+      const sequence = firstSequence + i;
+      const pending = this.#local.settle(sequence);
       if (pending === undefined) {
-        this.#applyForeign(commands[i]);
+        this.#applyForeign(commands[i], node, incarnation, sequence);
         continue;
       }
       if (commands[i].argv.length === 0) continue;
@@ -151,23 +163,65 @@ export class StateMachine {
       context.isLocal = command.path === "read";
       // Other nodes leave out what only reads: it must not draw from the entry's chance.
       context.prng = context.isLocal ? context.readPrng : this.#prng;
-      const reply = command.run(context, commands[i].argv);
+      const reply = command.waiting === undefined
+        ? command.run(context, commands[i].argv)
+        : this.#runWaiting(pending, sequence, commands[i]);
       this.#endCommand(command, commands[i].argv);
-      if (command.path === "write") this.#digest = digestReply(this.#digest, reply);
-      this.#local.reply(pending, reply, timer.after(command));
+      if (reply !== undefined) {
+        if (command.path === "write") this.#digest = digestReply(this.#digest, reply);
+        this.#local.reply(pending, reply, timer.after(command));
+      }
+      if (this.#beside.changes.recorder.listener !== undefined) this.#serveWoken();
     }
   }
 
+  /** A command of this node's client that may wait: its reply, or undefined when it does. */
+  #runWaiting(pending: Pending, sequence: number, applied: BatchCommand): Reply | undefined {
+    const { blocking, node, incarnation } = this.#local;
+    const command = pending.command as DataCommand;
+    if (command.path === "read") return blocking.read(this.#context, pending, command);
+    const origin = { node, incarnation, sequence };
+    const reply = this.#waiting.run(command, origin, applied);
+    if (reply instanceof Waiting) {
+      blocking.waits(sequence, pending, reply);
+      return undefined;
+    }
+    if (!pending.isAbandoned) blocking.answered(pending);
+    return reply;
+  }
+
+  /** Serves those that wait for what the last command has changed. */
+  #serveWoken(): void {
+    const context = this.#context;
+    if (this.#waiters.hasReady) {
+      context.isLocal = false;
+      context.prng = this.#prng;
+      this.#waiting.serve((reply) => this.#digest = digestReply(this.#digest, reply));
+      this.#beside.changes.recorder.endCommand("waiting");
+    }
+    if (this.#local.blocking.hasReadyReads) this.#local.blocking.serveReads(context);
+  }
+
   /** A command nobody waits for here; reads were logged only for the sake of their order. */
-  #applyForeign({ db, argv }: BatchCommand): void {
+  #applyForeign(
+    applied: BatchCommand,
+    node: number,
+    incarnation: number,
+    sequence: number,
+  ): void {
+    const { db, argv } = applied;
     if (argv.length === 0) return;
     const command = resolveData(argv);
     if (command instanceof ErrorReply || command.path === "read") return;
     this.#context.db = db;
     this.#context.isLocal = false;
     this.#context.prng = this.#prng;
-    this.#digest = digestReply(this.#digest, command.run(this.#context, argv));
+    const reply = command.waiting === undefined
+      ? command.run(this.#context, argv)
+      : this.#waiting.run(command, { node, incarnation, sequence }, applied);
+    if (!(reply instanceof Waiting)) this.#digest = digestReply(this.#digest, reply);
     this.#endCommand(command, argv);
+    if (this.#beside.changes.recorder.listener !== undefined) this.#serveWoken();
   }
 
   #endCommand({ name }: DataCommand, argv: readonly Bytes[]): void {
@@ -207,7 +261,11 @@ export class StateMachine {
 const NOT_A_DATA_COMMAND = err("not a data command");
 
 function resolveData(argv: readonly string[]): DataCommand | ErrorReply {
-  if (argv[0] === EXEC_NAME) return resolveTransaction(argv);
+  if (argv[0].charCodeAt(0) === 0) {
+    return argv[0] === EXEC_NAME
+      ? resolveTransaction(argv)
+      : resolveWaiting(argv[0]) ?? NOT_A_DATA_COMMAND;
+  }
   const command = resolve(argv);
   if (command instanceof ErrorReply) return command;
   return command.path === "local" ? NOT_A_DATA_COMMAND : command;

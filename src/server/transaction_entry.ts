@@ -50,14 +50,12 @@ function runWrites(context: DataContext, words: readonly Bytes[]): Reply {
   const { watched, writes } = decodeTransaction(words);
   if (!areUnchanged(context, watched)) return NIL_ARRAY;
   const replies: Reply[] = [];
-  context.isInTransaction = true;
   for (const { db, argv } of writes) {
     const command = resolve(argv);
     assert(!(command instanceof ErrorReply) && command.path === "write", "a command that writes");
     context.db = db;
     replies.push(command.run(context, argv));
   }
-  context.isInTransaction = false;
   return new TransactionReply(replies, replies);
 }
 

@@ -181,7 +181,6 @@ class TransactionRun {
     const replies: (Reply | Promise<Reply>)[] = [];
     const written: Reply[] = [];
     this.#protocols = [];
-    context.isInTransaction = true;
     for (const each of this.#queue) {
       const reply = each.command.path === "local"
         ? this.#runLocal(each.command, each.argv)
@@ -190,7 +189,6 @@ class TransactionRun {
       this.#protocols.push(this.#session.protocol);
       if (each.command.path === "write") written.push(reply as Reply);
     }
-    context.isInTransaction = false;
     return this.#finish(replies, written);
   }
 

@@ -19,6 +19,7 @@ import type { Leadership } from "./leadership.ts";
 import { Outbox } from "./outbox.ts";
 import type { PeerLink } from "./peer_link.ts";
 import type { Pending } from "./session.ts";
+import { dropWords } from "./waiting_commands.ts";
 
 export interface WritesOptions {
   readonly raft: RaftCore;
@@ -35,6 +36,8 @@ export interface WritesOptions {
   /** Asks for another turn of the loop, in which `send` is called. */
   readonly schedule: () => void;
   readonly giveUp: (pending: Pending, reply: ErrorReply) => void;
+  /** A command that a snapshot covers waits for data there: it goes on waiting. */
+  readonly stillWaits: (sequence: number, pending: Pending) => boolean;
 }
 
 /** Without progress for so long, what was sent to the leader is sent again. */
@@ -62,6 +65,9 @@ export class Writes {
   #foreignBytes = 0;
   /** The next number expected of each node's present run, in this term. */
   readonly #expected = new Map<NodeId, { readonly incarnation: number; readonly next: number }>();
+  /** Entries of `proposeDrop` in a term: they are numbered as those of a node 0 in that run. */
+  #drops = 0;
+  #dropsTerm = 0;
   #progressMs = 0;
   #tickProposed = false;
   /** When an entry with commands of ours was applied, and how many may come with the next. */
@@ -90,6 +96,40 @@ export class Writes {
   /** An entry without commands moves log time, so that keys expire on an idle node too. */
   proposeTick(): void {
     if (!this.#tickProposed) this.#tickProposed = this.#proposeEntry([], []);
+  }
+
+  /** A command of this node about those that wait, which has nobody waiting for its reply. */
+  enqueue(pending: Pending): void {
+    this.outbox.push(pending);
+    this.#options.schedule();
+  }
+
+  /**
+   * An entry, before any other that this leader makes, which drops what waits for data on nodes
+   * that are out of reach, or were in an earlier run of theirs. False: try again.
+   */
+  proposeDrop(before: ReadonlyMap<NodeId, number>): boolean {
+    const { term } = this.#options.leadership();
+    if (this.#dropsTerm !== term) this.#drops = 0;
+    this.#dropsTerm = term;
+    const segment: Segment = {
+      node: 0,
+      incarnation: term,
+      firstSequence: this.#drops + 1,
+      commands: [{ db: 0, argv: dropWords(before) }],
+    };
+    if (!this.#proposeEntry([segment], [encodeSegment(segment)])) return false;
+    this.#drops++;
+    return true;
+  }
+
+  /** A node is out of reach: what it has sent is sent again when it is back. */
+  peerGone(id: NodeId): void {
+    for (const { segment, bytes } of this.#foreign) {
+      if (segment.node === id) this.#foreignBytes -= bytes.length;
+    }
+    this.#foreign = this.#foreign.filter(({ segment }) => segment.node !== id);
+    this.#expected.delete(id);
   }
 
   /** A `normal` entry was applied. */
@@ -147,10 +187,12 @@ export class Writes {
 
   /** The state is now that of a snapshot, which holds some of our commands: replies are lost. */
   snapshotInstalled(): void {
-    const { identity, ops, giveUp } = this.#options;
+    const { identity, ops, giveUp, stillWaits } = this.#options;
     const own = ops.applied.origins.find(({ node }) => node === identity.nodeId);
     if (own === undefined || own.incarnation !== identity.incarnation) return;
-    for (const pending of this.outbox.takeUpTo(own.sequence)) giveUp(pending, OUTCOME_UNKNOWN);
+    for (const [sequence, pending] of this.outbox.takeUpTo(own.sequence)) {
+      if (!stillWaits(sequence, pending)) giveUp(pending, OUTCOME_UNKNOWN);
+    }
   }
 
   /** Another leader or term: everything not yet applied goes to it. */

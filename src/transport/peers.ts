@@ -110,9 +110,9 @@ export class Peers {
     return this.#members.get(id)?.connection !== undefined;
   }
 
-  /** The members with a message connection. */
-  connectedIds(): number[] {
-    return [...this.#members.keys()].filter((id) => this.isConnected(id));
+  /** The members with a message connection, as they have presented themselves. */
+  connected(): PeerIdentity[] {
+    return [...this.#members.values()].flatMap(({ connection }) => connection?.remote ?? []);
   }
 
   /** Sends on the message connection; false when there is none. */

@@ -45,6 +45,7 @@ export class FakeClient implements ClientView {
   subscription: Subscription | undefined;
   transaction: Transaction | undefined;
   readonly watches = undefined;
+  readonly blocked = undefined;
   consistency: Consistency = "linearizable";
   replyMode: "on" | "off" | "skip" = "on";
   readonly messages: PushReply[] = [];
@@ -179,6 +180,9 @@ export class FakeNode implements NodeView {
   }
   replicasAcknowledged(): number {
     return 0;
+  }
+  unblockClient(): Promise<boolean> {
+    return Promise.resolve(false);
   }
   pauseClients(timeoutMs: number, mode: "write" | "all"): void {
     this.paused = [timeoutMs, mode];

@@ -5,6 +5,7 @@ import type { Reply } from "../../src/resp/reply.ts";
 import { ErrorReply } from "../../src/resp/reply.ts";
 import { type Clock, SYSTEM_CLOCK, type Timer } from "../../src/base/clock.ts";
 import type { PeerLink } from "../../src/server/peer_link.ts";
+import type { LocalBlocking } from "../../src/server/waiting_commands.ts";
 import { type Pending, Session } from "../../src/server/session.ts";
 
 /** A client that writes down the replies it gets. */
@@ -107,3 +108,18 @@ export function pendingOf(
     isAbandoned: false,
   };
 }
+
+/** A node none of whose clients waits for data. */
+export const NOBODY_WAITS: LocalBlocking = {
+  node: 1,
+  incarnation: 1,
+  hasReadyReads: false,
+  served() {},
+  cancelled() {},
+  dropped() {},
+  rewaited() {},
+  waits() {},
+  answered() {},
+  read: () => undefined,
+  serveReads() {},
+};

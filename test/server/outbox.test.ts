@@ -102,10 +102,10 @@ test("numbers and bytes stay right over many commands", () => {
 test("what a snapshot covers is taken out, the rest keeps its numbers", () => {
   push(5);
   outbox.takeUnsent();
-  expect(outbox.takeUpTo(3)).toEqual(pushed.slice(0, 3));
+  expect(outbox.takeUpTo(3)).toEqual(pushed.slice(0, 3).map((each, i) => [i + 1, each]));
   expect(outbox.takeUpTo(3)).toEqual([]);
   expect(outbox.settle(4)).toBe(pushed[3]);
-  expect(outbox.takeUpTo(99)).toEqual([pushed[4]]);
+  expect(outbox.takeUpTo(99)).toEqual([[5, pushed[4]]]);
   push(1);
   expect(outbox.takeUnsent()).toEqual({ firstSequence: 6, commands: pushed.slice(5) });
 });

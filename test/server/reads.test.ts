@@ -39,6 +39,7 @@ beforeEach(() => {
     leadership: () => leadership,
     complete: ({ session }, reply) => session.deliver(reply),
     giveUp: ({ session }, reply) => session.deliver(reply),
+    readWaiting: () => null,
     toLog: () => {
       throw new Error("no read here goes to the log");
     },

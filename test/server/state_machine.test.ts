@@ -4,10 +4,11 @@ import { ErrorReply, NOT_INTEGER, type Reply } from "../../src/resp/reply.ts";
 import { encodeBatch, encodeSegment, type Segment } from "../../src/server/batch.ts";
 import { makeBesideKeys } from "../../src/server/beside_keys.ts";
 import type { Pending } from "../../src/server/session.ts";
+import { Waiters } from "../../src/server/waiters.ts";
 import { StateMachine } from "../../src/server/state_machine.ts";
 import { NO_EXPIRY } from "../../src/storage/redis_operations.ts";
 import { ModelRedisOperations } from "../storage/model_redis_operations.ts";
-import { FakeSession, pendingOf } from "./fakes.ts";
+import { FakeSession, NOBODY_WAITS, pendingOf } from "./fakes.ts";
 
 /** A node that applies entries; node 1 has clients that wait. */
 class TestMachine {
@@ -18,12 +19,19 @@ class TestMachine {
   readonly machine: StateMachine;
 
   constructor(node: number) {
-    this.machine = new StateMachine(this.ops, this.beside, {
-      node,
-      incarnation: 1,
-      settle: (sequence) => this.waiting.get(sequence),
-      reply: (_pending, reply) => this.replies.push(reply),
-    }, () => 0);
+    this.machine = new StateMachine(
+      this.ops,
+      this.beside,
+      new Waiters(() => {}, this.beside.waiters),
+      {
+        blocking: NOBODY_WAITS,
+        node,
+        incarnation: 1,
+        settle: (sequence) => this.waiting.get(sequence),
+        reply: (_pending, reply) => this.replies.push(reply),
+      },
+      () => 0,
+    );
   }
 
   apply(timeMs: number, ...segments: readonly Segment[]): void {

@@ -48,6 +48,7 @@ beforeEach(() => {
     advance: () => {},
     isHeldBack: () => false,
     schedule: () => turns++,
+    stillWaits: () => false,
     giveUp: ({ session }, reply) => session.deliver(reply),
   });
 });

@@ -16,6 +16,7 @@ export type Mask = (raw: string) => string;
  *     a: SET k v      sends, and reads one reply
  *     a> BLPOP k 0    sends only
  *     a< 2            reads two replies or messages
+ *     a!              waits until the command of a waits for data
  *
  * `{a}` in a command is the id of connection a. Returns the bytes of each read, and fails when
  * something is left unread.
@@ -23,11 +24,14 @@ export type Mask = (raw: string) => string;
 export async function converse(ports: readonly number[], script: string): Promise<Heard[]> {
   const clients = new Map<string, RespClient>();
   const ids = new Map<string, string>();
+  const portOf = new Map<string, number>();
   const heard: Heard[] = [];
   const clientOf = async (name: string) => {
     let client = clients.get(name);
     if (client !== undefined) return client;
-    client = await RespClient.open(ports[clients.size % ports.length]);
+    const port = ports[clients.size % ports.length];
+    portOf.set(name, port);
+    client = await RespClient.open(port);
     clients.set(name, client);
     if (name !== name.toLowerCase()) await client.command("HELLO", "3");
     ids.set(name, String(await client.command("CLIENT", "ID")));
@@ -36,9 +40,13 @@ export async function converse(ports: readonly number[], script: string): Promis
   try {
     for (const line of script.split("\n").map((each) => each.trim())) {
       if (line === "" || line.startsWith("#")) continue;
-      const [, name, mark, rest] = /^(\w+)([:<>])\s*(.*)$/.exec(line) ?? [];
+      const [, name, mark, rest] = /^(\w+)([:<>!])\s*(.*)$/.exec(line) ?? [];
       if (name === undefined) throw new Error(`Cannot read the script's line: ${line}`);
       const client = await clientOf(name);
+      if (mark === "!") {
+        await isBlocked(portOf.get(name) ?? 0, ids.get(name) ?? "");
+        continue;
+      }
       if (mark !== "<") {
         const text = rest.replace(/\{(\w+)\}/g, (_, other) => ids.get(other) ?? "0");
         await client.send(encodeCommand(splitInline(text) ?? []));
@@ -70,6 +78,16 @@ export async function allConnected(ports: readonly number[]): Promise<void> {
     );
   }
   for (const client of [...clients, ...asking]) client.close();
+}
+
+/** Waits until the command of the client with this id waits for data. */
+export async function isBlocked(port: number, id: string): Promise<void> {
+  const client = await RespClient.open(port);
+  await until(
+    async () => / flags=\w*b/.test(String(await client.command("CLIENT", "LIST", "ID", id))),
+    "a command that waits",
+  );
+  client.close();
 }
 
 /** Plays a script to Balsa's ports and to redis-server's: each read must be the same. */
