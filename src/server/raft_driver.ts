@@ -9,6 +9,7 @@ import type {
   RoleChange,
   SnapshotMeta,
 } from "../raft/types.ts";
+import { crashPoint } from "../storage/crash_point.ts";
 import type { LogStore } from "../storage/raft_log_types.ts";
 import { SqliteError } from "../storage/sqlite_types.ts";
 
@@ -119,8 +120,10 @@ export class RaftDriver {
       });
     }
     if (ready.committed.length > 0) {
+      crashPoint("apply_before");
       this.#events.committed(ready.committed);
       this.raft.applied(ready.committed[ready.committed.length - 1].index);
+      crashPoint("apply_after");
     }
     for (const { id, index } of ready.readStates) this.#events.readable(id, index);
     for (const id of ready.readsFailed) this.#events.unreadable(id);

@@ -1,4 +1,5 @@
 import { assert } from "../base/assert.ts";
+import { crashPoint } from "./crash_point.ts";
 import type { FlushBatch, FlushOutcome } from "./flush_writer.ts";
 import { type SqlDatabase, SqliteError, type SqlStatement, type SqlValue } from "./sqlite_types.ts";
 
@@ -52,7 +53,9 @@ export class FlushRunner {
   }
 
   #commit(): true {
+    crashPoint("flush_before_commit");
     this.#sql.exec("COMMIT");
+    crashPoint("flush_after_commit");
     this.#isOpen = false;
     return true;
   }

@@ -2,6 +2,7 @@ import { Histogram, TIME_BOUNDS_MS } from "../base/histogram.ts";
 import { dirname } from "node:path";
 import { assert } from "../base/assert.ts";
 import type { Entry, HardState, SnapshotMeta } from "../raft/types.ts";
+import { crashPoint } from "./crash_point.ts";
 import { EntryCache } from "./entry_cache.ts";
 import { type Disk, SYSTEM_DISK } from "./disk.ts";
 import { LogMeta } from "./raft_log_meta.ts";
@@ -185,7 +186,11 @@ export class RaftLog implements LogStore {
     assert(state.term >= term, "the term of a node never goes back");
     const stateChanged = state.term !== term || state.votedFor !== votedFor;
     if (entries.length > 0) this.#appendEntries(entries, state, stateChanged);
-    else if (stateChanged) this.#commit(() => this.#meta.hardState = this.#storable(state));
+    else if (stateChanged) {
+      crashPoint("vote_before");
+      this.#commit(() => this.#meta.hardState = this.#storable(state));
+      crashPoint("vote_after");
+    }
     // A change of the commit index alone is a hint: it is written with the next entries.
     this.#hardState = state;
   }
@@ -199,7 +204,9 @@ export class RaftLog implements LogStore {
     this.#transaction(() => {
       this.#meta.snapshot = meta;
       this.#rows.deleteBefore(live?.first ?? meta.index + 1, PURGE_ROWS, PURGE_BYTES);
+      crashPoint("purge_in_transaction");
     });
+    crashPoint("purge_after");
     this.#snapshot = meta;
     const commit = Math.max(this.#hardState.commit, meta.index);
     this.#hardState = { ...this.#hardState, commit };
@@ -223,6 +230,7 @@ export class RaftLog implements LogStore {
       this.#rows.deleteFrom(meta.index <= this.#snapshot.index ? 0 : keepBefore);
       this.#meta.snapshot = meta;
       this.#meta.hardState = state;
+      crashPoint("install_in_transaction");
     });
     this.#hardState = state;
     this.#snapshot = meta;
@@ -334,6 +342,7 @@ export class RaftLog implements LogStore {
         from = to;
       }
     };
+    crashPoint("append_before");
     // One INSERT is a transaction of its own: the usual case takes one statement.
     if (!truncates && !stateChanged && this.#purgeBefore === 0 && ends.length === 1) {
       this.#commit(write);
@@ -344,11 +353,13 @@ export class RaftLog implements LogStore {
         write();
         purging = this.#purgeBefore > 0 &&
           this.#rows.deleteBefore(this.#purgeBefore, PURGE_ROWS, PURGE_BYTES);
+        crashPoint("append_in_transaction");
       });
       if (!purging) this.#purgeBefore = 0;
       if (truncates) this.#cache.truncate(first);
       this.#row = undefined;
     }
+    crashPoint("append_after");
     this.#walPages += Math.ceil((endBytes - this.#endBytes) / PAGE_BYTES);
     this.#endBytes = endBytes;
     this.#lastIndex = last.index;

@@ -55,6 +55,7 @@ export function makeSnapshot(
     } finally {
       copy.close();
     }
+    crashPoint("snapshot_copied");
     syncFile(disk, temporary);
     const { index, term, configuration } = applied;
     const { bytes, sha256 } = hashFile(temporary, disk);
@@ -88,11 +89,13 @@ export function publish(
   disk: Disk,
 ): SnapshotInfo {
   disk.rename(temporary, snapshotPath(directory, info));
+  crashPoint("snapshot_named");
   const description = descriptionPath(directory, info);
   writeWhole(disk, `${description}.tmp`, toBuffer(utf8Encode(JSON.stringify(info) + "\n")));
   disk.syncDirectory(directory);
   disk.rename(`${description}.tmp`, description);
   disk.syncDirectory(directory);
+  crashPoint("snapshot_described");
   return info;
 }
 

@@ -3,6 +3,7 @@ import type { CachedKey } from "./cached_key.ts";
 import { type CollectionType, TABLES_OF } from "./collections.ts";
 import type { ElementChanges } from "./collection.ts";
 import type { ElementRow } from "./element_tables.ts";
+import { crashPoint } from "./crash_point.ts";
 import type { Keyspace, Ledger, OwnerPurge } from "./keyspace.ts";
 import type { AppliedState } from "./redis_operations.ts";
 import type { FlushWriter } from "./flush_writer.ts";
@@ -244,7 +245,9 @@ export class StateFlusher {
       if (!this.#writeRows(frozen, deadlineMs)) return false;
       this.#writeRest(frozen);
       const startMs = this.#now();
+      crashPoint("flush_before_commit");
       this.#tables.sql.exec("COMMIT");
+      crashPoint("flush_after_commit");
       this.commitMs = this.#now() - startMs;
       this.#phase = "committing";
       return true;

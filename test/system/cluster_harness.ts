@@ -6,6 +6,7 @@ import { join } from "node:path";
 import {
   balsaCommand,
   DEFAULT_RUNTIME,
+  type Exit,
   freePort,
   launch,
   type Launched,
@@ -82,17 +83,21 @@ export class ClusterNode {
     return this.#earlierOutput + (this.#running?.output() ?? "");
   }
 
-  /** Starts its process; does not wait for it. */
-  start(): void {
+  /** How its latest run that is over ended. */
+  lastExit: Exit | undefined;
+
+  /** Starts its process, with more environment; does not wait for it. */
+  start(more: Readonly<Record<string, string>> = {}): void {
     const command = balsaCommand(this.runtime);
     if (command === undefined) throw new Error(`Cannot start: no ${this.runtime} here`);
     const { wrapper = [], env } = this.#options;
     const words = [...wrapper, ...command, "serve", "--data", this.data, "--host", this.host];
     words.push("--port", String(this.port), "--http-port", "0");
     words.push("--peer-port", String(this.peerPort), ...this.args);
-    this.#running = launch(words, this.data, env);
+    this.#running = launch(words, this.data, { ...env, ...more });
     const running = this.#running;
-    running.server.exited.then(() => {
+    running.server.exited.then((exit) => {
+      this.lastExit = exit;
       if (this.#running !== running) return;
       this.#earlierOutput += running.output();
       this.#running = undefined;

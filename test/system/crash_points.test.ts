@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { CheckClients } from "../../cli/check_clients.ts";
+import { Endpoint } from "../../cli/check_endpoint.ts";
+import { CRASH_POINTS, type CrashPoint } from "../../src/storage/crash_point.ts";
+import { explain } from "../checker/check.ts";
+import { type ClusterNode, TestCluster } from "./cluster_harness.ts";
+import { cleanupAll, sleep, until } from "./harness.ts";
+import { RespClient } from "./resp_client.ts";
+
+const LONG = 60_000;
+/** A log of so many bytes is purged. */
+const LOG_BYTES = 128 * 1024;
+const VALUE = "x".repeat(8000);
+const FILL_WRITES = 250;
+/** Passes of a point that load brings about: the process dies amid it. */
+const PASSES = 25;
+
+let cluster: TestCluster;
+let clients: CheckClients;
+
+afterAll(cleanupAll);
+
+beforeAll(async () => {
+  process.env.BALSA_TEST_LOG_BYTES = String(LOG_BYTES);
+  cluster = await TestCluster.start({ args: ["--request-timeout", "3s"] });
+  const endpoints = cluster.nodes.map(({ host, port }) => new Endpoint({ host, port }));
+  clients = new CheckClients({
+    endpoints: () => endpoints,
+    clients: 6,
+    depth: 2,
+    seed: 5,
+    prefix: "",
+    lists: true,
+    timeoutMs: 5000,
+    pauseMs: 2,
+  });
+  clients.start();
+}, LONG);
+
+/** Sends a command until there is an answer that is none of an election. */
+async function ask(node: ClusterNode, ...argv: string[]): Promise<void> {
+  const client = await RespClient.open(node.port).catch(() => undefined);
+  await client?.command(...argv).catch(() => {});
+  client?.close();
+}
+
+/** Writes so much that the log is purged past a node that is away. */
+async function fill(node: ClusterNode): Promise<void> {
+  const client = await RespClient.open(node.port);
+  const commands = Array.from({ length: FILL_WRITES }, (_, i) => ["SET", `fill:${i}`, VALUE]);
+  for (let i = 0; i < commands.length; i += 10) await client.pipeline(commands.slice(i, i + 10));
+  client.close();
+  await ask(node, "RAFT.SNAPSHOT");
+}
+
+/** The node dies at the point, while the others serve. */
+async function crash(point: CrashPoint): Promise<ClusterNode> {
+  const leader = await cluster.leader();
+  const node = cluster.nodes.find((each) => each !== leader)!;
+  const other = cluster.nodes.find((each) => each !== leader && each !== node)!;
+  const victim = point === "send_half" ? leader : node;
+  const env = {
+    BALSA_TEST_CRASH: /^(append_(be|af)|apply)/.test(point) ? `${point}:${PASSES}` : point,
+  };
+  await node.kill9();
+  if (/^(receive|install)/.test(point)) await fill(leader);
+  if (point === "send_half") {
+    // Whoever leads then has the point set: all are started with it, but the one that is behind.
+    await fill(leader);
+    for (const each of [other, leader]) {
+      await each.kill9();
+      each.start(env);
+    }
+    await sleep(0);
+  }
+  node.start(point === "send_half" ? {} : env);
+  const dead = (): ClusterNode | undefined => cluster.nodes.find(({ isRunning }) => !isRunning);
+  await until(async () => {
+    if (dead() !== undefined) return true;
+    if (point.startsWith("vote")) await ask(other, "RAFT.TRANSFER_LEADER");
+    if (/^(flush|snapshot|purge)/.test(point)) await ask(victim, "RAFT.SNAPSHOT");
+    if (point === "append_in_transaction") await fill(other).catch(() => {});
+    return false;
+  }, `a crash at ${point}`);
+  return dead()!;
+}
+
+for (const point of CRASH_POINTS) {
+  test(`kill -9 at ${point}: starts clean, catches up`, async () => {
+    const node = await crash(point);
+    expect(node.lastExit?.signal).toBe("SIGKILL");
+    for (const each of cluster.nodes) {
+      // Those of "send_half" have the point set still.
+      if (point === "send_half") await each.kill9();
+      if (!each.isRunning) each.start();
+    }
+    const leader = await cluster.leader();
+    await until(async () => {
+      const [info, first] = await Promise.all([node.info(), leader.info()]);
+      return Number(info?.raft_applied) >= Number(first?.raft_applied) - 200;
+    }, `the node to catch up after ${point}`);
+    expect(node.output).not.toMatch(/corrupt|assert/i);
+    expect(explain(clients.recorder.verdict)).toBeUndefined();
+  }, LONG);
+}
+
+test("nothing acknowledged was lost through all of them", async () => {
+  await clients.stop();
+  await clients.readAll();
+  await clients.close();
+  expect(explain(clients.recorder.check())).toBeUndefined();
+  expect(clients.complaints).toEqual([]);
+  expect(clients.recorder.counts.writes).toBeGreaterThan(1000);
+  await cluster.converged();
+  await cluster.stop();
+}, LONG);
