@@ -69,7 +69,11 @@ export class DataContext {
 
   /** The record of a key that has not expired. */
   findIn(db: number, key: Bytes): KeyRecord | undefined {
-    return this.#living(this.noTouch ? this.ops.peek(db, key) : this.ops.find(db, key));
+    const found = this.#living(this.noTouch ? this.ops.peek(db, key) : this.ops.find(db, key));
+    if (found === undefined && this.notifier !== undefined && this.isLocal) {
+      this.notifier("miss", "keymiss", key, db);
+    }
+    return found;
   }
 
   /** `find` that does not count as a use of the key. */

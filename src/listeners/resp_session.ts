@@ -107,7 +107,7 @@ export class RespSession extends Session {
     if (now) {
       this.#socket.destroy();
     } else {
-      this.#server.touch(this);
+      this.#server.answers.touch(this);
     }
   }
 

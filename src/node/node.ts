@@ -188,6 +188,11 @@ export class Node implements RunningServer {
       infoSources: () => this.#infoSources(server),
       shutdown: () => this.#shutdownByCommand(),
     });
+    const { events } = server.features;
+    events.configure(this.#parameters.text("notify-keyspace-events"));
+    this.#parameters.onChange((name, value) => {
+      if (name === "notify-keyspace-events") events.configure(value);
+    });
     server.answers.onCommand = (session, argv, durationMs) => {
       const { slowLogUs, slowLogMax } = this.#limits;
       if (slowLogUs < 0 || durationMs * 1000 < slowLogUs) return;

@@ -4,6 +4,7 @@ import type { ChangeRecorder } from "../storage/change_recorder.ts";
 import type { WaitersTable } from "../storage/waiters_table.ts";
 import type { Answers } from "./answers.ts";
 import { Blocking, type BlockingOptions } from "./blocking.ts";
+import { KeyspaceEvents, type KeyspaceEventsOptions } from "./keyspace_events.ts";
 import type { PeerLink } from "./peer_link.ts";
 import { PubSub, type Subscription } from "./pubsub.ts";
 import { PubSubPeers } from "./pubsub_peers.ts";
@@ -14,8 +15,8 @@ import { WaiterDrops, type WaiterDropsOptions } from "./waiter_drops.ts";
 import { Waiters } from "./waiters.ts";
 
 type PartOptions = Omit<
-  TransactionsOptions & BlockingOptions & WaiterDropsOptions,
-  "touches" | "waiters" | "enqueue"
+  TransactionsOptions & BlockingOptions & WaiterDropsOptions & KeyspaceEventsOptions,
+  "touches" | "waiters" | "enqueue" | "pubsub"
 >;
 
 export interface ClientFeaturesOptions extends PartOptions {
@@ -36,6 +37,7 @@ export class ClientFeatures {
   readonly waiters: Waiters;
   readonly blocking: Blocking;
   readonly drops: WaiterDrops;
+  readonly events: KeyspaceEvents;
   readonly #answers: Answers;
 
   constructor(options: ClientFeaturesOptions) {
@@ -54,6 +56,7 @@ export class ClientFeatures {
       enqueue: (pending) => options.writes.enqueue(pending),
     });
     this.drops = new WaiterDrops(options, this.waiters);
+    this.events = new KeyspaceEvents({ ...options, pubsub: this.pubsub, touches: this.touches });
   }
 
   peerConnected(node: NodeId, incarnation: number): void {

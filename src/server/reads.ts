@@ -1,6 +1,6 @@
 import type { Prng } from "../base/prng.ts";
 import type { DataCommand } from "../commands/command.ts";
-import { DataContext } from "../commands/data_context.ts";
+import { DataContext, type Notifier } from "../commands/data_context.ts";
 import type { NodeId, RaftCore } from "../raft/types.ts";
 import type { ErrorReply, Reply } from "../resp/reply.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
@@ -146,6 +146,11 @@ export class Reads {
   /** The leader changed or came back: what it was asked is asked again. */
   leaderChanged(): void {
     for (const [id, { askedOf }] of this.#rounds) if (askedOf !== 0) this.#askAgain(id);
+  }
+
+  /** Where the events of keys go. */
+  set notifier(notifier: Notifier | undefined) {
+    this.#context.notifier = notifier;
   }
 
   /** Runs what waited for entries to be applied; call it after applying. */

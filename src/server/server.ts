@@ -67,7 +67,7 @@ export class Server {
   #scheduled = false;
   #stopping = false;
   /** At the end of the turn: the command that ended the pause is answered first. */
-  readonly #pause = new ClientPause((session) => this.touch(session));
+  readonly #pause = new ClientPause((session) => this.answers.touch(session));
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -133,6 +133,8 @@ export class Server {
       waiting: options.beside.waiters,
       raft,
       writes: this.#writes,
+      ops,
+      setNotifier: (notifier) => this.#machine.notifier = this.#reads.notifier = notifier,
       node: () => this.node,
       submit: (...request) => this.#submit(...request),
       fatal: options.fatal,
@@ -349,11 +351,6 @@ export class Server {
     const pending = makePending(session, command, argv, times);
     if (command.waiting?.mayWait(argv)) this.features.blocking.begins(pending);
     return pending;
-  }
-
-  /** Has a session flushed at the end of this turn. */
-  touch(session: Session): void {
-    this.answers.touch(session);
   }
 
   // --- data ------------------------------------------------------------------------------------

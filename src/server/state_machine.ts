@@ -4,7 +4,7 @@ import { type Bytes, fromUint8Array } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
 import { Waiting } from "../commands/blocking.ts";
 import type { DataCommand } from "../commands/command.ts";
-import { DataContext } from "../commands/data_context.ts";
+import { DataContext, type Notifier } from "../commands/data_context.ts";
 import { resolve } from "../commands/table.ts";
 import { EXPIRE_KEYS_PER_ENTRY, FORGET_REPLIES_PER_ENTRY } from "../constants.ts";
 import type { Entry } from "../raft/types.ts";
@@ -74,6 +74,11 @@ export class StateMachine {
     this.#timer = new CallTimer(monotonicMs);
     this.#waiters = waiters;
     this.#waiting = new WaitingCommands(waiters, this.#context, local.blocking);
+  }
+
+  /** Where the events of keys go. */
+  set notifier(notifier: Notifier | undefined) {
+    this.#context.notifier = notifier;
   }
 
   /** Where in the log the command stands that was applied last, also while its reply is given. */
