@@ -30,8 +30,8 @@ export interface KeyspaceEventsOptions {
 }
 
 /**
- * Keyspace notifications: what commands tell as they are applied becomes messages to the subscribers
- * of this node. Every node applies every write, so nothing of it goes between nodes; only a missed
+ * Keyspace notifications: what commands tell as they are applied becomes messages to subscribers of
+ * this node. Every node applies every write, so nothing of it goes between nodes; only a missed
  * key, met by a read on one node alone, is told to the others.
  */
 export class KeyspaceEvents implements TouchListener {
