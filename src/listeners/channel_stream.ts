@@ -2,20 +2,17 @@ import { type Bytes, utf8Decode } from "../base/bytes.ts";
 import type { PushReply } from "../resp/reply.ts";
 import type { PubSub, Subscription } from "../server/pubsub.ts";
 import type { EventSource } from "./event_stream.ts";
-
-/** Bytes of messages that wait for a client: beyond it the client is dropped. */
-const WAITING_CHARS_MAX = 1024 * 1024;
+import { TOO_SLOW, WaitingText } from "./waiting_text.ts";
 
 /**
  * Messages of channels or patterns, each one line as `@upstash/redis` reads it:
  * `data: message,CHANNEL,PAYLOAD`. Nothing is kept for who does not read: a slow one is dropped.
  */
 export class ChannelStream implements EventSource {
-  isOver = false;
   isDropped = false;
   readonly #wake: () => void;
   readonly #subscription: Subscription;
-  #waiting = "";
+  readonly #waiting = new WaitingText();
 
   constructor(
     pubsub: PubSub,
@@ -37,10 +34,12 @@ export class ChannelStream implements EventSource {
     else announced.then(confirm);
   }
 
+  get isOver(): boolean {
+    return this.#waiting.isOver;
+  }
+
   next(): string {
-    const text = this.#waiting;
-    this.#waiting = "";
-    return text;
+    return this.#waiting.take();
   }
 
   heartbeat(): string {
@@ -48,13 +47,18 @@ export class ChannelStream implements EventSource {
   }
 
   farewell(): string {
-    this.isOver = this.isDropped = true;
+    this.#drop();
     return TOO_SLOW;
   }
 
   close(): void {
-    this.isOver = true;
+    this.#waiting.isOver = true;
     this.#subscription.close();
+  }
+
+  #drop(): void {
+    this.isDropped = true;
+    this.close();
   }
 
   #receive({ items }: PushReply): void {
@@ -66,19 +70,10 @@ export class ChannelStream implements EventSource {
 
   #tell(data: string): void {
     if (this.isOver) return;
-    if (this.#waiting.length + data.length > WAITING_CHARS_MAX && this.#waiting !== "") {
-      this.isOver = this.isDropped = true;
-      // What was already on its way to the client is not taken back.
-      this.#waiting = TOO_SLOW;
-      this.#subscription.close();
-    } else {
-      this.#waiting += `data: ${data}\n\n`;
-    }
+    if (!this.#waiting.add(data)) this.#drop();
     this.#wake();
   }
 }
-
-const TOO_SLOW = "event: dropped\ndata: too slow: messages are not kept\n\n";
 
 /** A name as a part of one line. */
 function line(name: Bytes): string {

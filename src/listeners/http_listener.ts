@@ -16,11 +16,13 @@ import { type Access, makeAuthorizer } from "./http_auth.ts";
 import { BodyReader } from "./http_body.ts";
 import { changesSource, NOT_STARTED } from "./http_changes.ts";
 import { HttpCommands } from "./http_commands.ts";
+import { noPermission } from "./http_permissions.ts";
 import { CorsPolicy } from "./http_cors.ts";
 import { HttpCounts } from "./http_counts.ts";
 import { parseCommand, parsePipeline } from "./http_json.ts";
 import { type Manner, mannerOf } from "./http_manner.ts";
 import { errorJson } from "./http_reply.ts";
+import { MonitorStream } from "./monitor_stream.ts";
 import { clusterResponse, problemResponse, replyHeaders } from "./http_response.ts";
 import { type HttpExecutor, type HttpOptions, HttpProblem } from "./http_types.ts";
 
@@ -126,7 +128,7 @@ class HttpListener {
     if (POST_PATHS.has(target.path)) return this.#jsonForm(request, target.path, manner, access);
     if (GET_PATHS.has(target.path)) return this.#page(request, target, connection);
     if (STREAM_PATH.test(target.path)) {
-      return this.#subscribe(request, target.path, connection);
+      return this.#subscribe(request, target.path, access, connection);
     }
     return this.#pathForm(request, target, manner, access);
   }
@@ -172,23 +174,31 @@ class HttpListener {
   }
 
   /**
-   * `/subscribe/CHANNEL/…` and `/psubscribe/PATTERN/…`. The body is ignored: the SDK sends `[]`.
+   * `/subscribe/CHANNEL/…`, `/psubscribe/PATTERN/…` and `/monitor`. The body is ignored: the SDK
+   * sends `[]`.
    */
-  #subscribe(request: Request, path: string, connection?: ConnectionView): Response {
+  #subscribe(
+    request: Request,
+    path: string,
+    access: Access,
+    connection?: ConnectionView,
+  ): Response {
     const { method } = request;
     if (method !== "GET" && method !== "HEAD" && method !== "POST") {
       return this.#problem(methodNotAllowed(method, METHODS_OF_STREAMS));
     }
     const names = pathArguments(path);
     if (names instanceof HttpProblem) return this.#problem(names);
-    const space = names.shift()!.toLowerCase() === "subscribe" ? "channel" : "pattern";
-    const { pubsub } = this.#executor;
-    if (pubsub === undefined) return this.#problem(NOT_STARTED);
-    return this.#stream(
-      method,
-      (wake) => new ChannelStream(pubsub, space, names, wake),
-      connection,
-    );
+    const word = names.shift()!.toLowerCase();
+    const { pubsub, monitors } = this.#executor;
+    if (pubsub === undefined || monitors === undefined) return this.#problem(NOT_STARTED);
+    if (word !== "monitor") {
+      const space = word === "subscribe" ? "channel" : "pattern";
+      const make = (wake: () => void) => new ChannelStream(pubsub, space, names, wake);
+      return this.#stream(method, make, connection);
+    }
+    if (access !== "all") return this.#problem(new HttpProblem(400, noPermission(word).text));
+    return this.#stream(method, (wake) => new MonitorStream(monitors, wake), connection);
   }
 
   #stream(
@@ -275,7 +285,7 @@ function notReached(index: number): HttpProblem {
 const METHODS_OF_PATHS = "GET, HEAD, POST, PUT, OPTIONS";
 const METHODS_OF_POST_PATHS = "POST, OPTIONS";
 const METHODS_OF_STREAMS = "GET, HEAD, POST, OPTIONS";
-const STREAM_PATH = /^\/p?subscribe\/./i;
+const STREAM_PATH = /^\/(?:p?subscribe\/.|monitor\/?$)/i;
 const METHODS_OF_GET_PATHS = "GET, HEAD, OPTIONS";
 /** Paths with a JSON body, and pages; any other path is a command. */
 const POST_PATHS: ReadonlySet<string> = new Set(["/", "/pipeline", "/multi-exec"]);

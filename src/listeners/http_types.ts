@@ -2,6 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { ClusterStatus } from "../commands/cluster_view.ts";
 import type { Consistency } from "../commands/local_context.ts";
 import type { Reply } from "../resp/reply.ts";
+import type { Monitors } from "../server/monitors.ts";
 import type { PubSub } from "../server/pubsub.ts";
 import type { Readiness } from "../server/readiness.ts";
 import type { ChangeFeed } from "../server/change_feed.ts";
@@ -55,6 +56,8 @@ export interface HttpExecutor {
   metrics(): Promise<{ readonly text: string; readonly contentType: string }>;
   /** The channels; undefined while this node is in no cluster. */
   readonly pubsub: PubSub | undefined;
+  /** The commands that run here; undefined while this node is in no cluster. */
+  readonly monitors: Monitors | undefined;
   /** What the change feed offers; undefined while this node is in no cluster. */
   readonly changes: ChangeSource | undefined;
 }

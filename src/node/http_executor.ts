@@ -47,6 +47,9 @@ export function makeHttpExecutor(
     readiness: () => readiness(current(), execute),
     cluster: () => current()?.node.cluster.status(),
     metrics: () => page.render(),
+    get monitors() {
+      return current()?.features.monitors;
+    },
     get pubsub() {
       return current()?.features.pubsub;
     },

@@ -5,6 +5,7 @@ import type { WaitersTable } from "../storage/waiters_table.ts";
 import type { Answers } from "./answers.ts";
 import { Blocking, type BlockingOptions } from "./blocking.ts";
 import { KeyspaceEvents, type KeyspaceEventsOptions } from "./keyspace_events.ts";
+import { Monitors } from "./monitors.ts";
 import type { PeerLink } from "./peer_link.ts";
 import { PubSub, type Subscription } from "./pubsub.ts";
 import { PubSubPeers } from "./pubsub_peers.ts";
@@ -29,6 +30,7 @@ export interface ClientFeaturesOptions extends PartOptions {
 
 /** What clients have on a node beside single commands: transactions, channels, waiting. */
 export class ClientFeatures {
+  readonly monitors = new Monitors();
   readonly pubsub = new PubSub();
   readonly pubsubPeers: PubSubPeers;
   readonly touches: Touches;

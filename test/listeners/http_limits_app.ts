@@ -2,11 +2,16 @@
 import process from "node:process";
 import { makeHttpApp } from "../../src/listeners/http_listener.ts";
 import { serveHttp } from "../../src/runtime/runtime.ts";
+import { Monitors } from "../../src/server/monitors.ts";
 import { PubSub } from "../../src/server/pubsub.ts";
 import { fakeExecutor } from "./http_fake_app.ts";
 
-const pubsub = new PubSub();
-const app = makeHttpApp({ ...fakeExecutor({ reason: "" }), pubsub }, {
+const executor = {
+  ...fakeExecutor({ reason: "" }),
+  pubsub: new PubSub(),
+  monitors: new Monitors(),
+};
+const app = makeHttpApp(executor, {
   tokens: [],
   bodyBytesMax: 4_000_000,
   bodyTimeoutMs: 400,

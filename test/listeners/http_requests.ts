@@ -191,7 +191,6 @@ const REFUSED: readonly RequestRow[] = [
     "AUTH/x",
     "hello/3",
     "multi",
-    "monitor",
     "Select/1",
     "client/reply/off",
     "blpop/a/0",

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { balsaCommand, type Runtime, type Server, startBalsa } from "./harness.ts";
-import { ask, command } from "./http_client.ts";
+import { balsaCommand, type Runtime, type Server, startBalsa, until } from "./harness.ts";
+import { ask, command, SseReader } from "./http_client.ts";
+import { RespClient } from "./resp_client.ts";
 
 const TOKEN = "the-token";
 const READONLY = "for-readers";
@@ -136,6 +137,27 @@ for (const runtime of RUNTIMES) {
       expect(headers.get("access-control-expose-headers")).toInclude("Upstash-Sync-Token");
       expect((await from("https://evil.example")).headers.get("access-control-allow-origin"))
         .toBeNull();
+    });
+
+    test("/monitor shows the commands that run, and no secrets", async () => {
+      const path = `/monitor?_token=${TOKEN}`;
+      const reader = new SseReader(server.httpPort, path);
+      await until(() => reader.events.length === 1, "the stream");
+      expect(reader.events[0].data).toBe('"OK"');
+      await run(["SET", "watched", 'a\n"ü'], ALL);
+      const resp = await RespClient.open(server.port);
+      await resp.command("AUTH", "default", "not to be seen");
+      await resp.command("GET", "watched");
+      resp.close();
+      await until(() => reader.events.length >= 3, "the commands");
+      const lines = reader.events.slice(1).map(({ data }) => data);
+      expect(lines[0]).toMatch(
+        /^\d+\.\d{6} \[0 0\.0\.0\.0:0\] "SET" "watched" "a\\n\\"\\xc3\\xbc"$/,
+      );
+      expect(lines[1]).toMatch(/^\d+\.\d{6} \[0 127\.0\.0\.1:\d+\] "GET" "watched"$/);
+      reader.close();
+      expect((await ask(server.httpPort, "/monitor", { headers: READ })).json)
+        .toMatchObject({ error: expect.stringContaining("NOPERM") });
     });
 
     test("/metrics tells of commands, Raft, storage and the loop", async () => {
