@@ -1,5 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
-import { err, ErrorReply, type Reply } from "../resp/reply.ts";
+import { err, ErrorReply, type Reply, WRONG_TYPE } from "../resp/reply.ts";
 import type { KeyType } from "../storage/redis_operations.ts";
 import type { DataCommand, KeyPositions } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
@@ -61,6 +61,27 @@ export function blockingCommand(
     return served instanceof Waiting ? nil : served;
   };
   return { name, arity, path, keys, run, waiting: { tryServe, type, mayWait } };
+}
+
+/** What the first key gives that has a value of this type; undefined: none has. */
+export function popFromFirst(
+  context: DataContext,
+  keys: readonly Bytes[],
+  type: KeyType,
+  take: (key: Bytes) => Reply | undefined,
+): Reply | undefined {
+  for (const key of keys) {
+    if (!context.mayServe(key)) continue;
+    const record = context.find(key);
+    if (record === undefined) continue;
+    if (record.type !== type) {
+      if (context.wokenBy === undefined) return WRONG_TYPE;
+      continue;
+    }
+    const taken = take(key);
+    if (taken !== undefined) return taken;
+  }
+  return undefined;
 }
 
 const TIMEOUT_NOT_A_FLOAT = err("timeout is not a float or out of range");

@@ -9,6 +9,8 @@ export const FIRST_KEY: KeyPositions = { first: 1, last: 1, step: 1 };
 export const TWO_KEYS: KeyPositions = { first: 1, last: 2, step: 1 };
 /** Every argument is a key. */
 export const ALL_KEYS: KeyPositions = { first: 1, last: -1, step: 1 };
+/** All arguments are keys but the last, which is the time-out. */
+export const KEYS_BEFORE_TIMEOUT: KeyPositions = { first: 1, last: -2, step: 1 };
 /** Keys and values alternate. */
 export const KEY_VALUE_PAIRS: KeyPositions = { first: 1, last: -1, step: 2 };
 /** The key follows the name of the subcommand. */

@@ -1,15 +1,12 @@
 import type { Bytes } from "../base/bytes.ts";
-import { ErrorReply, NIL_ARRAY, type Reply, WRONG_TYPE } from "../resp/reply.ts";
+import { ErrorReply, NIL_ARRAY, type Reply } from "../resp/reply.ts";
 import type { ListEnd } from "../storage/collections.ts";
-import { blockingCommand, parseTimeout, type TryServe, Waiting } from "./blocking.ts";
-import type { Command, KeyPositions } from "./command.ts";
+import { blockingCommand, parseTimeout, popFromFirst, type TryServe, Waiting } from "./blocking.ts";
+import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
-import { TWO_KEYS } from "./define.ts";
+import { KEYS_BEFORE_TIMEOUT, TWO_KEYS } from "./define.ts";
 import { notifyPop, popMany } from "./list.ts";
 import { moveElement, parseEnd, parseMultiPop } from "./list_move.ts";
-
-/** All arguments but the last, which is the time-out. */
-const KEYS_BEFORE_TIMEOUT: KeyPositions = { first: 1, last: -2, step: 1 };
 
 /** BLPOP|BRPOP key [key ...] timeout */
 function pop(end: ListEnd): TryServe {
@@ -17,7 +14,7 @@ function pop(end: ListEnd): TryServe {
     const timeoutMs = parseTimeout(argv[argv.length - 1]);
     if (timeoutMs instanceof ErrorReply) return timeoutMs;
     const keys = argv.slice(1, -1);
-    return popFromFirst(context, keys, (key) => {
+    return popFromFirst(context, keys, "list", (key) => {
       const list = context.edit(key, "list");
       if (list instanceof ErrorReply || list.length === 0) return undefined;
       const value = list.pop(end);
@@ -27,26 +24,6 @@ function pop(end: ListEnd): TryServe {
   };
 }
 
-/** What the first key gives that has a list; undefined: none has. */
-function popFromFirst(
-  context: DataContext,
-  keys: readonly Bytes[],
-  take: (key: Bytes) => Reply | undefined,
-): Reply | undefined {
-  for (const key of keys) {
-    if (!context.mayServe(key)) continue;
-    const record = context.find(key);
-    if (record === undefined) continue;
-    if (record.type !== "list") {
-      if (context.wokenBy === undefined) return WRONG_TYPE;
-      continue;
-    }
-    const taken = take(key);
-    if (taken !== undefined) return taken;
-  }
-  return undefined;
-}
-
 /** BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count] */
 function blmpop(context: DataContext, argv: readonly Bytes[]): Reply | Waiting {
   const request = parseMultiPop(argv, 2);
@@ -54,7 +31,7 @@ function blmpop(context: DataContext, argv: readonly Bytes[]): Reply | Waiting {
   const timeoutMs = parseTimeout(argv[1]);
   if (timeoutMs instanceof ErrorReply) return timeoutMs;
   const { keys, end, count } = request;
-  return popFromFirst(context, keys, (key) => {
+  return popFromFirst(context, keys, "list", (key) => {
     const list = context.edit(key, "list");
     if (list instanceof ErrorReply || list.length === 0) return undefined;
     return [key, popMany(context, key, list, end, count)];

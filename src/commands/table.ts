@@ -31,6 +31,7 @@ import { stringCommands } from "./string.ts";
 import { stringNumberCommands } from "./string_number.ts";
 import { stringRangeCommands } from "./string_range.ts";
 import { transactionCommands } from "./transaction.ts";
+import { zsetBlockingCommands } from "./zset_blocking.ts";
 import { zsetCombineCommands } from "./zset_combine.ts";
 import { zsetCommands } from "./zset.ts";
 import { zsetPopCommands } from "./zset_pop.ts";
@@ -68,6 +69,7 @@ const GROUPS: readonly (readonly Command[])[] = [
   zsetRangeCommands,
   zsetCombineCommands,
   zsetPopCommands,
+  zsetBlockingCommands,
   zsetRandomCommands,
   geoCommands,
   geoSearchCommands,

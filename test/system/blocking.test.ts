@@ -56,6 +56,37 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     a: CLIENT UNBLOCK x
     a: CLIENT UNBLOCK 999999
     a: CLIENT UNBLOCK 1 NONSENSE`,
+  "members of sorted sets": `
+    p: FLUSHALL
+    a> BZPOPMIN z y 0
+    a!
+    b> BZPOPMAX z 0
+    b!
+    c> BZMPOP 0 2 y z MIN COUNT 2
+    c!
+    p: SADD z x
+    p: DEL z
+    p: ZADD z 1 one 2 two 3 three 4 four
+    a< 1
+    b< 1
+    c< 1
+    p: ZRANGE z 0 -1
+    a> BZPOPMAX z nothing 0
+    a!
+    p: GEOADD nothing 13 38 here
+    a< 1
+    p: EXISTS nothing
+    a> BZPOPMIN target 0
+    a!
+    p: ZADD from 1 a 2 b
+    p: ZRANGESTORE target from 0 -1
+    a< 1
+    p: MULTI
+    p: BZPOPMIN nothing 0
+    p: BZMPOP 0 1 nothing MAX
+    p: EXEC
+    B: BZPOPMIN nothing 0.01
+    B: BZMPOP 0.01 1 nothing MAX`,
   "CLIENT UNBLOCK": `
     a> BLPOP nothing 0
     a!
