@@ -23,7 +23,7 @@ export function clientInfoLine(client: ClientView, nowMs: number): Bytes {
   const ageSeconds = Math.max(0, Math.floor((nowMs - client.createdAtMs) / 1000));
   const idleSeconds = Math.max(0, Math.floor((nowMs - client.lastActiveMs) / 1000));
   const omem = client.outputBufferBytes;
-  const flags = (client.type === "pubsub" ? "P" : "") +
+  const flags = (client.monitor === undefined ? "" : "O") + (client.type === "pubsub" ? "P" : "") +
     (client.transaction === undefined ? "" : "x") + (client.blocked === undefined ? "" : "b") +
     (client.watches?.isDirty ? "d" : "") +
     (client.noEvict ? "e" : "") +

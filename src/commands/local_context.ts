@@ -28,6 +28,8 @@ export interface ClientView {
   readonly outputBufferBytes: number;
   /** The channels it listens to; undefined while there are none. */
   readonly subscription: SubscriptionView | undefined;
+  /** MONITOR is on. */
+  readonly monitor: object | undefined;
   /** Its command waits for data. */
   readonly blocked: object | undefined;
   /** What it has queued since MULTI; undefined outside of it. */
@@ -122,6 +124,8 @@ export interface NodeView {
   replicasAcknowledged(): number;
   /** CLIENT PAUSE: holds back writes, or every command, of all clients for a time; 0 ends it. */
   pauseClients(timeoutMs: number, mode: "write" | "all"): void;
+  /** MONITOR: the client is told of each command from now on. */
+  monitor(client: ClientView): void;
   /** CLIENT UNBLOCK: ends the wait of a blocked client; false when it is not blocked. */
   unblockClient(id: number, reply: "timeout" | "error"): Promise<boolean>;
 }

@@ -70,6 +70,12 @@ function role({ node }: LocalContext): Reply {
   return ["master", view.offset, replicas];
 }
 
+/** MONITOR */
+function monitor({ client, node }: LocalContext): Reply {
+  node.monitor(client);
+  return OK;
+}
+
 /** LASTSAVE: what has been acknowledged is on disk, so the last save is now. */
 function lastSave({ node }: LocalContext): Reply {
   return Math.floor(node.nowUs() / 1_000_000);
@@ -96,6 +102,7 @@ export const serverCommands: readonly Command[] = [
   localCommand("shutdown", -1, shutdown),
   localCommand("wait", 3, wait),
   localCommand("role", 1, role),
+  localCommand("monitor", 1, monitor),
   localCommand("lastsave", 1, lastSave),
   localCommand("save", 1, () => OK),
   localCommand("bgsave", -1, bgsave),

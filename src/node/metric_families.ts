@@ -62,7 +62,7 @@ function byCommand(
   value: (figures: CommandFigures) => number | Histogram,
 ): (sources: MetricSources) => readonly Sample[] {
   return ({ server }) =>
-    [...server.metrics.commands].map(([{ name }, figures]) => ({
+    [...server.metrics.commands].map(([name, figures]) => ({
       labels: { command: name },
       value: value(figures),
     }));

@@ -194,7 +194,6 @@ export class Node implements RunningServer {
       if (name === "notify-keyspace-events") events.configure(value);
     });
     server.answers.onCommand = (session, argv, durationMs) => {
-      server.features.monitors.ran(session, argv, () => clock.wallUs());
       const { slowLogUs, slowLogMax } = this.#limits;
       if (slowLogUs < 0 || durationMs * 1000 < slowLogUs) return;
       // EXEC is its commands.

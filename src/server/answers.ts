@@ -23,6 +23,10 @@ export class Answers {
   nowMs: number;
   /** Called with each command that ran. */
   onCommand: ((session: Session, argv: readonly Bytes[], durationMs: number) => void) | undefined;
+  /** Called with each command that begins; undefined while nobody wants to know. */
+  onBegin:
+    | ((session: Session, command: RunnableCommand, argv: readonly Bytes[]) => void)
+    | undefined;
   readonly #options: AnswersOptions;
   /** Sessions that were delivered something since the last flush. */
   #touched: Session[] = [];
@@ -33,7 +37,8 @@ export class Answers {
   }
 
   /** Notes that a command of a session begins. */
-  begin(session: Session, command: RunnableCommand): void {
+  begin(session: Session, command: RunnableCommand, argv: readonly Bytes[]): void {
+    if (this.onBegin !== undefined) this.onBegin(session, command, argv);
     session.lastActiveMs = this.nowMs;
     session.lastCommand = command.name;
   }
@@ -64,12 +69,14 @@ export class Answers {
   /** Runs a local command; false when the session has something under way that comes first. */
   runLocal(session: Session, command: LocalCommand, argv: readonly Bytes[]): boolean {
     if (!session.idle) return false;
-    this.begin(session, command);
+    session.lastActiveMs = this.nowMs;
+    session.lastCommand = command.name;
     const { clock } = this.#options;
     const startMs = clock.monotonicMs();
     const isSkipped = session.replyMode === "skip" && command.name !== "client|reply";
     if (session.replyMode === "skip") session.replyMode = "on";
     const reply = command.run({ client: session, node: this.#options.node() }, argv);
+    if (this.onBegin !== undefined) this.onBegin(session, command, argv);
     const silent = isSkipped || session.replyMode !== "on";
     const finish = (value: Reply) => {
       const durationMs = clock.monotonicMs() - startMs;

@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { Status } from "../resp/reply.ts";
 import type { NodeId } from "../raft/types.ts";
 import type { ChangeRecorder } from "../storage/change_recorder.ts";
 import type { WaitersTable } from "../storage/waiters_table.ts";
@@ -10,6 +11,7 @@ import type { PeerLink } from "./peer_link.ts";
 import { PubSub, type Subscription } from "./pubsub.ts";
 import { PubSubPeers } from "./pubsub_peers.ts";
 import type { Session } from "./session.ts";
+import { EXEC_NAME } from "./transaction_entry.ts";
 import { Touches } from "./touches.ts";
 import { Transactions, type TransactionsOptions } from "./transactions.ts";
 import { WaiterDrops, type WaiterDropsOptions } from "./waiter_drops.ts";
@@ -17,7 +19,7 @@ import { Waiters } from "./waiters.ts";
 
 type PartOptions = Omit<
   TransactionsOptions & BlockingOptions & WaiterDropsOptions & KeyspaceEventsOptions,
-  "touches" | "waiters" | "enqueue" | "pubsub"
+  "touches" | "waiters" | "enqueue" | "pubsub" | "monitor"
 >;
 
 export interface ClientFeaturesOptions extends PartOptions {
@@ -30,7 +32,6 @@ export interface ClientFeaturesOptions extends PartOptions {
 
 /** What clients have on a node beside single commands: transactions, channels, waiting. */
 export class ClientFeatures {
-  readonly monitors = new Monitors();
   readonly pubsub = new PubSub();
   readonly pubsubPeers: PubSubPeers;
   readonly touches: Touches;
@@ -40,6 +41,7 @@ export class ClientFeatures {
   readonly blocking: Blocking;
   readonly drops: WaiterDrops;
   readonly events: KeyspaceEvents;
+  readonly monitors: Monitors;
   readonly #answers: Answers;
 
   constructor(options: ClientFeaturesOptions) {
@@ -48,7 +50,11 @@ export class ClientFeatures {
     this.pubsubPeers = new PubSubPeers(this.pubsub, link, clock);
     this.pubsub.relay = this.pubsubPeers;
     this.touches = new Touches(changes);
-    this.transactions = new Transactions({ ...options, touches: this.touches });
+    this.transactions = new Transactions({
+      ...options,
+      touches: this.touches,
+      monitor: (...command) => this.monitors.feed(...command),
+    });
     this.waiters = new Waiters(() => this.touches.update(), options.waiting);
     this.touches.add(this.waiters);
     this.blocking = new Blocking({
@@ -58,6 +64,12 @@ export class ClientFeatures {
       enqueue: (pending) => options.writes.enqueue(pending),
     });
     this.drops = new WaiterDrops(options, this.waiters);
+    this.monitors = new Monitors(() => clock.wallUs(), (isUsed) => {
+      answers.onBegin = !isUsed ? undefined : (session, command, argv) => {
+        // EXEC tells of its commands, and then of itself.
+        if (argv[0] !== EXEC_NAME) this.monitors.feed(session, command, argv);
+      };
+    });
     this.events = new KeyspaceEvents({ ...options, pubsub: this.pubsub, touches: this.touches });
   }
 
@@ -69,6 +81,16 @@ export class ClientFeatures {
   peerDisconnected(node: NodeId, isLeader: boolean): void {
     this.pubsubPeers.disconnected(node);
     this.drops.disconnected(node, isLeader);
+  }
+
+  /** A session is told of all commands from now on, until it is released. */
+  monitor(session: Session): void {
+    if (session.monitor !== undefined) return;
+    const close = this.monitors.watch((line) => {
+      this.#answers.touch(session);
+      session.deliver(new Status(line));
+    });
+    session.monitor = { close };
   }
 
   /** What a session listens to, made at its first subscription. */

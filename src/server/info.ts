@@ -201,11 +201,11 @@ function cpuSection(): Lines {
 
 function commandStatsSection({ server }: InfoSources): Lines {
   const lines: [string, string][] = [];
-  for (const [command, { calls, totalMs, rejected, failed }] of server.metrics.commands) {
+  for (const [name, { calls, totalMs, rejected, failed }] of server.metrics.commands) {
     const usec = Math.round(totalMs * 1000);
     const perCall = calls === 0 ? "0.00" : (totalMs * 1000 / calls).toFixed(2);
     lines.push([
-      `cmdstat_${command.name}`,
+      `cmdstat_${name}`,
       `calls=${calls},usec=${usec},usec_per_call=${perCall},` +
       `rejected_calls=${rejected},failed_calls=${failed}`,
     ]);

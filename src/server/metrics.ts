@@ -27,10 +27,11 @@ export class Metrics {
   operationsPerSecond = 0;
   #sampledAtMs = 0;
   #sampledCommands = 0;
-  readonly #commands = new Map<RunnableCommand, CommandFigures>();
+  readonly #commands = new Map<string, CommandFigures>();
   readonly #errors = new Map<string, number>();
 
-  get commands(): ReadonlyMap<RunnableCommand, CommandFigures> {
+  /** By the full name of the command. */
+  get commands(): ReadonlyMap<string, CommandFigures> {
     return this.#commands;
   }
 
@@ -92,11 +93,11 @@ export class Metrics {
   }
 
   #figures(command: RunnableCommand): CommandFigures {
-    let figures = this.#commands.get(command);
+    let figures = this.#commands.get(command.name);
     if (figures === undefined) {
       const latencyMs = new Histogram(TIME_BOUNDS_MS);
       figures = { calls: 0, totalMs: 0, rejected: 0, failed: 0, latencyMs };
-      this.#commands.set(command, figures);
+      this.#commands.set(command.name, figures);
     }
     return figures;
   }

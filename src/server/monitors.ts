@@ -1,46 +1,85 @@
 import type { Bytes } from "../base/bytes.ts";
+import type { RunnableCommand } from "../commands/command.ts";
 import type { Session } from "./session.ts";
 
-/** Commands whose arguments are secrets, and MONITOR itself, are not shown, as in Redis. */
-const HIDDEN: ReadonlySet<string> = new Set(["auth", "hello", "monitor", "\0exec"]);
-// deno-fmt-ignore
+/** One that is told of commands: a connection after MONITOR, or a stream of server-sent events. */
+export interface Monitor {
+  /** One line, as MONITOR has it: `1339518083.107412 [0 127.0.0.1:60866] "keys" "*"`. */
+  receive(line: Bytes): void;
+}
+
+/** Commands that are not told, as in Redis: those of administrators. */
+const ADMIN =
+  /^(acl\||client\|(kill|list|no-evict|pause|unblock|unpause)|config\||latency\||module\||slowlog\||raft\.|(bgrewriteaof|bgsave|debug|failover|monitor|pfdebug|pfselftest|replicaof|save|shutdown|slaveof)$)/;
+
 const ESCAPES: Readonly<Record<string, string>> = {
-  "\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\x07": "\\a", "\b": "\\b",
+  "\\": "\\\\",
+  '"': '\\"',
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\x07": "\\a",
+  "\b": "\\b",
 };
 
-/** Those who watch the commands that this node runs for its clients. */
+/** Who is told of the commands that clients send to this node. */
 export class Monitors {
-  readonly #watchers = new Set<(line: Bytes) => void>();
+  readonly #wallUs: () => number;
+  readonly #monitors = new Set<Monitor>();
+  readonly #changed: (isUsed: boolean) => void;
+
+  /** `changed` is called when the first monitor comes and when the last has gone. */
+  constructor(wallUs: () => number, changed: (isUsed: boolean) => void) {
+    this.#wallUs = wallUs;
+    this.#changed = changed;
+  }
+
+  add(monitor: Monitor): void {
+    this.#monitors.add(monitor);
+    if (this.#monitors.size === 1) this.#changed(true);
+  }
+
+  remove(monitor: Monitor): void {
+    if (this.#monitors.delete(monitor) && this.#monitors.size === 0) this.#changed(false);
+  }
 
   /** Has `tell` called with a line for each command, until the returned function is called. */
   watch(tell: (line: Bytes) => void): () => void {
-    this.#watchers.add(tell);
-    return () => this.#watchers.delete(tell);
+    const monitor: Monitor = { receive: tell };
+    this.add(monitor);
+    return () => this.remove(monitor);
   }
 
-  /** A command ran; `wallUs`: Unix time in microseconds. */
-  ran(session: Session, argv: readonly Bytes[], wallUs: () => number): void {
-    if (this.#watchers.size === 0 || HIDDEN.has(argv[0].toLowerCase())) return;
-    const line = monitorLine(session, argv, wallUs());
-    for (const tell of this.#watchers) tell(line);
+  /** Tells of a command of a session. */
+  feed(session: Session, command: RunnableCommand, argv: readonly Bytes[], db = session.db): void {
+    if (this.#monitors.size === 0 || ADMIN.test(command.name)) return;
+    const nowUs = Math.floor(this.#wallUs());
+    const seconds = Math.floor(nowUs / 1_000_000);
+    const rest = String(nowUs % 1_000_000).padStart(6, "0");
+    const words = redacted(command.name, argv).map(represent).join(" ");
+    const from = session.remoteAddress === "" ? "0.0.0.0:0" : session.remoteAddress;
+    const line = `${seconds}.${rest} [${db} ${from}] ${words}`;
+    for (const monitor of this.#monitors) monitor.receive(line);
   }
 }
 
-/** `1721284005.242090 [0 127.0.0.1:50000] "GET" "key"` */
-function monitorLine(session: Session, argv: readonly Bytes[], wallUs: number): Bytes {
-  const seconds = Math.floor(wallUs / 1e6);
-  const micros = String(wallUs % 1e6).padStart(6, "0");
-  const from = session.remoteAddress === "" ? "0.0.0.0:0" : session.remoteAddress;
-  return `${seconds}.${micros} [${session.db} ${from}] ${argv.map(quote).join(" ")}`;
+/** Arguments without passwords. */
+function redacted(name: string, argv: readonly Bytes[]): readonly Bytes[] {
+  const from = name === "auth"
+    ? 0
+    : name === "hello"
+    ? argv.findIndex((each) => each.toLowerCase() === "auth")
+    : -1;
+  if (from < 0) return argv;
+  const to = name === "auth" ? argv.length : from + 2;
+  return argv.map((each, i) => i > from && i <= to ? "(redacted)" : each);
 }
 
-// deno-lint-ignore no-control-regex -- what cannot be printed is what is escaped.
-const UNPRINTABLE = /[\x00-\x1f"\\\x7f-\xff]/g;
-
-function quote(argument: Bytes): Bytes {
-  return `"${argument.replace(UNPRINTABLE, (char) => ESCAPES[char] ?? hex(char))}"`;
-}
-
-function hex(char: string): string {
-  return `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`;
+/** In double quotes, as C would have it. */
+function represent(bytes: Bytes): Bytes {
+  const escaped = bytes.replace(
+    /[^ !#-[\]-~]/g,
+    (char) => ESCAPES[char] ?? "\\x" + char.charCodeAt(0).toString(16).padStart(2, "0"),
+  );
+  return `"${escaped}"`;
 }

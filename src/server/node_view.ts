@@ -101,6 +101,10 @@ export class ServerNodeView implements NodeView {
     return peers.filter((peer) => peer.id !== id && peer.match >= lastIndex).length;
   }
 
+  monitor(client: ClientView): void {
+    this.#options.server.features.monitor(client as Session);
+  }
+
   async unblockClient(id: number, reply: "timeout" | "error"): Promise<boolean> {
     return await this.#options.server.sessions.get(id)?.blocked?.end(reply) ?? false;
   }

@@ -254,7 +254,7 @@ export class Server {
     if (session.localRunning) return false;
     if (command.path === "read" && session.pendingLog === 0) {
       if (session.pendingReads >= PIPELINE_DEPTH_MAX) return false;
-      this.answers.begin(session, command);
+      this.answers.begin(session, command, argv);
       const pending = this.#pending(session, command, argv);
       if (session.consistency !== "linearizable" && this.#isReadableNow(session)) {
         this.#reads.runNow(pending);
@@ -268,7 +268,7 @@ export class Server {
     if (session.pendingReads > 0 || session.pendingLog >= PIPELINE_DEPTH_MAX) return false;
     const refusal = this.#refuseWrite(argv);
     if (refusal !== undefined) return this.answers.reject(session, command, refusal);
-    this.answers.begin(session, command);
+    this.answers.begin(session, command, argv);
     this.#enqueue(this.#pending(session, command, argv));
     return true;
   }

@@ -36,6 +36,8 @@ export abstract class Session implements ClientView {
   consistency: Consistency = "linearizable";
   /** The channels it listens to; undefined until the first. */
   subscription: Subscription | undefined;
+  /** MONITOR; undefined when it is not on. */
+  monitor: { close(): void } | undefined;
   /** What it has queued since MULTI; undefined outside of it. */
   transaction: Transaction | undefined;
   /** The keys it watches; undefined until the first. */
@@ -104,6 +106,8 @@ export abstract class Session implements ClientView {
   /** Gives up what it has on this node beside its connection: it is gone, or made as new. */
   release(): void {
     void this.blocked?.end("gone");
+    this.monitor?.close();
+    this.monitor = undefined;
     this.endTransaction();
     this.subscription?.close();
     this.subscription = undefined;

@@ -19,11 +19,13 @@ import { TOO_LARGE } from "./errors.ts";
 import type { Session } from "./session.ts";
 import type { Touches } from "./touches.ts";
 import { MAY_NOT_QUEUE, QUEUED_BYTES_MAX, type QueuedCommand } from "./transaction.ts";
-import { encodeTransaction } from "./transaction_entry.ts";
+import { encodeTransaction, EXEC_NAME } from "./transaction_entry.ts";
 import { areUnchanged, type WatchedKey, watchedKey, Watchers, Watches } from "./watches.ts";
 
 const EXEC_ABORTED = new ErrorReply("EXECABORT Transaction discarded because of previous errors.");
 const NOT_IN_TRANSACTION = err("Command not allowed inside a transaction");
+/** How EXEC is told of. */
+const EXEC: LocalCommand = { name: "exec", arity: 1, path: "local", run: () => null };
 /** Behind MULTI these run at once. */
 const IMMEDIATE: ReadonlySet<Bytes> = new Set(["multi", "discard", "watch", "quit", "reset"]);
 
@@ -34,6 +36,13 @@ export interface TransactionsOptions {
   /** Takes a command on data of a session; false: not before what it has under way is done. */
   readonly submit: (session: Session, command: DataCommand, argv: readonly Bytes[]) => boolean;
   readonly fatal: (error: unknown) => void;
+  /** Tells those who monitor of a command. */
+  readonly monitor: (
+    session: Session,
+    command: RunnableCommand,
+    argv: readonly Bytes[],
+    db?: number,
+  ) => void;
 }
 
 /**
@@ -119,7 +128,8 @@ export class Transactions {
     const run = new TransactionRun(this.#options, session, [], queue);
     const { answers } = this.#options;
     session.endTransaction();
-    return answers.runLocal(session, { ...command, run: () => run.runLocal() }, ["EXEC"]);
+    const exec: LocalCommand = { ...command, run: () => run.runLocal() };
+    return answers.runLocal(session, exec, [EXEC_NAME]);
   }
 }
 
@@ -199,6 +209,7 @@ class TransactionRun {
       this.#protocols.push(this.#session.protocol);
       return reply;
     });
+    this.#done();
     return hasNoPromise(replies)
       ? this.#replyOf(replies, [])
       : Promise.all(replies).then((settled) => this.#replyOf(settled, []));
@@ -226,6 +237,7 @@ class TransactionRun {
 
   #done(): void {
     this.#isDone = true;
+    this.#options.monitor(this.#session, EXEC, ["EXEC"]);
     if (!this.hasLocal) return;
     this.#session.localRunning = false;
     this.#session.onGiveUp = undefined;
@@ -234,8 +246,9 @@ class TransactionRun {
   /** What concerns the session is left when its client is gone, or was told of a failure. */
   #runLocal(command: LocalCommand, argv: readonly Bytes[]): Reply | Promise<Reply> {
     if (this.#isGivenUp || this.#session.closed) return OK;
-    const { answers, node } = this.#options;
+    const { answers, node, monitor } = this.#options;
     const reply = command.run({ client: this.#session, node: node() }, argv);
+    monitor(this.#session, command, argv);
     if (!(reply instanceof Promise)) answers.metrics.countCall(command, 0, reply);
     return reply;
   }
@@ -248,6 +261,7 @@ class TransactionRun {
       context.prng = context.readPrng;
       context.isLocal = true;
     }
+    this.#options.monitor(this.#session, command, argv, db);
     const reply = (command as DataCommand).run(context, argv);
     context.prng = prng;
     context.isLocal = isLocal;

@@ -46,6 +46,7 @@ export class FakeClient implements ClientView {
   transaction: Transaction | undefined;
   readonly watches = undefined;
   readonly blocked = undefined;
+  readonly monitor = undefined;
   consistency: Consistency = "linearizable";
   replyMode: "on" | "off" | "skip" = "on";
   readonly messages: PushReply[] = [];
@@ -181,6 +182,7 @@ export class FakeNode implements NodeView {
   replicasAcknowledged(): number {
     return 0;
   }
+  monitor(): void {}
   unblockClient(): Promise<boolean> {
     return Promise.resolve(false);
   }
