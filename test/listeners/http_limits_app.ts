@@ -9,7 +9,7 @@ import { fakeExecutor } from "./http_fake_app.ts";
 const executor = {
   ...fakeExecutor({ reason: "" }),
   pubsub: new PubSub(),
-  monitors: new Monitors(),
+  monitors: new Monitors(() => 0, () => {}),
 };
 const app = makeHttpApp(executor, {
   tokens: [],
