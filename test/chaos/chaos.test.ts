@@ -2,7 +2,19 @@ import { afterAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { bunPath, cleanupAll, ROOT, scratchDirectory } from "../system/harness.ts";
+import { CheckClients } from "../../cli/check_clients.ts";
+import { Endpoint } from "../../cli/check_endpoint.ts";
+import {
+  bunPath,
+  cleanupAll,
+  freePort,
+  launch,
+  type Launched,
+  ROOT,
+  scratchDirectory,
+  until,
+} from "../system/harness.ts";
+import { Disks } from "./disks.ts";
 import { runChaos } from "./chaos.ts";
 import { KINDS } from "./faults.ts";
 
@@ -47,4 +59,53 @@ test("nodes on Bun, on Deno and of the compiled binary form one cluster", async 
   const result = await runChaos({ ...options, faults, runtimes: ["bun", "deno", "binary"] });
   expect([...result.runs.keys()].sort()).toEqual(["binary", "bun", "deno"]);
   expect(result.counts.reads + result.counts.writes).toBeGreaterThan(100);
+}, 90_000);
+
+test("partitions by proxies: the history is linearizable", async () => {
+  const options = { nodes: 3, durationMs: 7000, seed: 20260103, isWhole: true, log };
+  const faults = KINDS["partitions"];
+  await runChaos({ ...options, faults, useProxies: true, runtimes: ["bun"] });
+}, 90_000);
+
+test("a power loss shows what kill -9 does not: redis-server without fsync", async () => {
+  const disks = new Disks(log);
+  const disk = disks.make();
+  if (!disk.canLosePower) return disks.close();
+  const port = await freePort();
+  const words = ["redis-server", "--port", `${port}`, "--dir", disk.data, "--save", ""];
+  words.push("--appendonly", "yes", "--appendfsync", "no");
+  const start = async (): Promise<Launched> => {
+    const redis = launch(words, disk.data, {});
+    await redis.waitFor(/Ready to accept connections/);
+    return redis;
+  };
+  let redis = await start();
+  const endpoint = new Endpoint({ host: "127.0.0.1", port });
+  const clients = new CheckClients({
+    endpoints: () => [endpoint],
+    clients: 4,
+    depth: 1,
+    seed: 3,
+    prefix: "",
+    lists: true,
+    timeoutMs: 3000,
+  });
+  clients.start();
+  const { recorder } = clients;
+  await until(() => recorder.counts.writes > 300, "some writes");
+  await redis.server.kill9();
+  redis = await start();
+  const before = recorder.counts.writes;
+  await until(() => recorder.counts.writes > before + 300, "more writes");
+  expect(recorder.check().kind).toBe("linearizable");
+  disk.cutPower();
+  await redis.server.kill9();
+  disk.restorePower();
+  redis = await start();
+  await clients.stop();
+  await clients.readAll();
+  expect(recorder.check().kind).toBe("violation");
+  await clients.close();
+  await redis.server.kill9();
+  disks.close();
 }, 90_000);

@@ -18,6 +18,8 @@ export interface ChaosOptions {
   readonly runtimes: readonly Runtime[];
   /** With partitions, power loss and full disks, where the system allows them. */
   readonly isWhole: boolean;
+  /** Partitions by proxies, also where there could be network namespaces. */
+  readonly useProxies?: boolean;
   readonly log?: (text: string) => void;
 }
 
@@ -48,8 +50,8 @@ const CALM_MS = 250;
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const log = options.log ?? (() => {});
   const random = new Prng(options.seed);
-  const { nodes, runtimes, isWhole } = options;
-  const world = await World.start({ nodes, random, runtimes, isWhole, log });
+  const { nodes, runtimes, isWhole, useProxies } = options;
+  const world = await World.start({ nodes, random, runtimes, isWhole, useProxies, log });
   const run = new Run(world, options, random, log);
   try {
     return await run.toEnd();

@@ -15,6 +15,7 @@ cut off, lose power, run out of disk and are replaced. What clients see must be 
   --nodes N[,N…]     sizes of the clusters, in turn (3,5)
   --faults NAME,…    only these: ${Object.keys(FAULTS).join(", ")}
   --runtimes NAME,…  what nodes run on: bun, deno, node, binary (those that are here)
+  --proxies          partitions by proxies, also where there could be network namespaces
   --round SECONDS    how long one cluster lives (45)`;
 
 /** All rounds together. */
@@ -84,6 +85,7 @@ async function main(): Promise<void> {
       nodes: { type: "string", default: "3,5" },
       faults: { type: "string" },
       runtimes: { type: "string" },
+      proxies: { type: "boolean", default: false },
       round: { type: "string", default: "45" },
     },
   });
@@ -104,7 +106,18 @@ async function main(): Promise<void> {
       console.log(`${seconds.padStart(5)} s  seed ${seed}, ${nodes} nodes: ${text}`);
     };
     const durationMs = Math.min(Number(values.round) * 1000, endMs - performance.now());
-    totals.add(await runChaos({ nodes, durationMs, seed, faults, runtimes, isWhole: true, log }));
+    totals.add(
+      await runChaos({
+        nodes,
+        durationMs,
+        seed,
+        faults,
+        runtimes,
+        isWhole: true,
+        useProxies: values.proxies,
+        log,
+      }),
+    );
   }
   console.log(`\n${totals.summary}`);
 }

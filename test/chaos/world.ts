@@ -12,6 +12,8 @@ export interface WorldOptions {
   readonly runtimes: readonly Runtime[];
   /** Without: all on 127.0.0.1 in plain directories; no partition, power loss, full disk. */
   readonly isWhole: boolean;
+  /** Partitions by proxies, also where there could be network namespaces. */
+  readonly useProxies?: boolean;
   readonly log: (text: string) => void;
 }
 
@@ -62,7 +64,7 @@ export class World {
     this.#options = options;
     this.#random = options.random;
     if (!options.isWhole) return;
-    this.network = makeNetwork(options.log);
+    this.network = makeNetwork(options.log, options.useProxies ?? false);
     this.disks = new Disks(options.log);
   }
 
