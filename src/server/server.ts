@@ -65,6 +65,7 @@ export class Server {
   #role: Role = "follower";
   #nowMs = 0; // The monotonic clock as of the last tick.
   #scheduled = false;
+  #isFull: boolean | undefined; // As of this turn.
   #stopping = false;
   /** At the end of the turn: the command that ended the pause is answered first. */
   readonly #pause = new ClientPause((session) => this.answers.touch(session));
@@ -296,9 +297,9 @@ export class Server {
       const { clock, beside } = this.#options;
       const isTickDue = this.#leadership.isLeader && !this.#stopping && !this.isDiskFull;
       const nextMs = Math.min(this.ops.nextExpiryMs(), nextForgettingMs(beside));
-      const wallMs = clock.wallMs();
-      this.answers.nowMs = wallMs;
-      if (isTickDue && nextMs <= wallMs) this.#writes.proposeTick();
+      this.#isFull = undefined;
+      this.answers.nowMs = clock.wallMs();
+      if (isTickDue && nextMs <= this.answers.nowMs) this.#writes.proposeTick();
       const nowMs = clock.monotonicMs();
       this.#nowMs = nowMs;
       this.#writes.abandonOverdue(nowMs);
@@ -323,6 +324,7 @@ export class Server {
   /** A loop turn's end: everything gathered goes on its way. */
   #turn(): void {
     this.#scheduled = false;
+    this.#isFull = undefined;
     this.#guard(() => {
       this.#reads.start();
       if (this.features.drops.propose()) this.#writes.send();
@@ -358,8 +360,8 @@ export class Server {
   #refuseWrite(argv: readonly Bytes[]): ErrorReply | undefined {
     if (this.#stopping) return STOPPING;
     // A follower that cannot log cannot apply either, and so would never answer.
-    const isFull = this.#leadership.isLeader ? this.isDiskFull : this.driver.diskFull;
-    if (isFull) return DISK_FULL;
+    this.#isFull ??= this.#leadership.isLeader ? this.isDiskFull : this.driver.diskFull;
+    if (this.#isFull) return DISK_FULL;
     const { outbox } = this.#writes;
     const bytes = commandBytes(argv);
     if (bytes > ENTRY_BYTES_MAX) return TOO_LARGE;

@@ -33,6 +33,8 @@ const CHECKPOINT_WAIT_MS = 5;
 const EVICTION_STEPS = 32;
 /** The same once for an entry in which collections changed. */
 const EVICTION_STEPS_MANY = 1024;
+/** Of the cache, in changes that are not durable. */
+const BACKLOG_SHARE = 0.75;
 const KEYS_PER_PAGE = 256;
 
 /**
@@ -369,7 +371,7 @@ export class CachedRedisOperations implements RedisOperations {
   /** Whether changes come faster than they are flushed: the caller should take fewer. */
   get backlogged(): boolean {
     const { dirtyBytes, frozenBytes } = this.#ledger;
-    return dirtyBytes + frozenBytes > this.#options.cacheBytes * 0.75;
+    return dirtyBytes + frozenBytes > this.#options.cacheBytes * BACKLOG_SHARE;
   }
 
   /**

@@ -31,6 +31,11 @@ const CODES = new Map(KINDS.map((kind, code) => [kind, String.fromCharCode(code)
 export class ChangeRecorder {
   #touched: Touched[] = [];
   #data: Bytes = "";
+  /** What stands before a key, and of which changes: mostly that of the one before. */
+  #prefix: Bytes = "";
+  #kind: ChangeKind | undefined;
+  #db = 0;
+  #name: Bytes = "";
   /** Is told of each change as it is made; undefined while nobody needs to know. */
   listener: ((kind: ChangeKind, db: number, key: Bytes) => void) | undefined;
 
@@ -48,10 +53,17 @@ export class ChangeRecorder {
     if (this.#touched.length === 0) return;
     const touched = this.#touched.length > 1 ? lastOfEach(this.#touched) : this.#touched;
     for (const { kind, db, key } of touched) {
-      this.#data += CODES.get(kind) + String.fromCharCode(db, name.length) + name +
-        word(key.length) + key;
+      if (kind !== this.#kind || db !== this.#db || name !== this.#name) this.#head(kind, db, name);
+      this.#data += this.#prefix + word(key.length) + key;
     }
     this.#touched = [];
+  }
+
+  #head(kind: ChangeKind, db: number, name: Bytes): void {
+    this.#kind = kind;
+    this.#db = db;
+    this.#name = name;
+    this.#prefix = CODES.get(kind) + String.fromCharCode(db, name.length) + name;
   }
 
   /** The changes since the last call, encoded; "" when there were none. */
@@ -97,7 +109,13 @@ function isOfDatabase(kind: ChangeKind): boolean {
   return kind === "flush" || kind === "swap";
 }
 
+const SMALL_WORDS = Array.from({ length: 256 }, (_, value) => makeWord(value));
+
 function word(value: number): Bytes {
+  return value < SMALL_WORDS.length ? SMALL_WORDS[value] : makeWord(value);
+}
+
+function makeWord(value: number): Bytes {
   return String.fromCharCode(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
 }
 

@@ -1,8 +1,14 @@
+import { RECORD_OVERHEAD_BYTES } from "./cached_key.ts";
 import type { Ledger } from "./keyspace.ts";
 
 /** A flush is made smaller down to this while its commit takes longer than that. */
 const FLUSH_KEYS_MIN = 4000;
 const COMMIT_MS_MAX = 10;
+
+/** Of the cache: a larger share makes fewer flushes, and leaves less to gather in meanwhile. */
+const DIRTY_SHARE = 0.4;
+/** Of it, in bytes that go to the disk: a larger flush may find no room all at once. */
+const WRITTEN_SHARE = 0.25;
 
 export interface FlushScheduleOptions {
   readonly cacheBytes: number;
@@ -10,7 +16,7 @@ export interface FlushScheduleOptions {
   readonly flushIdleMs: number;
   /** … or when the first unflushed change is this old … */
   readonly flushAgeMs: number;
-  /** … or at this many changed keys, fewer where commits are slow, or a quarter of the cache. */
+  /** … or at this many changed keys, fewer where commits are slow, or two fifths of the cache. */
   readonly flushKeys: number;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
@@ -35,7 +41,10 @@ export class FlushSchedule {
   /** Milliseconds until a flush is to start, when something has changed. */
   waitMs(ledger: Ledger, appliedIndex: number): number {
     const { cacheBytes, flushIdleMs, flushAgeMs, now } = this.#options;
-    if (ledger.dirtyBytes >= cacheBytes / 4 || ledger.dirtyCount >= this.#flushKeys) return 0;
+    const { dirtyBytes, dirtyCount } = ledger;
+    if (dirtyBytes >= cacheBytes * DIRTY_SHARE || dirtyCount >= this.#flushKeys) return 0;
+    const writtenBytes = dirtyBytes - dirtyCount * RECORD_OVERHEAD_BYTES;
+    if (writtenBytes >= cacheBytes * WRITTEN_SHARE) return 0;
     const nowMs = now();
     this.#firstChangeMs ??= nowMs;
     if (appliedIndex !== this.#seenIndex) {
