@@ -68,10 +68,12 @@ export class ChangesTable implements SideTable {
   /** Entries up to this one are in SQL, durably. */
   #storedIndex = 0;
   #endBytes = 0;
-  /** Changes of entries up to this one are gone; and as it was before the open transaction. */
+  /** Changes of entries up to this one are gone; and as it is when the open transaction fails. */
   #trimmedIndex = 0;
   #trimmedBefore = 0;
   #isTrimmed = false;
+  /** Rows in SQL up to this one are deleted, by the open transaction or before. */
+  #deletedIndex = 0;
   #sql!: {
     readonly insert: SqlStatement;
     readonly read: SqlStatement;
@@ -141,6 +143,7 @@ export class ChangesTable implements SideTable {
     sql.exec(`INSERT OR IGNORE INTO changes_trimmed VALUES (1, ${appliedIndex})`);
     this.#trimmedIndex = Number(sql.prepare("SELECT * FROM changes_trimmed").get()?.log_index);
     this.#trimmedBefore = this.#trimmedIndex;
+    this.#deletedIndex = 0;
     const last = sql.prepare(
       "SELECT log_index, end_bytes FROM changes ORDER BY log_index DESC LIMIT 1",
     ).get();
@@ -159,6 +162,12 @@ export class ChangesTable implements SideTable {
     this.#dirty = [];
     this.#written = 0;
     this.#isTrimmed = false;
+    // What would be deleted at once is not written.
+    const limit = this.#limit;
+    const start = this.#frozen.findIndex(({ endBytes }) => endBytes > limit);
+    if (start <= 0) return;
+    this.#trimmedIndex = this.#trimmedBefore = this.#frozen[start - 1].index;
+    this.#frozen = this.#frozen.slice(start);
   }
 
   writeSome(): boolean {
@@ -176,6 +185,7 @@ export class ChangesTable implements SideTable {
     this.#written = 0;
     this.#isTrimmed = false;
     this.#trimmedIndex = this.#trimmedBefore;
+    this.#deletedIndex = 0;
   }
 
   committed(): void {
@@ -186,20 +196,29 @@ export class ChangesTable implements SideTable {
     this.#trimmedBefore = this.#trimmedIndex;
   }
 
-  /** Deletes some of the oldest rows, as far as there are too many; true when there are not. */
-  #trimSome(): boolean {
+  /** Rows that end at or before this many bytes are too old, as of what is frozen. */
+  get #limit(): number {
     const last = this.#frozen[this.#frozen.length - 1];
-    if (last === undefined) return true;
-    const limit = last.endBytes - this.#bytesMax;
+    return last === undefined ? 0 : last.endBytes - this.#bytesMax;
+  }
+
+  /**
+   * Deletes some of the oldest rows, as far as there are too many; true when there are not. It sees
+   * those of earlier transactions: another thread may run this one.
+   */
+  #trimSome(): boolean {
+    const limit = this.#limit;
     if (limit <= 0) return true;
-    const oldest = this.#sql.oldest.all(this.#trimmedIndex, ROWS_PER_WRITE);
-    const trimmed = oldest.filter((row) => Number(row.end_bytes) <= limit);
-    if (trimmed.length > 0) {
-      this.#trimmedIndex = Number(trimmed[trimmed.length - 1].log_index);
-      this.#sql.trim.run(this.#trimmedIndex);
-      this.#sql.setTrimmed.run(this.#trimmedIndex);
+    const oldest = this.#sql.oldest.all(this.#deletedIndex, ROWS_PER_WRITE);
+    const old = oldest.filter((row) => Number(row.end_bytes) <= limit);
+    if (old.length > 0) {
+      this.#deletedIndex = Number(old[old.length - 1].log_index);
+      this.#sql.trim.run(this.#deletedIndex);
+      this.#trimmedIndex = Math.max(this.#trimmedIndex, this.#deletedIndex);
     }
-    return trimmed.length < ROWS_PER_WRITE;
+    if (old.length === ROWS_PER_WRITE) return false;
+    this.#sql.setTrimmed.run(this.#trimmedIndex);
+    return true;
   }
 }
 
