@@ -56,9 +56,18 @@ function sameZset(name: string, argv: Argv, balsa: string, redis: string): boole
       return argv.length === 2 ? bothStrings(balsa, redis) : sameLength(balsa, redis);
     case "zscan":
       return sameScan(argv[2], balsa, redis);
+    case "zrange":
+      return argv.slice(2).join() === "0,-1,WITHSCORES" && shortened(balsa) === shortened(redis);
     default:
       return false;
   }
+}
+
+/** The same with each long number cut to 13 digits: distances that have been stored. */
+function shortened(reply: string): string {
+  return reply.replace(/(?:\$\d+\r\n|,)(\d+\.\d{9,})\r\n/g, (_, number) => {
+    return `${Number(number).toPrecision(13)}\r\n`;
+  });
 }
 
 /** The same with each score of -0 as 0. */
