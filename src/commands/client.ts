@@ -1,5 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
-import { err, ErrorReply, MapReply, OK, type Reply, SetReply } from "../resp/reply.ts";
+import { err, ErrorReply, OK, type Reply } from "../resp/reply.ts";
 import { SYNTAX_ERROR, VerbatimReply } from "../resp/reply.ts";
 import { clientKill } from "./client_kill.ts";
 import { clientInfoLine, parseClientType } from "./client_info.ts";
@@ -7,6 +7,7 @@ import { localContainer } from "./define_local.ts";
 import { errQuoting, helpReply, quoted, unknownSubcommandOrArity } from "./help.ts";
 import { isConsistency, type LocalContext } from "./local_context.ts";
 import { optionName, parseOffset } from "./parse.ts";
+import { trackingSubcommands } from "./tracking.ts";
 
 export const INVALID_CLIENT_NAME = err(
   "Client names cannot contain spaces, newlines or special characters.",
@@ -144,12 +145,9 @@ function unpause({ node }: LocalContext): Reply {
   return OK;
 }
 
-/** CLIENT TRACKINGINFO: there is no client-side caching, so it is always off. */
-function trackingInfo(): Reply {
-  return new MapReply([["flags", new SetReply(["off"])], ["redirect", -1], ["prefixes", []]]);
-}
-
 const HELP_LINES = [
+  "CACHING (YES|NO)",
+  "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
   "CONSISTENCY [LINEARIZABLE|LEASE|STALE]",
   "    Show or set the read level of this connection.",
   "GETREDIR",
@@ -192,6 +190,9 @@ const HELP_LINES = [
   "    * LIB-VER: the client lib version.",
   "UNBLOCK <clientid> [TIMEOUT|ERROR]",
   "    Unblock the specified blocked client.",
+  "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+  "         [OPTIN] [OPTOUT] [NOLOOP]",
+  "    Control server assisted client side caching.",
   "TRACKINGINFO",
   "    Report tracking status for the current connection.",
   "NO-EVICT (ON|OFF)",
@@ -216,7 +217,6 @@ export const clientCommand = localContainer("client", [
   ["pause", -3, pause],
   ["unpause", 2, unpause],
   ["unblock", -3, unblock],
-  ["getredir", 2, () => -1],
-  ["trackinginfo", 2, trackingInfo],
+  ...trackingSubcommands,
   ["help", 2, () => helpReply("CLIENT", HELP_LINES)],
 ]);

@@ -25,7 +25,8 @@ export function clientInfoLine(client: ClientView, nowMs: number): Bytes {
   const omem = client.outputBufferBytes;
   const flags = (client.monitor === undefined ? "" : "O") + (client.type === "pubsub" ? "P" : "") +
     (client.transaction === undefined ? "" : "x") + (client.blocked === undefined ? "" : "b") +
-    (client.watches?.isDirty ? "d" : "") +
+    (client.tracking === undefined ? "" : "t") + (client.tracking?.isBroken ? "R" : "") +
+    (client.tracking?.bcast ? "B" : "") + (client.watches?.isDirty ? "d" : "") +
     (client.noEvict ? "e" : "") +
     (client.noTouch ? "T" : "");
   return `id=${client.id} addr=${client.remoteAddress} laddr=${client.localAddress} fd=-1` +
@@ -37,6 +38,8 @@ export function clientInfoLine(client: ClientView, nowMs: number): Bytes {
     }` +
     ` qbuf=${client.queryBufferBytes} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0` +
     ` obl=0 oll=${omem > 0 ? 1 : 0} omem=${omem} tot-mem=${client.queryBufferBytes + omem}` +
-    ` events=r cmd=${client.lastCommand} user=${client.user} redir=-1 resp=${client.protocol}` +
+    ` events=r cmd=${client.lastCommand} user=${client.user} redir=${
+      client.tracking?.redirect ?? -1
+    } resp=${client.protocol}` +
     ` lib-name=${client.libName} lib-ver=${client.libVersion}`;
 }

@@ -1,6 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { ErrorReply } from "../resp/reply.ts";
 import type { ClusterView } from "./cluster_view.ts";
+import type { TrackingOptions, TrackingState } from "./tracking_view.ts";
 import type { PubSubView, SubscriptionView } from "./pubsub_view.ts";
 
 /** What reads may answer from, strongest first. */
@@ -28,6 +29,8 @@ export interface ClientView {
   readonly outputBufferBytes: number;
   /** The channels it listens to; undefined while there are none. */
   readonly subscription: SubscriptionView | undefined;
+  /** CLIENT TRACKING; undefined when it is off. */
+  readonly tracking: TrackingState | undefined;
   /** MONITOR is on. */
   readonly monitor: object | undefined;
   /** Its command waits for data. */
@@ -124,6 +127,11 @@ export interface NodeView {
   replicasAcknowledged(): number;
   /** CLIENT PAUSE: holds back writes, or every command, of all clients for a time; 0 ends it. */
   pauseClients(timeoutMs: number, mode: "write" | "all"): void;
+  /** CLIENT TRACKING. */
+  readonly tracking: {
+    enable(client: ClientView, options: TrackingOptions): void;
+    disable(client: ClientView): void;
+  };
   /** MONITOR: the client is told of each command from now on. */
   monitor(client: ClientView): void;
   /** CLIENT UNBLOCK: ends the wait of a blocked client; false when it is not blocked. */

@@ -13,13 +13,18 @@ import { PubSubPeers } from "./pubsub_peers.ts";
 import type { Session } from "./session.ts";
 import { EXEC_NAME } from "./transaction_entry.ts";
 import { Touches } from "./touches.ts";
+import { Tracking, type TrackingOfNodeOptions } from "./tracking.ts";
 import { Transactions, type TransactionsOptions } from "./transactions.ts";
 import { WaiterDrops, type WaiterDropsOptions } from "./waiter_drops.ts";
 import { Waiters } from "./waiters.ts";
 
 type PartOptions = Omit<
-  TransactionsOptions & BlockingOptions & WaiterDropsOptions & KeyspaceEventsOptions,
-  "touches" | "waiters" | "enqueue" | "pubsub" | "monitor"
+  & TransactionsOptions
+  & BlockingOptions
+  & WaiterDropsOptions
+  & KeyspaceEventsOptions
+  & TrackingOfNodeOptions,
+  "touches" | "waiters" | "enqueue" | "pubsub" | "monitor" | "noting"
 >;
 
 export interface ClientFeaturesOptions extends PartOptions {
@@ -42,6 +47,7 @@ export class ClientFeatures {
   readonly drops: WaiterDrops;
   readonly events: KeyspaceEvents;
   readonly monitors: Monitors;
+  readonly tracking: Tracking;
   readonly #answers: Answers;
 
   constructor(options: ClientFeaturesOptions) {
@@ -54,6 +60,7 @@ export class ClientFeatures {
       ...options,
       touches: this.touches,
       monitor: (...command) => this.monitors.feed(...command),
+      noting: (...read) => this.tracking.noting(...read),
     });
     this.waiters = new Waiters(() => this.touches.update(), options.waiting);
     this.touches.add(this.waiters);
@@ -64,6 +71,7 @@ export class ClientFeatures {
       enqueue: (pending) => options.writes.enqueue(pending),
     });
     this.drops = new WaiterDrops(options, this.waiters);
+    this.tracking = new Tracking({ ...options, touches: this.touches });
     this.monitors = new Monitors(() => clock.wallUs(), (isUsed) => {
       answers.onBegin = !isUsed ? undefined : (session, command, argv) => {
         // EXEC tells of its commands, and then of itself.

@@ -99,7 +99,7 @@ function clientsSection({ server, clientsMax }: InfoSources): Lines {
     ["client_recent_max_input_buffer", inputMax],
     ["client_recent_max_output_buffer", outputMax],
     ["blocked_clients", blocked],
-    ["tracking_clients", 0],
+    ["tracking_clients", server.features.tracking.clientCount],
     ["clients_in_timeout_table", 0],
   ];
 }

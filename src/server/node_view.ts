@@ -4,6 +4,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { ClusterView } from "../commands/cluster_view.ts";
 import type { ConfigStore } from "../commands/config_store.ts";
 import type { ClientView, NodeView, RoleView } from "../commands/local_context.ts";
+import type { TrackingOptions } from "../commands/tracking_view.ts";
 import type { PubSubView } from "../commands/pubsub_view.ts";
 import type { ErrorReply } from "../resp/reply.ts";
 import { formatInfo, type InfoSources } from "./info.ts";
@@ -100,6 +101,13 @@ export class ServerNodeView implements NodeView {
     const { peers, id, lastIndex } = this.#options.server.driver.raft.status();
     return peers.filter((peer) => peer.id !== id && peer.match >= lastIndex).length;
   }
+
+  readonly tracking = {
+    enable: (client: ClientView, options: TrackingOptions) =>
+      this.#options.server.features.tracking.enable(client as Session, options),
+    disable: (client: ClientView) =>
+      this.#options.server.features.tracking.disable(client as Session),
+  };
 
   monitor(client: ClientView): void {
     this.#options.server.features.monitor(client as Session);

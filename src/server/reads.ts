@@ -10,7 +10,7 @@ import { KeyPrefetcher } from "./key_prefetcher.ts";
 import type { Leadership } from "./leadership.ts";
 import { CallTimer } from "./call_timer.ts";
 import type { PeerLink } from "./peer_link.ts";
-import type { Pending } from "./session.ts";
+import type { Pending, Session } from "./session.ts";
 
 export interface ReadsOptions {
   readonly raft: RaftCore;
@@ -159,6 +159,19 @@ export class Reads {
     while (this.#confirmed.length > 0 && this.#confirmed[0].index <= index) {
       this.#run(this.#confirmed.shift()!.reads);
     }
+  }
+
+  /** Whether its read level lets a session read from this node's state as it is. */
+  isReadableNow(session: Session): boolean {
+    if (session.pendingReads > 0 || session.outputBlocked) return false;
+    if (session.consistency === "stale") return true;
+    const { raft, clock, leadership } = this.#options;
+    if (!leadership().isLeader) return false;
+    // A lease is as of the last tick: after a stall that may be long ago.
+    raft.tick(clock.monotonicMs());
+    const { leaseValid, applied, commit } = raft.status();
+    // The commit is ahead of what is applied while the disk of this leader is full.
+    return leaseValid && applied === commit;
   }
 
   /** Runs one read at once, on the state as it is here (read levels lease and stale). */

@@ -134,6 +134,8 @@ export class Server {
       waiting: options.beside.waiters,
       raft,
       writes: this.#writes,
+      sessions: this.sessions,
+      schedule: () => this.#schedule(),
       ops,
       setNotifier: (notifier) => this.#machine.notifier = this.#reads.notifier = notifier,
       node: () => this.node,
@@ -144,6 +146,7 @@ export class Server {
       node: identity.nodeId,
       incarnation: identity.incarnation,
       blocking: this.features.blocking,
+      tracking: this.features.tracking,
       settle: (sequence) => this.#writes.settle(sequence),
       reply: (pending, reply, durationMs) => this.#completeLogged(pending, reply, durationMs),
     }, () => clock.monotonicMs());
@@ -257,7 +260,7 @@ export class Server {
       if (session.pendingReads >= PIPELINE_DEPTH_MAX) return false;
       this.answers.begin(session, command, argv);
       const pending = this.#pending(session, command, argv);
-      if (session.consistency !== "linearizable" && this.#isReadableNow(session)) {
+      if (session.consistency !== "linearizable" && this.#reads.isReadableNow(session)) {
         this.#reads.runNow(pending);
         return true;
       }
@@ -272,18 +275,6 @@ export class Server {
     this.answers.begin(session, command, argv);
     this.#enqueue(this.#pending(session, command, argv));
     return true;
-  }
-
-  /** Whether its read level lets a session read from this node's state as it is. */
-  #isReadableNow(session: Session): boolean {
-    if (session.pendingReads > 0 || session.outputBlocked) return false;
-    if (session.consistency === "stale") return true;
-    if (!this.#leadership.isLeader) return false;
-    // A lease is as of the last tick: after a stall that may be long ago.
-    this.driver.raft.tick(this.monotonicMs());
-    const { leaseValid, applied, commit } = this.driver.raft.status();
-    // The commit is ahead of what is applied while the disk of this leader is full.
-    return leaseValid && applied === commit;
   }
 
   /** Some of the data was written: commands that were held back may go on. */
@@ -329,6 +320,7 @@ export class Server {
       this.#reads.start();
       if (this.features.drops.propose()) this.#writes.send();
       this.driver.advance();
+      this.features.tracking.flush();
       this.answers.flush();
     });
   }
@@ -349,6 +341,9 @@ export class Server {
 
   #pending(session: Session, command: DataCommand, argv: readonly Bytes[]): Pending {
     const deadlineMs = this.#nowMs + this.#options.requestTimeoutMs;
+    if (session.tracking !== undefined && command.path === "read") {
+      command = this.features.tracking.noting(session, command);
+    }
     const times = { startMs: this.monotonicMs(), deadlineMs };
     const pending = makePending(session, command, argv, times);
     if (command.waiting?.mayWait(argv)) this.features.blocking.begins(pending);

@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { ClientView, Consistency } from "../commands/local_context.ts";
+import type { TrackingState } from "../commands/tracking_view.ts";
 import type { RunnableCommand } from "../commands/command.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { Subscription } from "./pubsub.ts";
@@ -36,6 +37,10 @@ export abstract class Session implements ClientView {
   consistency: Consistency = "linearizable";
   /** The channels it listens to; undefined until the first. */
   subscription: Subscription | undefined;
+  /** CLIENT TRACKING; undefined when it is off. */
+  tracking: TrackingState | undefined;
+  /** Ends it. */
+  endTracking: (() => void) | undefined;
   /** MONITOR; undefined when it is not on. */
   monitor: { close(): void } | undefined;
   /** What it has queued since MULTI; undefined outside of it. */
@@ -106,6 +111,7 @@ export abstract class Session implements ClientView {
   /** Gives up what it has on this node beside its connection: it is gone, or made as new. */
   release(): void {
     void this.blocked?.end("gone");
+    this.endTracking?.();
     this.monitor?.close();
     this.monitor = undefined;
     this.endTransaction();

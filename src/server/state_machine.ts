@@ -15,7 +15,7 @@ import { type Batch, type BatchCommand, decodeBatch, type Segment } from "./batc
 import { CallTimer } from "./call_timer.ts";
 import { digestReply } from "./digest.ts";
 import { KeyPrefetcher } from "./key_prefetcher.ts";
-import type { Pending } from "./session.ts";
+import type { Pending, Session } from "./session.ts";
 import { EXEC_NAME, resolveTransaction } from "./transaction_entry.ts";
 import type { Waiters } from "./waiters.ts";
 import { type LocalBlocking, resolveWaiting, WaitingCommands } from "./waiting_commands.ts";
@@ -25,6 +25,8 @@ export interface LocalReplies {
   readonly node: number;
   readonly incarnation: number;
   readonly blocking: LocalBlocking;
+  /** Is told whose command is being applied, when somebody wants to know of its changes. */
+  readonly tracking: { current: Session | undefined };
   /** The command of this number is being applied: who waits for it, if anyone still does. */
   settle(sequence: number): Pending | undefined;
   reply(pending: Pending, reply: Reply, durationMs: number): void;
@@ -152,6 +154,7 @@ export class StateMachine {
     const timer = this.#timer;
     timer.start();
     const { node, incarnation } = this.#local;
+    const { recorder } = this.#beside.changes;
     for (let i = skip; i < commands.length; i++) {
       this.#position++;
       this.#prefetcher.before(commands, i);
@@ -168,6 +171,7 @@ export class StateMachine {
       context.isLocal = command.path === "read";
       // Other nodes leave out what only reads: it must not draw from the entry's chance.
       context.prng = context.isLocal ? context.readPrng : this.#prng;
+      if (recorder.listener !== undefined) this.#local.tracking.current = pending.session;
       const reply = command.waiting === undefined
         ? command.run(context, commands[i].argv)
         : this.#runWaiting(pending, sequence, commands[i]);
@@ -176,7 +180,7 @@ export class StateMachine {
         if (command.path === "write") this.#digest = digestReply(this.#digest, reply);
         this.#local.reply(pending, reply, timer.after(command));
       }
-      if (this.#beside.changes.recorder.listener !== undefined) this.#serveWoken();
+      if (recorder.listener !== undefined) this.#serveWoken();
     }
   }
 
@@ -198,6 +202,7 @@ export class StateMachine {
   /** Serves those that wait for what the last command has changed. */
   #serveWoken(): void {
     const context = this.#context;
+    this.#local.tracking.current = undefined;
     if (this.#waiters.hasReady) {
       context.isLocal = false;
       context.prng = this.#prng;

@@ -36,6 +36,8 @@ export interface TransactionsOptions {
   /** Takes a command on data of a session; false: not before what it has under way is done. */
   readonly submit: (session: Session, command: DataCommand, argv: readonly Bytes[]) => boolean;
   readonly fatal: (error: unknown) => void;
+  /** A read as it runs for a client that tracks keys. */
+  readonly noting: (session: Session, command: DataCommand, isOneOfMany: true) => DataCommand;
   /** Tells those who monitor of a command. */
   readonly monitor: (
     session: Session,
@@ -237,6 +239,7 @@ class TransactionRun {
 
   #done(): void {
     this.#isDone = true;
+    if (this.#session.tracking !== undefined) this.#session.tracking.isCaching = false;
     this.#options.monitor(this.#session, EXEC, ["EXEC"]);
     if (!this.hasLocal) return;
     this.#session.localRunning = false;
@@ -262,7 +265,12 @@ class TransactionRun {
       context.isLocal = true;
     }
     this.#options.monitor(this.#session, command, argv, db);
-    const reply = (command as DataCommand).run(context, argv);
+    const isNoted = command.path === "read" && this.#session.tracking !== undefined;
+    const data = command as DataCommand;
+    const reply = (isNoted ? this.#options.noting(this.#session, data, true) : data).run(
+      context,
+      argv,
+    );
     context.prng = prng;
     context.isLocal = isLocal;
     this.#options.answers.metrics.countCall(command, 0, reply);

@@ -15,6 +15,7 @@ import type {
   ClusterView,
 } from "../../src/commands/cluster_view.ts";
 import { encodeReply } from "../../src/resp/encoder.ts";
+import type { TrackingOptions, TrackingState } from "../../src/commands/tracking_view.ts";
 import type { PubSubView } from "../../src/commands/pubsub_view.ts";
 import { PubSub, type Subscription } from "../../src/server/pubsub.ts";
 import { Transaction } from "../../src/server/transaction.ts";
@@ -47,6 +48,7 @@ export class FakeClient implements ClientView {
   readonly watches = undefined;
   readonly blocked = undefined;
   readonly monitor = undefined;
+  tracking: TrackingState | undefined;
   consistency: Consistency = "linearizable";
   replyMode: "on" | "off" | "skip" = "on";
   readonly messages: PushReply[] = [];
@@ -183,6 +185,14 @@ export class FakeNode implements NodeView {
     return 0;
   }
   monitor(): void {}
+  readonly tracking = {
+    enable: (client: ClientView, options: TrackingOptions) => {
+      (client as FakeClient).tracking = { ...options, isCaching: false, isBroken: false };
+    },
+    disable: (client: ClientView) => {
+      (client as FakeClient).tracking = undefined;
+    },
+  };
   unblockClient(): Promise<boolean> {
     return Promise.resolve(false);
   }

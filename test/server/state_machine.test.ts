@@ -25,6 +25,7 @@ class TestMachine {
       new Waiters(() => {}, this.beside.waiters),
       {
         blocking: NOBODY_WAITS,
+        tracking: { current: undefined },
         node,
         incarnation: 1,
         settle: (sequence) => this.waiting.get(sequence),

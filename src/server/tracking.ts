@@ -1,0 +1,190 @@
+import type { Bytes } from "../base/bytes.ts";
+import type { DataCommand } from "../commands/command.ts";
+import { keysOf } from "../commands/table.ts";
+import { type TrackingOptions, type TrackingState } from "../commands/tracking_view.ts";
+import { PushReply, type Reply } from "../resp/reply.ts";
+import type { ChangeKind } from "../storage/change_recorder.ts";
+import type { Answers } from "./answers.ts";
+import type { Session } from "./session.ts";
+import type { Touches, TouchListener } from "./touches.ts";
+
+/** Where a RESP2 connection that listens to it hears of keys. */
+const CHANNEL = "__redis__:invalidate";
+
+export interface TrackingOfNodeOptions {
+  readonly answers: Answers;
+  readonly touches: Touches;
+  readonly sessions: ReadonlyMap<number, Session>;
+  /** Asks for another turn of the loop, in which `flush` is called. */
+  readonly schedule: () => void;
+}
+
+/**
+ * CLIENT TRACKING: tells clients of this node which keys they may have in a cache of their own have
+ * changed. Keys are noted where they are read and compared where writes are applied, both on this
+ * node, so nothing is missed whichever node a write came to.
+ *
+ * What concerns a client's own command follows its reply, and what goes by prefix is gathered: all
+ * of it is sent at the end of the loop turn.
+ */
+export class Tracking implements TouchListener {
+  /** CONFIG tracking-table-max-keys; 0: no limit. */
+  keysMax = 1_000_000;
+  /** Whose command is being applied. */
+  current: Session | undefined;
+  readonly #options: TrackingOfNodeOptions;
+  readonly #clients = new Set<Session>();
+  /** By key, whatever the database, as in Redis. */
+  readonly #readers = new Map<Bytes, Set<Session>>();
+  /** What each is to be told; null: everything has changed. */
+  #due: (readonly [Session, readonly Bytes[] | null])[] = [];
+  /** Changed keys with a client by prefix, and who changed each last. */
+  readonly #changed = new Map<Bytes, Session | undefined>();
+
+  constructor(options: TrackingOfNodeOptions) {
+    this.#options = options;
+    options.touches.add(this);
+  }
+
+  get isIdle(): boolean {
+    return this.#clients.size === 0;
+  }
+
+  get clientCount(): number {
+    return this.#clients.size;
+  }
+
+  get keyCount(): number {
+    return this.#readers.size;
+  }
+
+  enable(session: Session, options: TrackingOptions): void {
+    const prefixes = new Set(session.tracking?.prefixes ?? []);
+    if (options.bcast) {
+      for (const each of options.prefixes.length === 0 ? [""] : options.prefixes) {
+        prefixes.add(each);
+      }
+    }
+    session.tracking = { ...options, prefixes: [...prefixes], isCaching: false, isBroken: false };
+    session.endTracking = () => this.disable(session);
+    this.#clients.add(session);
+    if (this.#clients.size === 1) this.#options.touches.update();
+  }
+
+  disable(session: Session): void {
+    session.tracking = undefined;
+    session.endTracking = undefined;
+    if (this.#clients.delete(session) && this.isIdle) {
+      this.#readers.clear();
+      this.#options.touches.update();
+    }
+  }
+
+  /** A read as it runs for a client that tracks: it notes the keys. CLIENT CACHING is used up. */
+  noting(session: Session, command: DataCommand, isOneOfMany = false): DataCommand {
+    const { tracking } = session;
+    if (tracking === undefined || tracking.bcast) return command;
+    const { isCaching } = tracking;
+    if (!isOneOfMany) tracking.isCaching = false;
+    if (tracking.optin && !isCaching || tracking.optout && isCaching) return command;
+    const run = (context: Parameters<DataCommand["run"]>[0], argv: readonly Bytes[]): Reply => {
+      const reply = command.run(context, argv);
+      this.note(session, keysOf(command, argv));
+      return reply;
+    };
+    return { ...command, run };
+  }
+
+  /** Notes that a client has read these keys. */
+  note(session: Session, keys: readonly Bytes[]): void {
+    for (const key of keys) {
+      const readers = this.#readers.get(key);
+      if (readers === undefined) this.#readers.set(key, new Set([session]));
+      else readers.add(session);
+    }
+    while (this.keysMax > 0 && this.#readers.size > this.keysMax) {
+      const [oldest] = this.#readers.keys();
+      this.#invalidate(oldest);
+    }
+  }
+
+  touched(kind: ChangeKind, _db: number, key: Bytes): void {
+    if (kind === "swap") return;
+    if (kind === "flush") {
+      this.#readers.clear();
+      for (const client of this.#clients) this.#tell(client, null);
+      return;
+    }
+    this.#changed.set(key, this.current);
+    this.#options.schedule();
+    this.#invalidate(key);
+  }
+
+  #invalidate(key: Bytes): void {
+    const readers = this.#readers.get(key);
+    if (readers === undefined) return;
+    this.#readers.delete(key);
+    for (const session of readers) {
+      const { tracking } = session;
+      if (tracking === undefined || tracking.bcast) continue;
+      if (!(tracking.noloop && session === this.current)) this.#tell(session, [key]);
+    }
+  }
+
+  #tell(session: Session, keys: readonly Bytes[] | null): void {
+    this.#due.push([session, keys]);
+    this.#options.schedule();
+  }
+
+  /** The end of a loop turn: clients are told. */
+  flush(): void {
+    const due = this.#due;
+    this.#due = [];
+    for (const [session, keys] of due) this.#send(session, keys);
+    if (this.#changed.size === 0) return;
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    for (const session of this.#clients) {
+      if (session.tracking?.bcast) this.#sendByPrefix(session, session.tracking, changed);
+    }
+  }
+
+  #sendByPrefix(
+    session: Session,
+    { prefixes, noloop }: TrackingState,
+    changed: readonly (readonly [Bytes, Session | undefined])[],
+  ): void {
+    for (const prefix of prefixes) {
+      const keys = changed
+        .filter(([key, by]) => key.startsWith(prefix) && !(noloop && by === session))
+        .map(([key]) => key).sort();
+      if (keys.length > 0) this.#send(session, keys);
+    }
+  }
+
+  #send(session: Session, keys: readonly Bytes[] | null): void {
+    const { tracking } = session;
+    if (tracking === undefined || session.closed) return;
+    let to = session;
+    if (tracking.redirect !== 0) {
+      const target = this.#options.sessions.get(tracking.redirect);
+      if (target === undefined) {
+        tracking.isBroken = true;
+        if (session.protocol === 3) {
+          this.#deliver(session, new PushReply(["tracking-redir-broken", tracking.redirect]));
+        }
+        return;
+      }
+      to = target;
+    }
+    if (to.protocol === 3) this.#deliver(to, new PushReply(["invalidate", keys]));
+    else if (to !== session && to.type === "pubsub") {
+      this.#deliver(to, new PushReply(["message", CHANNEL, keys]));
+    }
+  }
+
+  #deliver(session: Session, message: PushReply): void {
+    this.#options.answers.touch(session);
+    session.deliver(message);
+  }
+}

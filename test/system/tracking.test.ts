@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { TestCluster } from "./cluster_harness.ts";
+import { allConnected, compareConversations, type Mask } from "./conversation.ts";
+import { cleanupAll, type Server, startBalsa, startRedis } from "./harness.ts";
+import { RespClient } from "./resp_client.ts";
+
+let balsa: Server;
+let redis: Server;
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  [balsa, redis, cluster] = await Promise.all([startBalsa(), startRedis(), TestCluster.start()]);
+  await allConnected(cluster.nodes.map(({ port }) => port));
+});
+afterAll(async () => {
+  await cluster.kill();
+  await cleanupAll();
+});
+
+const SCRIPTS: Readonly<Record<string, string>> = {
+  "by what was read": `
+    p: FLUSHALL
+    A: CLIENT TRACKINGINFO
+    A: CLIENT TRACKING ON
+    A: CLIENT TRACKINGINFO
+    A: CLIENT GETREDIR
+    A: GET k
+    A: MGET k l
+    p: SET k 1
+    A< 1
+    p: SET k 2
+    p: SET l 2
+    A< 1
+    A: GET k
+    A: SET k 3
+    A< 1
+    A: GET k
+    p: FLUSHALL
+    A< 1
+    A: MULTI
+    A: GET k
+    A: EXEC
+    p: SET k 1
+    A< 1
+    A: GET k
+    A: CLIENT TRACKING OFF
+    p: SET k 2
+    A: PING`,
+  "OPTIN, OPTOUT, NOLOOP": `
+    p: FLUSHALL
+    A: CLIENT TRACKING ON OPTIN NOLOOP
+    A: GET k
+    p: SET k 1
+    A: CLIENT CACHING YES
+    A: CLIENT TRACKINGINFO
+    A: GET k
+    A: GET l
+    p: MSET l 1 k 2
+    A< 1
+    A: CLIENT CACHING YES
+    A: GET k
+    A: SET k mine
+    p: SET k 1
+    A: CLIENT CACHING NO
+    A: CLIENT TRACKING ON OPTOUT
+    A: CLIENT TRACKING OFF
+    A: CLIENT TRACKING ON OPTOUT
+    A: GET k
+    A: CLIENT CACHING NO
+    A: GET l
+    p: SET l 2
+    p: SET k 2
+    A< 1
+    A: CLIENT CACHING YES`,
+  "by prefix": `
+    p: FLUSHALL
+    A: CLIENT TRACKING ON BCAST PREFIX user: PREFIX item:
+    A: CLIENT TRACKINGINFO
+    p: SET user:1 x
+    A< 1
+    p: SET other x
+    p: MSET item:2 x item:1 x other y
+    A< 1
+    A: SET user:2 x
+    A< 1
+    p: FLUSHALL
+    A< 1
+    A: CLIENT TRACKING ON BCAST PREFIX user:x
+    A: CLIENT TRACKING ON BCAST PREFIX a PREFIX ab
+    B: CLIENT TRACKING ON BCAST NOLOOP
+    B: SET mine x
+    p: SET theirs x
+    B< 1`,
+  "redirected, to a RESP2 subscriber": `
+    s: SUBSCRIBE __redis__:invalidate
+    a: CLIENT TRACKING ON REDIRECT {s}
+    a: GET k
+    p: SET k 1
+    s< 1
+    a: GET k
+    p: FLUSHALL
+    s< 1
+    a: CLIENT TRACKING OFF
+    a: CLIENT GETREDIR`,
+  "errors": `
+    a: CLIENT TRACKING
+    a: CLIENT TRACKING MAYBE
+    a: CLIENT TRACKING ON REDIRECT 999999
+    a: CLIENT TRACKING ON REDIRECT x
+    a: CLIENT TRACKING ON PREFIX x
+    a: CLIENT TRACKING ON BCAST OPTIN
+    a: CLIENT TRACKING ON OPTIN OPTOUT
+    a: CLIENT TRACKING ON NONSENSE
+    a: CLIENT CACHING YES
+    a: CLIENT TRACKING ON
+    a: CLIENT TRACKING ON BCAST
+    a: CLIENT CACHING MAYBE
+    a: CLIENT CACHING YES
+    a: CLIENT CACHING NO
+    a: CLIENT TRACKING OFF
+    a: CLIENT TRACKING OFF`,
+};
+
+/** The ids of connections are each server's own. */
+const mask: Mask = (raw) => raw.replace(/(redirect\r\n:)[1-9]\d*/, "$1ID");
+
+describe("as redis-server has it", () => {
+  for (const [name, script] of Object.entries(SCRIPTS)) {
+    test(name, () => compareConversations([balsa.port], redis.port, script, mask));
+    if (script.includes("{s}")) continue;
+    test(`${name}, each connection at another node`, () =>
+      compareConversations(cluster.nodes.map(({ port }) => port), redis.port, script, mask));
+  }
+});
+
+test("a key that expires is told", async () => {
+  const client = await RespClient.open(balsa.port);
+  await client.command("HELLO", "3");
+  await client.command("SET", "short", "x", "PX", "30");
+  await client.command("CLIENT", "TRACKING", "ON");
+  await client.command("GET", "short");
+  expect(await client.read()).toEqual(["invalidate", ["short"]]);
+  client.close();
+});
