@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { SNAPSHOT_WINDOW_BYTES } from "../constants.ts";
 import { diskReserveBytes } from "../server/disk_guard.ts";
@@ -17,6 +18,7 @@ const SYNC_BYTES = 8 * 1024 * 1024;
 
 export interface IntakeOptions {
   readonly store: SnapshotStore;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly fatal: (error: unknown) => void;
 }
@@ -118,14 +120,14 @@ export class SnapshotIntake {
   }
 
   async #offered(connection: PeerConnection, info: SnapshotInfo): Promise<void> {
-    const { store, logger } = this.#options;
+    const { store, clock, logger } = this.#options;
     if (store.current?.sha256 === info.sha256 && store.holds(info)) {
       return this.#answer(connection, info.bytes, true);
     }
     if (this.#receiver?.info.sha256 !== info.sha256) {
       this.#receiver?.close();
       this.#receiver = undefined;
-      this.#receiver = await SnapshotReceiver.open(store.directory, info, store.disk);
+      this.#receiver = await SnapshotReceiver.open(store.directory, info, store.disk, clock);
       this.#unsyncedBytes = 0;
     }
     const { offset } = this.#receiver;
@@ -165,7 +167,7 @@ export class SnapshotIntake {
       return this.#answer(connection, 0, false);
     }
     this.#receiver = undefined;
-    store.adopt(info);
+    store.adopt(info, "leader");
     crashPoint("receive_done");
     logger.info("snapshot received", { index: info.index, bytes: info.bytes });
     this.#answer(connection, info.bytes, true);

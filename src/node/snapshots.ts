@@ -71,7 +71,12 @@ export class Snapshots implements SnapshotService {
   constructor(options: SnapshotsOptions) {
     const { storage, logger, fatal } = options;
     this.#options = options;
-    this.#intake = new SnapshotIntake({ store: storage.snapshots, logger, fatal });
+    this.#intake = new SnapshotIntake({
+      clock: options.clock,
+      store: storage.snapshots,
+      logger,
+      fatal,
+    });
   }
 
   attach(server: Server): void {
@@ -273,7 +278,7 @@ export class Snapshots implements SnapshotService {
     const startMs = clock.monotonicMs();
     const configuration = Buffer.from(encodeConfiguration(log.snapshot.configuration));
     const info = await storage.makeSnapshot(configuration.toString("hex"));
-    snapshots.adopt(info);
+    snapshots.adopt(info, "here");
     this.counts.made++;
     const ms = Math.round(clock.monotonicMs() - startMs);
     logger.info("snapshot made", { index: info.index, bytes: info.bytes, ms });

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import { assert } from "../base/assert.ts";
+import { type Clock, sleep, SYSTEM_CLOCK } from "../base/clock.ts";
 import { type Disk, SYSTEM_DISK } from "./disk.ts";
 import { publish, type SnapshotInfo } from "./snapshot.ts";
 
@@ -38,10 +38,11 @@ export class SnapshotReceiver {
     directory: string,
     info: SnapshotInfo,
     disk: Disk = SYSTEM_DISK,
+    clock: Clock = SYSTEM_CLOCK,
   ): Promise<SnapshotReceiver> {
     const receiver = new SnapshotReceiver(directory, info, disk);
     try {
-      await receiver.#hashReceived();
+      await receiver.#hashReceived(clock);
     } catch (error) {
       receiver.close();
       throw error;
@@ -104,7 +105,7 @@ export class SnapshotReceiver {
     this.#disk.remove(this.#path);
   }
 
-  async #hashReceived(): Promise<void> {
+  async #hashReceived(clock: Clock): Promise<void> {
     const size = Math.min(this.#disk.size(this.#path) ?? 0, this.info.bytes);
     const slice = new Uint8Array(HASH_SLICE_BYTES);
     while (this.#offset < size && this.#fd !== undefined) {
@@ -112,7 +113,7 @@ export class SnapshotReceiver {
       if (read === 0) break;
       this.#hash.update(slice.subarray(0, read));
       this.#offset += read;
-      await setImmediate();
+      await sleep(clock, 0);
     }
   }
 }

@@ -34,10 +34,15 @@ export class SnapshotStore {
     return this.#current;
   }
 
-  /** Makes a snapshot that was made or received the current one, unless that is newer already. */
-  adopt(info: SnapshotInfo): void {
+  /**
+   * Makes a snapshot the current one; one that was made here only if that is not newer already.
+   * One that a leader has sent it means to have installed: a newer one from the leader before it
+   * would never be.
+   */
+  adopt(info: SnapshotInfo, from: "here" | "leader"): void {
     const old = this.#current;
-    if (old !== undefined && byPosition(old, info) > 0) return this.#removeUnused(info);
+    const isOlder = old !== undefined && byPosition(old, info) > 0;
+    if (isOlder && from === "here") return this.#removeUnused(info);
     this.#current = info;
     if (old !== undefined && old.sha256 !== info.sha256) this.#removeUnused(old);
   }

@@ -16,6 +16,7 @@ let writes: Writes;
 let onPropose: (local: unknown) => void;
 let turns: number;
 let voters: number[];
+let ops: ModelRedisOperations;
 
 beforeEach(() => {
   link = new FakeLink();
@@ -26,6 +27,7 @@ beforeEach(() => {
   onPropose = () => {};
   turns = 0;
   voters = [1];
+  ops = new ModelRedisOperations();
   const raft: Partial<RaftCore> = {
     uncommitted: 0,
     get hasOtherVoters() {
@@ -39,7 +41,7 @@ beforeEach(() => {
   };
   writes = new Writes({
     raft: raft as RaftCore,
-    ops: new ModelRedisOperations(),
+    ops,
     clock,
     prng: fakePrng(),
     link,
@@ -178,4 +180,19 @@ test("what a leader has in its log stays as it was when its client's time is up"
   expect(session.replies).toEqual([OUTCOME_UNKNOWN]);
   expect(before).toContain('"a"');
   expect(JSON.stringify(locals, ["segments", "commands", "argv"])).toBe(before);
+});
+
+test("a node's commands go on behind one that an earlier leader's entry has brought", () => {
+  leadership = { isLeader: true, term: 5, leader: 1 };
+  writes.receive(4, 5, foreign(1, "ab"));
+  // The third came to be applied by an entry from before this term, and is not sent again.
+  const origins = [{ node: 4, incarnation: 1, sequence: 3 }];
+  ops.setApplied({ ...ops.applied, origins });
+  writes.receive(4, 5, foreign(4, "d"));
+  // A late copy of what was there before does not bring the expectation back.
+  writes.receive(4, 5, foreign(1, "ab"));
+  writes.receive(4, 5, foreign(5, "e"));
+  writes.send();
+  const numbers = decodeBatch(proposed[0]).segments.map(({ firstSequence }) => firstSequence);
+  expect(numbers).toEqual([1, 4, 1, 5]);
 });

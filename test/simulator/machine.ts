@@ -21,7 +21,8 @@ import { simDriver } from "./sim_sqlite.ts";
 
 /** How a machine's disk behaves at the moment. */
 export interface DiskRules {
-  isFull: boolean;
+  /** How likely a write finds no room. */
+  fullShare: number;
   /** Each operation takes up to this long. */
   slowMsMax: number;
   /** Operations that change the disk until one fails, or the machine dies in it. */
@@ -55,7 +56,7 @@ export interface MachineOptions {
 
 function noFaults(): DiskRules {
   return {
-    isFull: false,
+    fullShare: 0,
     slowMsMax: 0,
     failIn: Infinity,
     crashIn: Infinity,
@@ -139,7 +140,8 @@ export class MemoryMachine implements Machine, DiskFaults {
   }
 
   get isFull(): boolean {
-    return this.rules.isFull;
+    const { fullShare } = this.rules;
+    return fullShare > 0 && this.random() < fullShare;
   }
 
   random(): number {

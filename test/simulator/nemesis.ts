@@ -6,8 +6,8 @@ import type { World } from "./world.ts";
 
 const NODES_MAX = 7;
 /** A fault of one kind comes once in a time between these, on average. */
-const INTERVAL_MS_MIN = 300;
-const INTERVAL_MS_MAX = 6000;
+const INTERVAL_MS_MIN = 150;
+const INTERVAL_MS_MAX = 4000;
 
 export interface NemesisOptions {
   readonly world: World;
@@ -53,7 +53,7 @@ export class Nemesis {
     world.note("all heals");
     for (const node of world.nodes) {
       Object.assign(node.machine.rules, {
-        isFull: false,
+        fullShare: 0,
         slowMsMax: 0,
         failIn: Infinity,
         crashIn: Infinity,
@@ -154,10 +154,11 @@ export class Nemesis {
   }
 
   #fillDisk(node: SimNode): boolean {
-    node.machine.rules.isFull = true;
+    // Here and there a file is deleted, and a write finds room.
+    node.machine.rules.fullShare = this.#random.next() < 0.5 ? 1 : 0.6;
     this.#world.note(`${node.name}: disk full`);
     this.#after(3000, () => {
-      node.machine.rules.isFull = false;
+      node.machine.rules.fullShare = 0;
       this.#world.note(`${node.name}: disk has room`);
     });
     return !node.machine.isReal;

@@ -10,6 +10,7 @@ const FOUND = [
   { seed: 105, ticks: 5000, what: "a learner refuses a leader that it has not heard of" },
   { seed: 184, ticks: 5000, what: "commands wait for ever behind one that came another way" },
   { seed: 183, ticks: 5000, what: "an id is given to a node that has spoken under it before" },
+  { seed: 135, ticks: 8000, what: "an older snapshot of the present leader is not installed" },
   { seed: 208, ticks: 5000, what: "an installed snapshot is lost with the power at a later time" },
 ];
 

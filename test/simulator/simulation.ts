@@ -162,7 +162,7 @@ class Simulation {
   #addClient(at: number): void {
     const random = new Prng(this.#random.nextUint32());
     const consistencies: ClientRules["consistencies"] = this.#areClocksFair
-      ? ["linearizable", "linearizable", "lease", "stale"]
+      ? ["linearizable", "lease", "lease", "stale"]
       : ["linearizable", "linearizable", "stale"];
     this.#clients.push(
       new SimClient(this.#world, this.#workload, random, {
@@ -197,7 +197,9 @@ class Simulation {
     const { nowMs } = this.#scheduler;
     this.#nemesis!.heal();
     for (const client of this.#clients) client.stop();
-    const leaderByMs = nowMs + LEADER_TIMEOUTS * 2 * this.#electionTimeoutMs;
+    // One that is not founded yet takes the time of its requests, each of which may wait for long.
+    const foundedMs = nowMs + (this.#truth.commit === 0 ? CONVERGE_MS : 0);
+    const leaderByMs = foundedMs + LEADER_TIMEOUTS * 2 * this.#electionTimeoutMs;
     const hasLeader = await this.#runUntil(() => this.#leader() !== undefined, leaderByMs);
     if (!hasLeader) return this.#stuck("a leader within 20 election timeouts", "there is none");
     const convergedByMs = this.#scheduler.nowMs + CONVERGE_MS;
@@ -214,7 +216,8 @@ class Simulation {
   async #serveAll(): Promise<void> {
     const { requestTimeoutMs } = this.#rules;
     for (const client of this.#clients) {
-      const limitMs = this.#scheduler.nowMs + requestTimeoutMs * 2;
+      // Reads and writes of one connection take turns, each for as long as a request may wait.
+      const limitMs = this.#scheduler.nowMs + requestTimeoutMs * (2 + client.waiting);
       if (!await this.#runUntil(() => client.waiting === 0, limitMs)) {
         return this.#stuck("every request is answered", `${client.waiting} are not`);
       }

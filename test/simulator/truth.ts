@@ -68,6 +68,12 @@ export class Truth {
 
   appending(id: NodeId, entries: readonly Entry[], hardState: HardState | undefined): void {
     this.#begin(id, (shadow) => shadow.append(entries, hardState));
+    // Here and not behind the write: a crash amid it may leave them on the disk.
+    const shadow = this.shadow(id);
+    for (const [i, entry] of entries.entries()) {
+      const before = i === 0 ? shadow.termAt(entry.index - 1) : entries[i - 1].term;
+      this.#checkEntry(id, before ?? 0, entry);
+    }
   }
 
   appended(id: NodeId, entries: readonly Entry[], hardState: HardState | undefined): void {
@@ -82,7 +88,6 @@ export class Truth {
     shadow.append(entries, hardState);
     this.#pending.delete(id);
     if (entries.length > 0) this.#noteConfigurations(id, entries);
-    for (const entry of entries) this.#checkEntry(id, shadow, entry);
   }
 
   /** Runs a change of the log's start: `compact` or `reset`. */
@@ -114,10 +119,9 @@ export class Truth {
     this.#pending.set(id, change);
   }
 
-  #checkEntry(id: NodeId, shadow: ShadowLog, entry: Entry): void {
+  #checkEntry(id: NodeId, termBefore: number, entry: Entry): void {
     const { index, term } = entry;
     const sum = sumOf(entry);
-    const termBefore = shadow.termAt(index - 1) ?? 0;
     const key = index * TERMS + term;
     const known = this.#entries.get(key);
     if (known === undefined) {
@@ -162,6 +166,16 @@ export class Truth {
     }
     if (message.type === "append_response" && message.success) {
       if (shadow.lastIndex < message.index) return `durable is up to ${shadow.lastIndex}`;
+      // A leader's own disk is behind its log, but holds nothing else.
+      const leader = this.shadow(message.to);
+      const isLeader = this.#leaders.get(message.term) === message.to;
+      const theirs = isLeader && leader.term === message.term && shadow.term === message.term
+        ? leader.termAt(message.index)
+        : undefined;
+      const own = shadow.termAt(message.index);
+      if (theirs !== undefined && own !== undefined && theirs !== own) {
+        return `entry ${message.index} is not the leader's`;
+      }
     }
     return undefined;
   }
@@ -242,7 +256,8 @@ export class Truth {
     const known = term === undefined ? undefined : this.#entries.get(index * TERMS + term);
     if (term === undefined || known === undefined) {
       // It is on no disk, so nobody can have committed it.
-      this.violate("committed means durable on a quorum", `entry ${index} is on no disk`);
+      const logs = [...this.shadows].map(([id, shadow]) => `${id}: ${shadow}`).join(", ");
+      this.violate("committed means durable on a quorum", `entry ${index} is on no disk: ${logs}`);
       this.committed.push({ term: 0, sum: 0, by: status.term });
       return;
     }

@@ -95,18 +95,29 @@ describe("SnapshotStore", () => {
   test("keeps an older snapshot while a transfer reads it", () => {
     const store = new SnapshotStore(directory);
     const old = snapshotAt(5);
-    store.adopt(old);
+    store.adopt(old, "here");
     const reader = store.read(old);
     const second = store.read(old);
     const info = snapshotAt(10);
-    store.adopt(info);
+    store.adopt(info, "here");
     expect(store.current).toEqual(info);
     reader.close();
     expect(second.readChunk(0, 15)).toEqual(new TextEncoder().encode("SQLite format 3"));
     second.close();
     expect(existsSync(snapshotPath(directory, old))).toBe(false);
-    store.adopt({ ...old });
+    store.adopt({ ...old }, "here");
     expect(store.current).toEqual(info);
+  });
+
+  test("goes back to an older snapshot when a leader sends that one", () => {
+    const store = new SnapshotStore(directory);
+    const old = snapshotAt(5);
+    const info = snapshotAt(10);
+    store.adopt(info, "leader");
+    store.adopt(old, "leader");
+    expect(store.holds(old)).toBe(true);
+    expect(existsSync(snapshotPath(directory, info))).toBe(false);
+    expect(new SnapshotStore(directory).current).toEqual(old);
   });
 
   test("gives chunks within the file only", () => {
@@ -139,7 +150,7 @@ describe("SnapshotReceiver", () => {
     expect(second.offset).toBe(20_000);
     second.close();
     expect(await transfer(from, info, target)).toBe(true);
-    target.adopt(info);
+    target.adopt(info, "here");
     expect(new SnapshotStore(targetPath).current).toEqual(info);
     reader.close();
   });
