@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { ClusterNode, TestCluster } from "./cluster_harness.ts";
-import { cleanupAll, scratchDirectory, until } from "./harness.ts";
+import { cleanupAll, scratchDirectory, sleep, until } from "./harness.ts";
 import { RespClient } from "./resp_client.ts";
 
 const LONG = 90_000;
@@ -59,6 +59,7 @@ test(
     // Both count their starts alike from here: original and copy are the same run by number.
     original.start();
     await cluster.converged();
+    await write(original, 3);
     await original.stop();
     const copy = startCopy(original, data);
     await expectRefused(cluster, copy);
@@ -80,6 +81,8 @@ test(
     await write(original, 10);
     await cluster.converged();
     await original.kill9();
+    // What it acknowledged is made durable, and told to the others, when its end is noticed.
+    await sleep(300);
     await write(other, 1);
     const rest = cluster.nodes.filter((node) => node !== original);
     for (const node of rest) {
