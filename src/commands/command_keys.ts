@@ -125,8 +125,7 @@ function findSortKeys(argv: readonly Bytes[]): readonly FoundKey[] {
     if (option === "store" && i + 1 < argv.length) target = argv[++i];
     else i += SORT_OPTION_ARGUMENTS.get(option) ?? 0;
   }
-  const source = { key: argv[1], flags: READ };
-  return target === undefined ? [source] : [source, { key: target, flags: OVERWRITE }];
+  return sourceAndTarget(argv[1], target);
 }
 
 function findGeoradiusKeys(argv: readonly Bytes[]): readonly FoundKey[] {
@@ -135,6 +134,10 @@ function findGeoradiusKeys(argv: readonly Bytes[]): readonly FoundKey[] {
     const option = argv[i].toLowerCase();
     if (option === "store" || option === "storedist") target = argv[++i];
   }
-  const source = { key: argv[1], flags: [] };
-  return target === undefined ? [source] : [source, { key: target, flags: [] }];
+  return sourceAndTarget(argv[1], target);
+}
+
+function sourceAndTarget(source: Bytes, target: Bytes | undefined): readonly FoundKey[] {
+  const read = { key: source, flags: READ };
+  return target === undefined ? [read] : [read, { key: target, flags: OVERWRITE }];
 }

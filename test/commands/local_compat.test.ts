@@ -385,6 +385,58 @@ test("COMMAND GETKEYS and its errors", () =>
     command getkeysandflags getdel a
     command getkeysandflags incr a
     command getkeysandflags ping x
+    command getkeys zadd a 1 b
+    command getkeys zunion 2 a b
+    command getkeys zunion 3 a b
+    command getkeys zunion x a b
+    command getkeys zunion 0 a b
+    command getkeys zinter 2 a b weights 1 2
+    command getkeys zdiff 1 a withscores
+    command getkeys zintercard 2 a b limit 1
+    command getkeys zunionstore d 2 a b
+    command getkeys zinterstore d 1 a weights 2
+    command getkeys zdiffstore d 2 a b
+    command getkeys zrangestore d a 0 1
+    command getkeys zmpop 2 a b min
+    command getkeys bzmpop 0 2 a b min
+    command getkeys bzpopmin a b 0
+    command getkeys bzpopmax a 0
+    command getkeys georadius a 1 2 3 km
+    command getkeys georadius a 1 2 3 km store b
+    command getkeys georadius a 1 2 3 km storedist b
+    command getkeys georadiusbymember a m 3 km store b
+    command getkeys georadius_ro a 1 2 3 km
+    command getkeys geosearch a frommember b byradius 1 m
+    command getkeys geosearchstore d a frommember b byradius 1 m
+    command getkeys geoadd a 1 2 m
+    command getkeys dump a
+    command getkeys restore a 0 x
+    command getkeysandflags zadd a 1 b
+    command getkeysandflags zunion 2 a b
+    command getkeysandflags zunion 3 a b
+    command getkeysandflags zunion x a b
+    command getkeysandflags zunion 0 a b
+    command getkeysandflags zinter 2 a b weights 1 2
+    command getkeysandflags zdiff 1 a withscores
+    command getkeysandflags zintercard 2 a b limit 1
+    command getkeysandflags zunionstore d 2 a b
+    command getkeysandflags zinterstore d 1 a weights 2
+    command getkeysandflags zdiffstore d 2 a b
+    command getkeysandflags zrangestore d a 0 1
+    command getkeysandflags zmpop 2 a b min
+    command getkeysandflags bzmpop 0 2 a b min
+    command getkeysandflags bzpopmin a b 0
+    command getkeysandflags bzpopmax a 0
+    command getkeysandflags georadius a 1 2 3 km
+    command getkeysandflags georadius a 1 2 3 km store b
+    command getkeysandflags georadius a 1 2 3 km storedist b
+    command getkeysandflags georadiusbymember a m 3 km store b
+    command getkeysandflags georadius_ro a 1 2 3 km
+    command getkeysandflags geosearch a frommember b byradius 1 m
+    command getkeysandflags geosearchstore d a frommember b byradius 1 m
+    command getkeysandflags geoadd a 1 2 m
+    command getkeysandflags dump a
+    command getkeysandflags restore a 0 x
     command info nosuch client|foo a|b|c
     command docs nosuch
     command docs client|foo|bar
