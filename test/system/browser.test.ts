@@ -12,7 +12,11 @@ const TOKEN = "the-token";
  */
 function page(port: number): string {
   return `<!doctype html><script>
-    const post = (what) => fetch("/seen", { method: "POST", body: JSON.stringify(what) });
+    let last = Promise.resolve();
+    // One after the other, so that they come in their order.
+    const post = (what) => {
+      last = last.then(() => fetch("/seen", { method: "POST", body: JSON.stringify(what) }));
+    };
     const base = "http://127.0.0.1:${port}";
     const changes = new EventSource(base + "/changes?since=0&prefix=b&_token=${TOKEN}");
     changes.onmessage = ({ data, lastEventId }) =>
