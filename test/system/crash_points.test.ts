@@ -12,6 +12,8 @@ const LONG = 60_000;
 const LOG_BYTES = 128 * 1024;
 const VALUE = "x".repeat(8000);
 const FILL_WRITES = 250;
+/** What a node may have applied between the question and its end. */
+const BEHIND = 100;
 /** Passes of a point that load brings about: the process dies amid it. */
 const PASSES = 25;
 
@@ -44,13 +46,18 @@ async function ask(node: ClusterNode, ...argv: string[]): Promise<void> {
   client?.close();
 }
 
-/** Writes so much that the log is purged past a node that is away. */
-async function fill(node: ClusterNode): Promise<void> {
+/** Writes so much that the log is purged past `index`. */
+async function fill(node: ClusterNode, index = 0): Promise<void> {
   const client = await RespClient.open(node.port);
   const commands = Array.from({ length: FILL_WRITES }, (_, i) => ["SET", `fill:${i}`, VALUE]);
   for (let i = 0; i < commands.length; i += 10) await client.pipeline(commands.slice(i, i + 10));
   client.close();
-  await ask(node, "RAFT.SNAPSHOT");
+  await until(async () => {
+    // It keeps what a node needs that it takes for alive.
+    await ask(node, "RAFT.SNAPSHOT");
+    const leader = await cluster.findLeader();
+    return Number((await leader?.info())?.raft_snapshot_index) > index;
+  }, `the log to be purged past ${index}`);
 }
 
 /** The node dies at the point, while the others serve. */
@@ -62,11 +69,12 @@ async function crash(point: CrashPoint): Promise<ClusterNode> {
   const env = {
     BALSA_TEST_CRASH: /^(append_(be|af)|apply)/.test(point) ? `${point}:${PASSES}` : point,
   };
+  const applied = Number((await node.info())?.raft_applied ?? 0);
   await node.kill9();
-  if (/^(receive|install)/.test(point)) await fill(leader);
+  if (/^(receive|install)/.test(point)) await fill(leader, applied + BEHIND);
   if (point === "send_half") {
     // Whoever leads then has the point set: all are started with it, but the one that is behind.
-    await fill(leader);
+    await fill(leader, applied + BEHIND);
     for (const each of [other, leader]) {
       await each.kill9();
       each.start(env);
