@@ -40,7 +40,9 @@ export type ClusterRequest =
   | { readonly kind: "remove"; readonly id: number }
   | { readonly kind: "set_address"; readonly id: number; readonly address: string }
   /** `id` 0: to the most advanced voter. */
-  | { readonly kind: "transfer"; readonly id: number };
+  | { readonly kind: "transfer"; readonly id: number }
+  /** How many nodes but the one that asks hold the log up to the index `id`: the answer's id. */
+  | { readonly kind: "holders"; readonly id: number };
 
 export type ClusterAnswer =
   | { readonly ok: true; readonly id: number }
@@ -54,6 +56,8 @@ export interface ClusterView {
    * what stands in the way. Never rejects. `id` in the answer: the node it was about.
    */
   request(request: ClusterRequest): Promise<ClusterAnswer>;
+  /** How many other nodes hold the log up to an index that is applied here: the leader knows. */
+  holders(index: number): Promise<number>;
   /** Takes a snapshot on this node now; answers with its log index. */
   snapshot(): Promise<{ readonly ok: true; readonly index: number } | { ok: false; error: string }>;
 }

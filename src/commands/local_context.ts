@@ -123,8 +123,15 @@ export interface NodeView {
   readonly role: RoleView;
   readonly cluster: ClusterView;
   readonly pubsub: PubSubView;
-  /** Number of other nodes known to hold all that this connection has written (WAIT). */
-  replicasAcknowledged(): number;
+  /**
+   * WAIT: how many other nodes are known to hold all that this connection has written, once it is
+   * `wanted` or the time is up (0: never); an error when CLIENT UNBLOCK says so.
+   */
+  waitForReplicas(
+    client: ClientView,
+    wanted: number,
+    timeoutMs: number,
+  ): Promise<number | ErrorReply>;
   /** CLIENT PAUSE: holds back writes, or every command, of all clients for a time; 0 ends it. */
   pauseClients(timeoutMs: number, mode: "write" | "all"): void;
   /** CLIENT TRACKING. */

@@ -44,16 +44,14 @@ function shutdown({ node }: LocalContext, argv: readonly Bytes[]): Reply | Promi
   return flags.size > 1 ? SYNTAX_ERROR : err("No shutdown in progress.");
 }
 
-/**
- * WAIT numreplicas timeout. A write is answered when a majority has it, so the count is known at
- * once and there is nothing to wait for.
- */
-function wait({ node }: LocalContext, argv: readonly Bytes[]): Reply {
-  if (parseOffset(argv[1]) === undefined) return NOT_INTEGER;
+/** WAIT numreplicas timeout: as Redis, though a write is answered only when a majority has it. */
+function wait({ node, client }: LocalContext, argv: readonly Bytes[]): Reply | Promise<Reply> {
+  const wanted = parseOffset(argv[1]);
+  if (wanted === undefined) return NOT_INTEGER;
   const timeoutMs = parseOffset(argv[2]);
   if (timeoutMs === undefined) return err("timeout is not an integer or out of range");
   if (timeoutMs < 0) return err("timeout is negative");
-  return node.replicasAcknowledged();
+  return node.waitForReplicas(client, wanted, timeoutMs);
 }
 
 /** ROLE */

@@ -34,6 +34,7 @@ const RequestSchema = v.variant("kind", [
   v.strictObject({ kind: v.literal("remove"), id }),
   v.strictObject({ kind: v.literal("set_address"), id, address }),
   v.strictObject({ kind: v.literal("transfer"), id }),
+  v.strictObject({ kind: v.literal("holders"), id }),
 ]);
 
 const AnswerSchema = v.variant("ok", [

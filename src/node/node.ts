@@ -185,6 +185,7 @@ export class Node implements RunningServer {
       limits: this.#limits,
       slowLog: this.#slowLog,
       cluster: this.#core.cluster.view(server),
+      clock,
       infoSources: () => this.#infoSources(server),
       shutdown: () => this.#shutdownByCommand(),
     });

@@ -9,6 +9,7 @@ import { type Clock, sleep } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Configuration, MembershipChange, NodeId, Proposed, Refusal } from "../raft/types.ts";
 import type { Identity } from "../storage/raft_log_types.ts";
+import { holdersHere } from "./replica_wait.ts";
 import type { Server } from "./server.ts";
 
 export interface ClusterOptions {
@@ -83,6 +84,20 @@ export class Cluster implements ClusterView {
     return this.#options.snapshot();
   }
 
+  async holders(index: number): Promise<number> {
+    const { server } = this.#options;
+    const { isLeader, leader } = server.leadership;
+    const known = holdersHere(server, index);
+    const address = server.driver.raft.status().configuration.addresses[leader];
+    if (isLeader || address === undefined) return known;
+    try {
+      const answer = await this.#options.ask(leader, address, { kind: "holders", id: index });
+      return answer.ok ? Math.max(known, answer.id) : known;
+    } catch {
+      return known;
+    }
+  }
+
   async request(request: ClusterRequest): Promise<ClusterAnswer> {
     const { server, logger } = this.#options;
     const deadlineMs = server.monotonicMs() + REQUEST_TIMEOUT_MS;
@@ -149,6 +164,8 @@ export class Cluster implements ClusterView {
   async #carryOut(request: ClusterRequest, deadlineMs: number): Promise<ClusterAnswer> {
     const { server, identity } = this.#options;
     const status = server.driver.raft.status();
+    // This leader is one of them, and the one that asks has applied it.
+    if (request.kind === "holders") return { ok: true, id: holdersHere(server, request.id) };
     if (request.kind === "transfer") return await this.#transfer(request.id, deadlineMs);
     // From the index of the entry that admits the node, so that none is ever given twice.
     const id = request.kind === "join" ? JOINED_ID_BASE + status.lastIndex + 1 : request.id;

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Bytes } from "../base/bytes.ts";
+import type { Clock } from "../base/clock.ts";
 import type { ClusterView } from "../commands/cluster_view.ts";
 import type { ConfigStore } from "../commands/config_store.ts";
 import type { ClientView, NodeView, RoleView } from "../commands/local_context.ts";
@@ -9,6 +10,7 @@ import type { PubSubView } from "../commands/pubsub_view.ts";
 import type { ErrorReply } from "../resp/reply.ts";
 import { formatInfo, type InfoSources } from "./info.ts";
 import type { Limits } from "./limits.ts";
+import { waitForReplicas } from "./replica_wait.ts";
 import { roleOf } from "./role.ts";
 import type { Server } from "./server.ts";
 import type { Session } from "./session.ts";
@@ -20,6 +22,7 @@ export interface NodeViewOptions {
   readonly limits: Limits;
   readonly slowLog: SlowLog;
   readonly cluster: ClusterView;
+  readonly clock: Clock;
   readonly infoSources: () => InfoSources;
   /** Stops the node; the promise settles only when that failed. */
   readonly shutdown: () => Promise<ErrorReply>;
@@ -96,10 +99,12 @@ export class ServerNodeView implements NodeView {
     return roleOf(this.#options.server);
   }
 
-  /** Peers whose log matches ours up to the end. */
-  replicasAcknowledged(): number {
-    const { peers, id, lastIndex } = this.#options.server.driver.raft.status();
-    return peers.filter((peer) => peer.id !== id && peer.match >= lastIndex).length;
+  waitForReplicas(
+    client: ClientView,
+    wanted: number,
+    timeoutMs: number,
+  ): Promise<number | ErrorReply> {
+    return waitForReplicas(this.#options, client as Session, wanted, timeoutMs);
   }
 
   readonly tracking = {

@@ -206,6 +206,8 @@ class TransactionRun {
 
   /** Runs one without data. */
   runLocal(): Reply | Promise<Reply> {
+    // What would wait alone (WAIT) does not within a transaction.
+    this.#session.localRunning = true;
     const replies = this.#queue.map(({ command, argv }) => {
       const reply = this.#runLocal(command as LocalCommand, argv);
       this.#protocols.push(this.#session.protocol);

@@ -121,6 +121,9 @@ export class FakeCluster implements ClusterView {
     this.requests.push(request);
     return Promise.resolve(this.answer);
   }
+  holders(): Promise<number> {
+    return Promise.resolve(0);
+  }
   snapshot(): ReturnType<ClusterView["snapshot"]> {
     return Promise.resolve(this.snapshotAnswer);
   }
@@ -181,8 +184,8 @@ export class FakeNode implements NodeView {
   sleepBlocking(milliseconds: number): void {
     this.sleptMs = milliseconds;
   }
-  replicasAcknowledged(): number {
-    return 0;
+  waitForReplicas(): Promise<number> {
+    return Promise.resolve(0);
   }
   monitor(): void {}
   readonly tracking = {

@@ -1,0 +1,66 @@
+import { type Clock, sleep } from "../base/clock.ts";
+import type { ClusterView } from "../commands/cluster_view.ts";
+import { ErrorReply } from "../resp/reply.ts";
+import type { Server } from "./server.ts";
+import type { Session } from "./session.ts";
+
+const UNBLOCKED = new ErrorReply("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+/** Between two looks: at what this leader knows, and at what another one does. */
+const LOOK_MS = 10;
+const ASK_MS = 50;
+
+export interface ReplicaWaitOptions {
+  readonly server: Server;
+  readonly cluster: ClusterView;
+  readonly clock: Clock;
+}
+
+/**
+ * WAIT: resolves to the number of other nodes known to hold what the session has written, once it
+ * is `wanted`, at the time-out (0: never) or by CLIENT UNBLOCK. All that was answered is applied
+ * here, so the applied index stands for it. In a transaction it does not wait.
+ */
+export async function waitForReplicas(
+  options: ReplicaWaitOptions,
+  session: Session,
+  wanted: number,
+  timeoutMs: number,
+): Promise<number | ErrorReply> {
+  const { server, cluster, clock } = options;
+  const { index } = server.ops.applied;
+  const isInTransaction = session.localRunning;
+  const known = holdersHere(server, index);
+  if (known >= wanted || isInTransaction) return known;
+  const endMs = timeoutMs === 0 ? Infinity : clock.monotonicMs() + timeoutMs;
+  let ended: "timeout" | "error" | "gone" | undefined;
+  session.blocked = {
+    end: (kind) => {
+      const isFirst = ended === undefined;
+      ended ??= kind;
+      return Promise.resolve(isFirst);
+    },
+  };
+  try {
+    for (;;) {
+      const { isLeader } = server.leadership;
+      const count = isLeader ? holdersHere(server, index) : await cluster.holders(index);
+      if (ended === "error") return UNBLOCKED;
+      const leftMs = endMs - clock.monotonicMs();
+      if (count >= wanted || ended !== undefined || leftMs <= 0) return count;
+      await sleep(clock, Math.min(leftMs, isLeader ? LOOK_MS : ASK_MS));
+    }
+  } finally {
+    session.blocked = undefined;
+  }
+}
+
+/** Other nodes that hold the log up to `index`, as far as this node knows it by itself. */
+export function holdersHere(server: Server, index: number): number {
+  const { peers, id, configuration } = server.driver.raft.status();
+  if (server.leadership.isLeader) {
+    return peers.filter((peer) => peer.id !== id && peer.match >= index).length;
+  }
+  // What is applied is committed: a majority of the voters has it.
+  const { voters } = configuration;
+  return voters.includes(id) ? Math.floor(voters.length / 2) : Math.floor(voters.length / 2) + 1;
+}
