@@ -106,6 +106,11 @@ export class CachedSortedSet extends Collection implements SortedSetOperations {
     other.encoding = this.encoding;
   }
 
+  override release(): void {
+    super.release();
+    this.encoding = "listpack";
+  }
+
   protected fill(elements: ElementTables): void {
     const members = elements.read("zset", this.owner).map((row) =>
       new Member(bytesOf(row.member), Number(row.n), Number(row.score))
