@@ -147,6 +147,7 @@ function statsSection({ server }: InfoSources): Lines {
     ["total_connections_received", metrics.connectionsReceived],
     ["total_commands_processed", metrics.commandsProcessed],
     ["instantaneous_ops_per_sec", metrics.operationsPerSecond],
+    ["loop_late_ms_max", metrics.loopLateMsMax.toFixed(3)],
     ["total_net_input_bytes", metrics.bytesIn],
     ["total_net_output_bytes", metrics.bytesOut],
     ["rejected_connections", metrics.connectionsRejected],

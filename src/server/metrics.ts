@@ -1,3 +1,4 @@
+import { TICK_MS } from "../constants.ts";
 import { Histogram, TIME_BOUNDS_MS } from "../base/histogram.ts";
 import type { RunnableCommand } from "../commands/command.ts";
 import { ErrorReply, type Reply } from "../resp/reply.ts";
@@ -25,6 +26,9 @@ export class Metrics {
   bytesOut = 0;
   /** Over the last whole second or so. */
   operationsPerSecond = 0;
+  /** The longest time by which a tick of the loop came late, milliseconds. */
+  loopLateMsMax = 0;
+  #tickMs: number | undefined;
   #sampledAtMs = 0;
   #sampledCommands = 0;
   readonly #commands = new Map<string, CommandFigures>();
@@ -40,8 +44,11 @@ export class Metrics {
     return this.#errors;
   }
 
-  /** Updates the rate; `nowMs` on a monotonic clock. */
+  /** Updates the rate and the lateness of ticks; `nowMs` on a monotonic clock. */
   sample(nowMs: number): void {
+    const lateMs = nowMs - (this.#tickMs ?? nowMs) - TICK_MS;
+    if (lateMs > this.loopLateMsMax) this.loopLateMsMax = lateMs;
+    this.#tickMs = nowMs;
     const passedMs = nowMs - this.#sampledAtMs;
     if (passedMs < 1000) return;
     const commands = this.commandsProcessed - this.#sampledCommands;
@@ -74,6 +81,7 @@ export class Metrics {
   }
 
   reset(): void {
+    this.loopLateMsMax = 0;
     this.connectionsReceived = 0;
     this.connectionsRejected = 0;
     this.commandsProcessed = 0;

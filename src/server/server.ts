@@ -288,7 +288,6 @@ export class Server {
       const { clock, beside } = this.#options;
       const isTickDue = this.#leadership.isLeader && !this.#stopping && !this.isDiskFull;
       const nextMs = Math.min(this.ops.nextExpiryMs(), nextForgettingMs(beside));
-      this.#isFull = undefined;
       this.answers.nowMs = clock.wallMs();
       if (isTickDue && nextMs <= this.answers.nowMs) this.#writes.proposeTick();
       const nowMs = clock.monotonicMs();
@@ -316,6 +315,7 @@ export class Server {
   #turn(): void {
     this.#scheduled = false;
     this.#isFull = undefined;
+    this.answers.lookAgain();
     this.#guard(() => {
       this.#reads.start();
       if (this.features.drops.propose()) this.#writes.send();
@@ -344,7 +344,7 @@ export class Server {
     if (session.tracking !== undefined && command.path === "read") {
       command = this.features.tracking.noting(session, command);
     }
-    const times = { startMs: this.monotonicMs(), deadlineMs };
+    const times = { startMs: this.answers.turnMs(), deadlineMs };
     const pending = makePending(session, command, argv, times);
     if (command.waiting?.mayWait(argv)) this.features.blocking.begins(pending);
     return pending;
