@@ -47,6 +47,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
   // Redis has 1gb; a command over 64 MiB is refused here anyway.
   { name: "client-query-buffer-limit", value: "128mb", type: memory(MEBIBYTE, LONG_MAX) },
   { name: "loglevel", value: "notice", type: choice("debug", "verbose", "notice", "warning") },
+  { name: "tracking-table-max-keys", value: "1000000", type: integer(0n, LONG_MAX) },
   { name: "notify-keyspace-events", value: "", type: eventClasses() },
 
   { name: "maxmemory", value: "0", type: memory(0n, ULONG_MAX) },

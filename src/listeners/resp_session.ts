@@ -143,6 +143,9 @@ export class RespSession extends Session {
     if (!this.#closing) return;
     this.#send();
     this.#socket.end();
+    // For all others it is gone, whenever the client closes its side.
+    this.release();
+    this.#server.sessions.delete(this.id);
   }
 
   #next(): readonly Bytes[] | undefined {

@@ -189,10 +189,12 @@ export class Node implements RunningServer {
       infoSources: () => this.#infoSources(server),
       shutdown: () => this.#shutdownByCommand(),
     });
-    const { events } = server.features;
+    const { events, tracking } = server.features;
+    tracking.keysMax = this.#parameters.number("tracking-table-max-keys");
     events.configure(this.#parameters.text("notify-keyspace-events"));
     this.#parameters.onChange((name, value) => {
       if (name === "notify-keyspace-events") events.configure(value);
+      if (name === "tracking-table-max-keys") tracking.keysMax = Number(value);
     });
     server.answers.onCommand = (session, argv, durationMs) => {
       const { slowLogUs, slowLogMax } = this.#limits;
