@@ -51,7 +51,7 @@ function bitfield(context: DataContext, argv: readonly Bytes[]): Reply {
   const replies = operations.map((operation) => runOperation(bytes, operation));
   if (lengthBytes > 0) {
     const after = fromUint8Array(bytes);
-    context.ops.set(context.db, argv[1], after, record?.expireAtMs ?? NO_EXPIRY);
+    context.ops.set(context.db, argv[1], after, record?.expireAtMs ?? NO_EXPIRY, "raw");
     context.notify("string", "setbit", argv[1]);
   }
   return replies;

@@ -51,7 +51,7 @@ function setbit(context: DataContext, argv: readonly Bytes[]): Reply {
   const changed = bit === 1 ? byte | mask : byte & ~mask;
   if (changed !== byte || record === undefined || index >= value.length) {
     const after = overwrite(value, index, String.fromCharCode(changed));
-    context.ops.set(context.db, argv[1], after, record?.expireAtMs ?? NO_EXPIRY);
+    context.ops.set(context.db, argv[1], after, record?.expireAtMs ?? NO_EXPIRY, "raw");
     context.notify("string", "setbit", argv[1]);
   }
   return (byte & mask) === 0 ? 0 : 1;
@@ -136,7 +136,7 @@ function bitop(context: DataContext, argv: readonly Bytes[]): Reply {
   }
   const result = operation === "not" ? inverted(sources[0]) : combined(sources, operation);
   if (result.length > 0) {
-    context.ops.set(context.db, argv[2], result, NO_EXPIRY);
+    context.ops.set(context.db, argv[2], result, NO_EXPIRY, "raw");
     context.notify("string", "set", argv[2]);
   } else if (context.find(argv[2]) !== undefined) {
     context.ops.del(context.db, argv[2]);

@@ -35,7 +35,7 @@ function findLog(context: DataContext, key: Bytes): HyperLogLog | ErrorReply | u
 
 function store(context: DataContext, key: Bytes, log: HyperLogLog): void {
   const expireAtMs = context.find(key)?.expireAtMs ?? NO_EXPIRY;
-  context.ops.set(context.db, key, log.toValue(), expireAtMs);
+  context.ops.set(context.db, key, log.toValue(), expireAtMs, "raw");
 }
 
 /** PFADD key [element ...] */

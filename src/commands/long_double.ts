@@ -25,6 +25,11 @@ const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d+))?$/i;
 const HEXADECIMAL = /^([+-]?)0x([0-9a-f]*)(?:\.([0-9a-f]*))?(?:p([+-]?\d+))?$/i;
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
 
+/** Whether it is an infinity. */
+export function isInfinite({ mantissa }: LongDouble): boolean {
+  return mantissa < 0n;
+}
+
 export const ZERO: LongDouble = { negative: false, mantissa: 0n, exponent: 0 };
 
 /**

@@ -40,25 +40,11 @@ function encoding(context: DataContext, argv: readonly Bytes[]): Reply {
   return record === undefined ? null : encodingOf(record);
 }
 
-/**
- * The encoding that Redis would have for a value just written by SET. Nothing keeps how a value
- * came about: what APPEND, SETRANGE, SETBIT or INCRBYFLOAT made is "raw" in Redis even when it is short.
- */
+/** How Redis would hold the value: what storage keeps of it, else as after a SET. */
 function encodingOf(record: KeyRecord): Bytes {
-  switch (record.type) {
-    case "string":
-      if (parseInt64(record.value) !== undefined) return "int";
-      return record.value.length <= EMBEDDED_BYTES_MAX ? "embstr" : "raw";
-    case "list":
-      return "quicklist";
-    case "set":
-    case "hash":
-      return "hashtable";
-    case "zset":
-      return "skiplist";
-    case "stream":
-      return "stream";
-  }
+  if (record.encoding !== undefined) return record.encoding;
+  if (parseInt64(record.value) !== undefined) return "int";
+  return record.value.length <= EMBEDDED_BYTES_MAX ? "embstr" : "raw";
 }
 
 /** OBJECT FREQ key */

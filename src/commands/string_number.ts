@@ -57,7 +57,8 @@ function incrbyfloat(context: DataContext, argv: readonly Bytes[]): Reply {
   const sum = addLongDoubles(value, delta);
   if (sum === undefined) return NOT_FINITE;
   const text = formatLongDouble(sum);
-  context.ops.set(context.db, argv[1], text, record?.expireAtMs ?? NO_EXPIRY);
+  // Redis does not look whether it is an integer.
+  context.ops.set(context.db, argv[1], text, record?.expireAtMs ?? NO_EXPIRY, "embstr");
   context.notify("string", "incrbyfloat", argv[1]);
   return text;
 }

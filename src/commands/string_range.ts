@@ -34,7 +34,7 @@ function append(context: DataContext, argv: readonly Bytes[]): Reply {
   if (record.type !== "string") return WRONG_TYPE;
   const length = record.value.length + argv[2].length;
   if (length > STRING_BYTES_MAX) return TOO_LONG;
-  context.ops.set(context.db, argv[1], record.value + argv[2], record.expireAtMs);
+  context.ops.set(context.db, argv[1], record.value + argv[2], record.expireAtMs, "raw");
   context.notify("string", "append", argv[1]);
   return length;
 }
@@ -51,7 +51,7 @@ function setrange(context: DataContext, argv: readonly Bytes[]): Reply {
   if (patch.length === 0) return before.length;
   if (offset + patch.length > STRING_BYTES_MAX) return TOO_LONG;
   const after = overwrite(before, offset, patch);
-  context.ops.set(context.db, argv[1], after, record?.expireAtMs ?? NO_EXPIRY);
+  context.ops.set(context.db, argv[1], after, record?.expireAtMs ?? NO_EXPIRY, "raw");
   context.notify("string", "setrange", argv[1]);
   return after.length;
 }

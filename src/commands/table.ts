@@ -11,6 +11,10 @@ import { expireCommands } from "./expire.ts";
 import { errQuoting, quoted } from "./help.ts";
 import { geoCommands } from "./geo.ts";
 import { geoSearchCommands } from "./geo_search.ts";
+import { hashCommands } from "./hash.ts";
+import { hashExpireCommands } from "./hash_expire.ts";
+import { hashGetSetCommands } from "./hash_get_set.ts";
+import { hashIterateCommands } from "./hash_iterate.ts";
 import { hyperloglogCommands } from "./hyperloglog.ts";
 import { idempotentCommand } from "./idempotent.ts";
 import { introspectionCommands } from "./introspection.ts";
@@ -61,6 +65,10 @@ const GROUPS: readonly (readonly Command[])[] = [
   listSearchCommands,
   setCommands,
   setAlgebraCommands,
+  hashCommands,
+  hashIterateCommands,
+  hashExpireCommands,
+  hashGetSetCommands,
   keyspaceCommands,
   scanCommands,
   expireCommands,

@@ -8,6 +8,7 @@ import { TICK_MS } from "../constants.ts";
 import { RespListener } from "../listeners/resp_listener.ts";
 import { err, type ErrorReply } from "../resp/reply.ts";
 import type { ListenAddress, RunningServer, ServeConfig } from "../server/config.ts";
+import { followEncodingLimits } from "../server/encodings.ts";
 import { Limits } from "../server/limits.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
 import { ServerNodeView } from "../server/node_view.ts";
@@ -64,6 +65,7 @@ export class Node implements RunningServer {
       dir: utf8Encode(config.dataDirectory),
     });
     this.#limits = new Limits(this.#parameters);
+    followEncodingLimits(this.#parameters);
     this.ready = new Promise((resolve, reject) => this.#settleReady = { resolve, reject });
     this.stopped = new Promise((resolve, reject) => this.#settleStopped = { resolve, reject });
     this.ready.catch(() => {});

@@ -110,10 +110,10 @@ export class CachedHash extends Collection implements HashOperations {
   }
 
   copyTo(other: this): void {
+    other.encoding = this.encoding;
     for (const { name, value, expireAtMs } of this.#fields.values()) {
       other.set(name, value, expireAtMs);
     }
-    other.encoding = this.encoding;
   }
 
   protected fill(elements: ElementTables): void {

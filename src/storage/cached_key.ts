@@ -1,6 +1,11 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { Collection } from "./collection.ts";
-import { type KeyRecord, type KeyType, NO_EXPIRY } from "./redis_operations.ts";
+import {
+  type KeyRecord,
+  type KeyType,
+  NO_EXPIRY,
+  type StringEncoding,
+} from "./redis_operations.ts";
 import type { StoredDetails } from "./state_tables.ts";
 
 /**
@@ -23,8 +28,15 @@ export interface CollectionDetails extends StoredDetails {
   nextExpiryMs: number;
 }
 
-/** The details of a string that came about otherwise than by SET. */
-export const RAW: StoredDetails = { encoding: "raw", owner: 0, size: 0, nextExpiryMs: NO_EXPIRY };
+/** The details of strings whose encoding their value does not tell. */
+const STRING_DETAILS: Readonly<Record<StringEncoding, StoredDetails>> = {
+  raw: { encoding: "raw", owner: 0, size: 0, nextExpiryMs: NO_EXPIRY },
+  embstr: { encoding: "embstr", owner: 0, size: 0, nextExpiryMs: NO_EXPIRY },
+};
+
+export function stringDetails(encoding: StringEncoding | undefined): StoredDetails | undefined {
+  return encoding === undefined ? undefined : STRING_DETAILS[encoding];
+}
 
 /** The details of a collection as it is now. */
 export function detailsOf(collection: Collection): CollectionDetails {

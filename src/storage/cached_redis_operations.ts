@@ -1,8 +1,9 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
-import { type CachedKey, detailsOf, RAW } from "./cached_key.ts";
+import { type CachedKey, detailsOf, stringDetails } from "./cached_key.ts";
 import type { CachedRedisOperationsOptions } from "./cached_options.ts";
 import { type Checkpointer, InlineCheckpointer } from "./checkpointer.ts";
+import { ClockHand } from "./clock_hand.ts";
 import type { Collection } from "./collection.ts";
 import { CollectionStore } from "./collection_store.ts";
 import type { Collections, CollectionType } from "./collections.ts";
@@ -15,6 +16,7 @@ import {
   NO_EXPIRY,
   type RedisOperations,
   type ScanPage,
+  type StringEncoding,
 } from "./redis_operations.ts";
 import { randomKeyByScan } from "./random_key.ts";
 import { RecordedDatabase } from "./recorded_database.ts";
@@ -64,8 +66,7 @@ export class CachedRedisOperations implements RedisOperations {
   #isChanged = false;
   /** When to try again after a full disk. */
   #retryMs: number | undefined;
-  /** The database whose records the clock hand passes. */
-  #handDb = 0;
+  #hand = new ClockHand();
   /** A collection was handed out to be changed: nothing is evicted until the entry is applied. */
   #isEditing = false;
   #isReplacing = false;
@@ -139,9 +140,15 @@ export class CachedRedisOperations implements RedisOperations {
     return record?.type === "string" ? record.value : undefined;
   }
 
-  set(db: number, key: Bytes, value: Bytes, expireAtMs: number, isRaw = false): void {
+  set(
+    db: number,
+    key: Bytes,
+    value: Bytes,
+    expireAtMs: number,
+    encoding?: StringEncoding,
+  ): void {
     this.#change("set", db, key);
-    const details = isRaw ? RAW : undefined;
+    const details = stringDetails(encoding);
     this.#keyspaces[db].put(key, "string", value, expireAtMs, ++this.#version, details);
     if (this.#ledger.heldBytes > this.#options.cacheBytes) this.#evict(EVICTION_STEPS);
   }
@@ -418,7 +425,7 @@ export class CachedRedisOperations implements RedisOperations {
     this.#isChanged = false;
     this.#isReplacing = false;
     this.#retryMs = undefined;
-    this.#handDb = 0;
+    this.#hand = new ClockHand();
     this.#open(sql);
   }
 
@@ -465,26 +472,8 @@ export class CachedRedisOperations implements RedisOperations {
     ledger.generation += 1;
   }
 
-  /**
-   * Drops clean records that were not used since the hand last passed. A bounded effort: when
-   * most are dirty, memory exceeds its limit until the next flush.
-   */
   #evict(stepsMax: number): void {
     if (this.#isEditing) return;
-    const { cacheBytes } = this.#options;
-    let keyspacesLeft = this.#keyspaces.length + 1;
-    for (let steps = 0; steps < stepsMax && this.#ledger.heldBytes > cacheBytes; steps++) {
-      const keyspace = this.#keyspaces[this.#handDb];
-      const record = keyspace.records.advance();
-      if (record === undefined) {
-        this.#handDb = (this.#handDb + 1) % this.#keyspaces.length;
-        if (--keyspacesLeft === 0) return;
-        continue;
-      }
-      if (record.generation >= this.#ledger.cleanBelow) continue;
-      if (record.isKept(this.#ledger.nowS)) continue;
-      if (record.usedAtS > 0) record.usedAtS = -record.usedAtS;
-      else keyspace.drop(record);
-    }
+    this.#hand.evict(this.#keyspaces, this.#ledger, this.#options.cacheBytes, stepsMax);
   }
 }

@@ -3,7 +3,7 @@
  * order of small collections tell; CONFIG SET changes them on one node.
  */
 export const encodingLimits = {
-  hashEntries: 128,
+  hashEntries: 512,
   hashValueBytes: 64,
   setIntegers: 512,
   zsetEntries: 128,

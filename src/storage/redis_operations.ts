@@ -4,6 +4,9 @@ import type { Collections, CollectionType } from "./collections.ts";
 /** The value types of Redis, as TYPE names them. */
 export type KeyType = "string" | "list" | "set" | "zset" | "hash" | "stream";
 
+/** How Redis holds a string that came about otherwise than by SET. */
+export type StringEncoding = "raw" | "embstr";
+
 /** `expireAtMs` of a key that never expires. */
 export const NO_EXPIRY = Infinity;
 /** Keys that one `prefetch` takes. */
@@ -104,10 +107,10 @@ export interface RedisOperations {
   /** The value of a string key; undefined when it is absent or of another type. */
   getBinary(db: number, key: Bytes): Bytes | undefined;
   /**
-   * Makes `key` a string with this value, whatever it was before. `isRaw`: the value came about
-   * otherwise than by SET, which only OBJECT ENCODING tells.
+   * Makes `key` a string with this value, whatever it was before. `encoding`: what OBJECT ENCODING
+   * answers, where that is not what it answers for a value that SET has set.
    */
-  set(db: number, key: Bytes, value: Bytes, expireAtMs: number, isRaw?: boolean): void;
+  set(db: number, key: Bytes, value: Bytes, expireAtMs: number, encoding?: StringEncoding): void;
   /** `set` for each pair, without expiry. */
   mset(db: number, pairs: readonly (readonly [Bytes, Bytes])[]): void;
   /** Deletes a key of any type; false when it was absent. */

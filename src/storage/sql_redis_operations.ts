@@ -1,6 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
-import { detailsOf, RAW } from "./cached_key.ts";
+import { detailsOf, stringDetails } from "./cached_key.ts";
 import type { Collection, CollectionHost } from "./collection.ts";
 import { type Collections, type CollectionType, TABLES_OF } from "./collections.ts";
 import { makeCollection } from "./make_collection.ts";
@@ -12,6 +12,7 @@ import {
   NO_EXPIRY,
   type RedisOperations,
   type ScanPage,
+  type StringEncoding,
 } from "./redis_operations.ts";
 import { randomKeyByScan } from "./random_key.ts";
 import {
@@ -92,8 +93,14 @@ export class SqlRedisOperations implements RedisOperations {
     return record?.type === "string" ? record.value : undefined;
   }
 
-  set(db: number, key: Bytes, value: Bytes, expireAtMs: number, isRaw = false): void {
-    const details = isRaw ? RAW : undefined;
+  set(
+    db: number,
+    key: Bytes,
+    value: Bytes,
+    expireAtMs: number,
+    encoding?: StringEncoding,
+  ): void {
+    const details = stringDetails(encoding);
     this.#put(db, key, { type: "string", value, expireAtMs, details });
   }
 

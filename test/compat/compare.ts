@@ -27,12 +27,19 @@ export function sameReply(argv: Argv, balsa: string, redis: string): boolean {
       return sameScan(argv[1], balsa, redis);
     case "sscan":
       return sameScan(argv[2], balsa, redis);
+    case "hscan":
+      return samePairsScan(argv[2], balsa, redis);
+    case "hgetall":
+      return samePairs(balsa, redis);
+    case "hkeys":
+    case "hvals":
     case "smembers":
     case "sinter":
     case "sunion":
     case "sdiff":
     case "spop":
       return sameSorted(balsa, redis, []);
+    case "hrandfield":
     case "srandmember":
       return argv.length === 2 ? bothStrings(balsa, redis) : sameLength(balsa, redis);
     case "randomkey":
@@ -83,6 +90,30 @@ function closeIntegers(a: string, b: string, tolerance: number, far: number): bo
 
 function bothStrings(a: string, b: string): boolean {
   return a[0] === "$" && b[0] === "$" && a[1] !== "-" && b[1] !== "-";
+}
+
+/** Names and values, flat: equal but for the order of the pairs. */
+function samePairs(a: string, b: string): boolean {
+  const sorted = (raw: string): string => JSON.stringify(pairsOf(decodeReply(raw)));
+  return /^[*%]/.test(a) && a[0] === b[0] && sorted(a) === sorted(b);
+}
+
+function pairsOf(reply: Decoded): string[] {
+  const words = (Array.isArray(reply) ? reply : []).map((word) => JSON.stringify(word));
+  return words.flatMap((word, at) => (at % 2 === 0 ? [`${word}: ${words[at + 1]}`] : [])).sort();
+}
+
+/** A whole iteration of HSCAN, or two pages. */
+function samePairsScan(cursor: string, a: string, b: string): boolean {
+  const whole = "*2\r\n$1\r\n0\r\n";
+  if (cursor !== "0" || !a.startsWith(whole) || !b.startsWith(whole)) {
+    return a.startsWith("*2\r\n$") && b.startsWith("*2\r\n$");
+  }
+  const sorted = (raw: string): string => {
+    const [, page] = decodeReply(raw) as Decoded[];
+    return JSON.stringify(pairsOf(page));
+  };
+  return sorted(a) === sorted(b);
 }
 
 /** Equal but for the order of the array at `path`. */

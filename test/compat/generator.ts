@@ -7,6 +7,7 @@ export const GROUPS = [
   "keyspace",
   "expire",
   "connection",
+  "hash",
   "list",
   "set",
   "zset",

@@ -1,3 +1,4 @@
+import { HASH } from "./hash_makers.ts";
 import type { Argv, CommandMakers, Generator, Group } from "./generator.ts";
 import { GEO } from "./geo_makers.ts";
 import { LIST } from "./list_makers.ts";
@@ -173,4 +174,5 @@ export const MAKERS: Readonly<Record<Group, CommandMakers>> = {
   set: SET,
   zset: ZSET,
   geo: GEO,
+  hash: HASH,
 };

@@ -13,6 +13,7 @@ import type {
   KeyRecord,
   RedisOperations,
   ScanPage,
+  StringEncoding,
 } from "../../src/storage/redis_operations.ts";
 
 interface ModelKey {
@@ -62,8 +63,13 @@ export class ModelRedisOperations implements RedisOperations {
     return record?.type === "string" ? record.value : undefined;
   }
 
-  set(db: number, key: Bytes, value: Bytes, expireAtMs: number, isRaw = false): void {
-    const encoding = isRaw ? "raw" : undefined;
+  set(
+    db: number,
+    key: Bytes,
+    value: Bytes,
+    expireAtMs: number,
+    encoding?: StringEncoding,
+  ): void {
     this.#put(db, key, { type: "string", value, expireAtMs, encoding, size: 0 });
   }
 

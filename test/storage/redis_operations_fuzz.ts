@@ -25,7 +25,7 @@ import {
 import { ModelRedisOperations } from "./model_redis_operations.ts";
 
 type Change =
-  | { call: "set"; db: number; key: Bytes; value: Bytes; expireAtMs: number; isRaw: boolean }
+  | { call: "set"; db: number; key: Bytes; value: Bytes; expireAtMs: number; raw: boolean }
   | { call: "edit"; db: number; key: Bytes; type: CollectionType; steps: readonly unknown[] }
   | { call: "mset"; db: number; pairs: [Bytes, Bytes][] }
   | { call: "setExpiry"; db: number; key: Bytes; expireAtMs: number }
@@ -46,7 +46,13 @@ const DATABASES = 3;
 function run(ops: RedisOperations, change: Change): unknown {
   switch (change.call) {
     case "set":
-      return ops.set(change.db, change.key, change.value, change.expireAtMs, change.isRaw);
+      return ops.set(
+        change.db,
+        change.key,
+        change.value,
+        change.expireAtMs,
+        change.raw ? "raw" : undefined,
+      );
     case "edit":
       return runSteps(ops, change.db, change.key, change.type, change.steps);
     case "mset":
@@ -215,8 +221,8 @@ class Fuzz {
     const toKey = this.#key();
     const dice = this.#prng.next();
     if (dice < 0.2) {
-      const isRaw = this.#chance(0.2);
-      return { call: "set", db, key, value: this.#value(), expireAtMs: this.#expiry(), isRaw };
+      const raw = this.#chance(0.2);
+      return { call: "set", db, key, value: this.#value(), expireAtMs: this.#expiry(), raw };
     }
     if (dice < 0.4) {
       const type = this.#pick(FUZZED_TYPES);

@@ -1,4 +1,5 @@
 import type { CommandMetadata, Metadata } from "./metadata.ts";
+import { newerHashCommands } from "./newer_hash.ts";
 
 const ON_OFF = [{
   name: "enabled",
@@ -51,6 +52,7 @@ function rankCommand(order: string): CommandMetadata {
 export const newerCommands: Metadata = {
   zrank: rankCommand("ascending"),
   zrevrank: rankCommand("descending"),
+  ...newerHashCommands,
   "client|no-touch": {
     info: [
       3,
