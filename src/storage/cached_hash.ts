@@ -116,6 +116,11 @@ export class CachedHash extends Collection implements HashOperations {
     }
   }
 
+  override release(): void {
+    super.release();
+    this.encoding = "listpack";
+  }
+
   protected fill(elements: ElementTables): void {
     const rows = elements.read("hash", this.owner);
     rows.sort((a, b) => Number(a.n) - Number(b.n));
