@@ -20,6 +20,10 @@ export const OVERLOADED = new ErrorReply(
 export const NOT_DONE = new ErrorReply(
   "CLUSTERDOWN No leader could be reached in time: the command was not carried out",
 );
+export const BEHIND = new ErrorReply(
+  "CLUSTERDOWN This node could not apply the log in time (is its disk full?): " +
+    "the command was not carried out",
+);
 export const STOPPING = new ErrorReply(
   "SHUTDOWN The server is stopping, the command was not carried out",
 );

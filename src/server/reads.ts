@@ -5,7 +5,7 @@ import type { NodeId, RaftCore } from "../raft/types.ts";
 import type { ErrorReply, Reply } from "../resp/reply.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
 import type { Clock } from "../base/clock.ts";
-import { NOT_DONE } from "./errors.ts";
+import { BEHIND, NOT_DONE } from "./errors.ts";
 import { KeyPrefetcher } from "./key_prefetcher.ts";
 import type { Leadership } from "./leadership.ts";
 import { CallTimer } from "./call_timer.ts";
@@ -182,23 +182,25 @@ export class Reads {
 
   /** Answers those whose time is up with an error. */
   abandonOverdue(nowMs: number): void {
-    for (const round of this.#confirmed) round.reads = this.#dropOverdue(round.reads, nowMs);
+    for (const round of this.#confirmed) {
+      round.reads = this.#dropOverdue(round.reads, nowMs, BEHIND);
+    }
     for (const [id, round] of this.#rounds) {
-      round.reads = this.#dropOverdue(round.reads, nowMs);
+      round.reads = this.#dropOverdue(round.reads, nowMs, NOT_DONE);
       if (round.reads.length === 0) this.#rounds.delete(id);
     }
-    this.#gathered = this.#dropOverdue(this.#gathered, nowMs);
+    this.#gathered = this.#dropOverdue(this.#gathered, nowMs, NOT_DONE);
   }
 
   /** The reads that have time left; the others are answered. */
-  #dropOverdue(reads: Pending[], nowMs: number): Pending[] {
+  #dropOverdue(reads: Pending[], nowMs: number, reply: ErrorReply): Pending[] {
     if (reads.length === 0 || reads[0].deadlineMs > nowMs) return reads;
     return reads.filter((pending) => {
       // One that went to the log before it is answered first.
       if (pending.deadlineMs > nowMs || pending.session.pendingLog > 0) return true;
       if (!this.#defer(pending)) {
         pending.session.pendingReads--;
-        this.#options.giveUp(pending, NOT_DONE);
+        this.#options.giveUp(pending, reply);
       }
       return false;
     });

@@ -63,7 +63,6 @@ export class Server {
   readonly #writes: Writes;
   #leadership: Leadership;
   #role: Role = "follower";
-  #nowMs = 0; // The monotonic clock as of the last tick.
   #scheduled = false;
   #isFull: boolean | undefined; // As of this turn.
   #stopping = false;
@@ -291,7 +290,6 @@ export class Server {
       this.answers.nowMs = clock.wallMs();
       if (isTickDue && nextMs <= this.answers.nowMs) this.#writes.proposeTick();
       const nowMs = clock.monotonicMs();
-      this.#nowMs = nowMs;
       this.#writes.abandonOverdue(nowMs);
       this.#reads.abandonOverdue(nowMs);
       this.#waiters.tick(nowMs);
@@ -323,6 +321,8 @@ export class Server {
       this.features.tracking.flush();
       this.answers.flush();
     });
+    // The next command may come after a long stall.
+    this.answers.lookAgain();
   }
 
   #guard(run: () => void): void {
@@ -340,11 +340,11 @@ export class Server {
   }
 
   #pending(session: Session, command: DataCommand, argv: readonly Bytes[]): Pending {
-    const deadlineMs = this.#nowMs + this.#options.requestTimeoutMs;
     if (session.tracking !== undefined && command.path === "read") {
       command = this.features.tracking.noting(session, command);
     }
-    const times = { startMs: this.answers.turnMs(), deadlineMs };
+    const startMs = this.answers.turnMs();
+    const times = { startMs, deadlineMs: startMs + this.#options.requestTimeoutMs };
     const pending = makePending(session, command, argv, times);
     if (command.waiting?.mayWait(argv)) this.features.blocking.begins(pending);
     return pending;

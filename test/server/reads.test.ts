@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { RaftCore } from "../../src/raft/types.ts";
-import { NOT_DONE } from "../../src/server/errors.ts";
+import { BEHIND, NOT_DONE } from "../../src/server/errors.ts";
 import type { Leadership } from "../../src/server/leadership.ts";
 import { Reads } from "../../src/server/reads.ts";
 import type { Pending } from "../../src/server/session.ts";
@@ -130,7 +130,7 @@ test("a read whose time is up is answered, wherever it waits", () => {
   reads.abandonOverdue(99);
   expect(session.replies).toEqual([]);
   reads.abandonOverdue(300);
-  expect(session.replies).toEqual([NOT_DONE, NOT_DONE, NOT_DONE]);
+  expect(session.replies).toEqual([BEHIND, NOT_DONE, NOT_DONE]);
   expect(session.pendingReads).toBe(0);
   applied.index = 99;
   reads.runConfirmed();

@@ -3,10 +3,19 @@ import { cpSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { ClusterNode, stateContents, TestCluster } from "./cluster_harness.ts";
-import { cleanupAll, DEFAULT_RUNTIME, freePort, scratchDirectory, until } from "./harness.ts";
+import {
+  cleanupAll,
+  DEFAULT_RUNTIME,
+  freePort,
+  scratchDirectory,
+  sleep,
+  until,
+} from "./harness.ts";
 import { type Decoded, RespClient, RespError } from "./resp_client.ts";
 
 const LONG = 60_000;
+/** How long the leader stands still beyond the election of its successor. */
+const PAUSE_MS = Number(process.env.BALSA_PAUSE_MS ?? "0");
 
 afterAll(cleanupAll);
 
@@ -55,6 +64,7 @@ test(
     const read = old.command("GET", "key");
     const write = old.command("SETNX", "late", "1");
     expect(await other.command("SET", "key", "after")).toBe("OK");
+    await sleep(PAUSE_MS);
     leader.signal("SIGCONT");
     expect(await read).toBe("after");
     expect(await write).toBe(1);
