@@ -299,7 +299,8 @@ export class Nemesis {
     if (id === 0 || voters === undefined || voters.length < 4 || !this.#isSpare(node)) return false;
     if (!this.#request({ kind: "remove", id })) return false;
     this.#after(6000, () => {
-      if (this.#world.truth.configuration?.addresses[id] !== undefined) return;
+      // It may have come back under another id meanwhile.
+      if (node.id !== id || this.#world.truth.configuration?.addresses[id] !== undefined) return;
       node.crash(false, "removed");
       node.isRetired = true;
     });

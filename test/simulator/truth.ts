@@ -256,8 +256,8 @@ export class Truth {
     const known = term === undefined ? undefined : this.#entries.get(index * TERMS + term);
     if (term === undefined || known === undefined) {
       // It is on no disk, so nobody can have committed it.
-      const logs = [...this.shadows].map(([id, shadow]) => `${id}: ${shadow}`).join(", ");
-      this.violate("committed means durable on a quorum", `entry ${index} is on no disk: ${logs}`);
+      const what = `entry ${index} is on no disk: ${this.#logs()}`;
+      this.violate("committed means durable on a quorum", what);
       this.committed.push({ term: 0, sum: 0, by: status.term });
       return;
     }
@@ -270,11 +270,11 @@ export class Truth {
   }
 
   /** Of an entry that a node has committed, here or on another disk. */
-  #termOf({ id, applied }: RaftStatus, index: number): number | undefined {
-    if (index <= applied) return this.shadow(id).termAt(index);
+  #termOf({ id, persistedIndex, configuration }: RaftStatus, index: number): number | undefined {
+    if (index <= persistedIndex) return this.shadow(id).termAt(index);
     const terms = new Map<number, number>();
-    for (const shadow of this.shadows.values()) {
-      const term = shadow.termAt(index);
+    for (const voter of configuration.voters) {
+      const term = this.shadow(voter).termAt(index);
       if (term !== undefined) terms.set(term, (terms.get(term) ?? 0) + 1);
     }
     return [...terms].sort((a, b) => b[1] - a[1] || b[0] - a[0])[0]?.[0];
@@ -285,9 +285,14 @@ export class Truth {
     for (const voters of [configuration.voters, configuration.votersOutgoing]) {
       const count = voters.filter(has).length;
       if (voters.length === 0 || count > voters.length / 2) continue;
-      const what = `node ${id} commits entry ${index}, durable on ${count} of ${voters.length}`;
+      const what = `node ${id} commits entry ${index}, durable on ${count} of ${voters.length}` +
+        ` with term ${term}: ${this.#logs()}`;
       this.violate("committed means durable on a quorum", what);
     }
+  }
+
+  #logs(): string {
+    return [...this.shadows].map(([id, shadow]) => `${id}: ${shadow}`).join(", ");
   }
 
   #changeMembers({ index, data }: Entry): void {
