@@ -145,6 +145,7 @@ function statsSection({ server }: InfoSources): Lines {
   const { metrics } = server;
   return [
     ["total_connections_received", metrics.connectionsReceived],
+    ["tracking_total_keys", server.features.tracking.keyCount],
     ["total_commands_processed", metrics.commandsProcessed],
     ["instantaneous_ops_per_sec", metrics.operationsPerSecond],
     ["loop_late_ms_max", metrics.loopLateMsMax.toFixed(3)],

@@ -65,7 +65,7 @@ export class Transactions {
   take(session: Session, command: RunnableCommand, argv: readonly Bytes[]): boolean {
     const { answers } = this.#options;
     if (command.path === "local") {
-      if (command.name === "exec") return this.#exec(session, command);
+      if (command.name === "exec") return this.#exec(session, command, argv);
       if (IMMEDIATE.has(command.name)) return answers.runLocal(session, command, argv);
     }
     if (MAY_NOT_QUEUE.has(command.name)) {
@@ -95,24 +95,24 @@ export class Transactions {
     return this.#options.submit(session, { name: "watch", arity: -2, path: "read", run }, argv);
   }
 
-  #exec(session: Session, command: LocalCommand): boolean {
+  #exec(session: Session, command: LocalCommand, argv: readonly Bytes[]): boolean {
     if (!session.idle) return false;
     const { answers, submit } = this.#options;
     const { transaction, watches } = session;
-    if (transaction === undefined) return answers.runLocal(session, command, ["EXEC"]);
+    if (transaction === undefined) return answers.runLocal(session, command, argv);
     const answer = (reply: Reply) => {
       session.endTransaction();
-      return answers.runLocal(session, { ...command, run: () => reply }, ["EXEC"]);
+      return answers.runLocal(session, { ...command, run: () => reply }, argv);
     };
     if (transaction.isBroken) return answer(EXEC_ABORTED);
     if (watches?.isDirty) return answer(NIL_ARRAY);
     const watched = watches?.keys ?? [];
     const queue = withDatabases(transaction.commands);
     if (watched.length === 0 && queue.every((each) => each.command.path === "local")) {
-      return this.#execLocal(session, command, queue);
+      return this.#execLocal(session, command, argv, queue);
     }
     const writes = queue.filter((each) => each.command.path === "write");
-    const run = new TransactionRun(this.#options, session, watched, queue);
+    const run = new TransactionRun(this.#options, session, argv, watched, queue);
     const path = writes.length > 0 || run.hasLocal ? "write" : "read";
     const exec: DataCommand = { name: "exec", arity: 1, path, run: (context) => run.run(context) };
     if (!submit(session, exec, encodeTransaction(path, watched, writes))) return false;
@@ -125,9 +125,10 @@ export class Transactions {
   #execLocal(
     session: Session,
     command: LocalCommand,
+    argv: readonly Bytes[],
     queue: readonly QueuedCommand[],
   ): boolean {
-    const run = new TransactionRun(this.#options, session, [], queue);
+    const run = new TransactionRun(this.#options, session, argv, [], queue);
     const { answers } = this.#options;
     session.endTransaction();
     const exec: LocalCommand = { ...command, run: () => run.runLocal() };
@@ -154,6 +155,8 @@ class TransactionRun {
   readonly hasLocal: boolean;
   readonly #options: TransactionsOptions;
   readonly #session: Session;
+  /** The EXEC itself. */
+  readonly #argv: readonly Bytes[];
   readonly #watched: readonly WatchedKey[];
   readonly #queue: readonly QueuedCommand[];
   #isDone = false;
@@ -164,11 +167,13 @@ class TransactionRun {
   constructor(
     options: TransactionsOptions,
     session: Session,
+    argv: readonly Bytes[],
     watched: readonly WatchedKey[],
     queue: readonly QueuedCommand[],
   ) {
     this.#options = options;
     this.#session = session;
+    this.#argv = argv;
     this.#watched = watched;
     this.#queue = queue;
     this.hasLocal = queue.some((each) => each.command.path === "local");
@@ -242,7 +247,7 @@ class TransactionRun {
   #done(): void {
     this.#isDone = true;
     if (this.#session.tracking !== undefined) this.#session.tracking.isCaching = false;
-    this.#options.monitor(this.#session, EXEC, ["EXEC"]);
+    this.#options.monitor(this.#session, EXEC, this.#argv);
     if (!this.hasLocal) return;
     this.#session.localRunning = false;
     this.#session.onGiveUp = undefined;

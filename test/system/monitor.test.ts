@@ -39,7 +39,7 @@ test("MONITOR tells what redis-server tells", () =>
     m< 5
     a: MULTI
     a: PING
-    a: EXEC
+    a: exec
     m< 3
     a: MULTI
     a: DISCARD
