@@ -1,7 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { parseInt64 } from "../base/int64.ts";
 import { err, NOT_INTEGER, type Reply, SYNTAX_ERROR } from "../resp/reply.ts";
-import type { KeyRecord } from "../storage/redis_operations.ts";
+import type { KeyRecord, KeyType } from "../storage/redis_operations.ts";
 import type { Command, ContainerCommand, DataCommand, LocalCommand } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
 import { readCommand, SUBCOMMAND_KEY } from "./define.ts";
@@ -68,22 +68,77 @@ function refcount(context: DataContext, argv: readonly Bytes[]): Reply {
 
 /** MEMORY USAGE key [SAMPLES count] */
 function memoryUsageOf(context: DataContext, argv: readonly Bytes[]): Reply {
+  let samples = SAMPLES_DEFAULT;
   for (let index = 3; index < argv.length; index += 2) {
     if (optionName(argv[index]) !== "samples" || index + 1 === argv.length) return SYNTAX_ERROR;
-    const samples = parseOffset(argv[index + 1]);
-    if (samples === undefined) return NOT_INTEGER;
-    if (samples < 0) return SYNTAX_ERROR;
+    const count = parseOffset(argv[index + 1]);
+    if (count === undefined) return NOT_INTEGER;
+    if (count < 0) return SYNTAX_ERROR;
+    samples = count;
   }
   const record = context.peek(argv[2]);
-  return record === undefined ? null : memoryBytes(argv[2], record);
+  if (record === undefined) return null;
+  const keyBytes = keyMemoryBytes(argv[2]);
+  if (record.type === "string") return keyBytes + stringMemoryBytes(record.value);
+  return keyBytes + elementsMemoryBytes(context, argv[2], record, samples);
 }
 
-/** Bytes that Redis takes for a key and its string value: what users of MEMORY USAGE compare. */
-function memoryBytes(key: Bytes, record: KeyRecord): number {
-  const object = 16;
+/** Elements that MEMORY USAGE looks at when it is not told how many. */
+const SAMPLES_DEFAULT = 5;
+/** About what Redis takes for a collection, and beside an element's bytes for each of them. */
+const COLLECTION_BYTES = 72;
+const COMPACT_ELEMENT_BYTES = 11;
+const ELEMENT_BYTES = 64;
+
+/** About what Redis takes for a collection, from the first `samples` of its elements; 0: all. */
+function elementsMemoryBytes(
+  context: DataContext,
+  key: Bytes,
+  record: KeyRecord,
+  samples: number,
+): number {
+  let bytes = 0;
+  let seen = 0;
+  for (const element of elementsOf(context, key, record.type)) {
+    for (const part of element) bytes += typeof part === "string" ? part.length : 8;
+    if (++seen === samples) break;
+  }
+  const isLoose = record.encoding === "hashtable" || record.encoding === "skiplist";
+  const mean = bytes / Math.max(1, seen) + (isLoose ? ELEMENT_BYTES : COMPACT_ELEMENT_BYTES);
+  return COLLECTION_BYTES + Math.round(mean * record.size);
+}
+
+/** The elements of a collection, each as its parts. */
+function* elementsOf(
+  { ops, db }: DataContext,
+  key: Bytes,
+  type: KeyType,
+): Iterable<readonly (Bytes | number)[]> {
+  if (type === "hash") {
+    for (const [name, { value }] of ops.collection(db, key, type)?.entries() ?? []) {
+      yield [name, value];
+    }
+  } else if (type === "set") {
+    for (const member of ops.collection(db, key, type)?.members() ?? []) yield [member];
+  } else if (type === "list") {
+    for (const value of ops.collection(db, key, type)?.values(0) ?? []) yield [value];
+  } else if (type === "zset") {
+    const zset = ops.collection(db, key, type);
+    if (zset === undefined) return;
+    for (const { name, score } of zset.range(0, zset.size - 1)) yield [name, score];
+  }
+}
+
+/** Bytes that Redis takes for the name of a key. */
+function keyMemoryBytes(key: Bytes): number {
   const dictionaryEntry = 24;
-  const keyBytes = allocatedBytes(key.length + 1 + (key.length < 32 ? 1 : headerBytes(key)));
-  const value = record.value;
+  const header = key.length < 32 ? 1 : headerBytes(key);
+  return dictionaryEntry + allocatedBytes(key.length + 1 + header);
+}
+
+/** Bytes that Redis takes for a string value: what users of MEMORY USAGE compare. */
+function stringMemoryBytes(value: Bytes): number {
+  const object = 16;
   let valueBytes = object;
   if (parseInt64(value) === undefined) {
     const stringBytes = value.length + 1 + headerBytes(value);
@@ -91,7 +146,7 @@ function memoryBytes(key: Bytes, record: KeyRecord): number {
       ? allocatedBytes(object + stringBytes)
       : object + allocatedBytes(stringBytes);
   }
-  return dictionaryEntry + keyBytes + valueBytes;
+  return valueBytes;
 }
 
 /** Bytes of the header of a Redis string. */

@@ -52,6 +52,35 @@ test("a key dies on time, on an idle server and for a client that only reads", a
   await server.stop();
 });
 
+test("a field of a hash dies on time, unasked, and through a restart; the key with the last", async () => {
+  const server = await startBalsa({ http: false });
+  const client = await RespClient.open(server.port);
+  await client.command("HSET", "h", "short", "1", "later", "2", "stays", "3");
+  await client.command("HSET", "gone", "f", "1");
+  expect(await client.command("HPEXPIRE", "h", "300", "FIELDS", "2", "short", "none"))
+    .toEqual([1, -2]);
+  await client.command("HPEXPIRE", "gone", "300", "FIELDS", "1", "f");
+  await client.command("HPEXPIRE", "h", "2500", "FIELDS", "1", "later");
+  await until(
+    async () => await client.command("DBSIZE") === 1,
+    "the key to go with its last field",
+  );
+  await until(async () => await client.command("HLEN", "h") === 2, "the field to go unasked");
+  expect(await client.command("HGET", "h", "short")).toBeNull();
+  client.close();
+  await server.kill9();
+  const again = await startBalsa({ http: false, data: server.data });
+  const other = await RespClient.open(again.port);
+  await until(
+    async () => await other.command("HLEN", "h") === 1,
+    "the field to go after a restart",
+  );
+  expect(await other.command("HGETALL", "h")).toEqual(["stays", "3"]);
+  expect(await other.command("HTTL", "h", "FIELDS", "2", "stays", "later")).toEqual([-1, -2]);
+  other.close();
+  await again.stop();
+});
+
 test("a key never dies early", async () => {
   const server = await startBalsa({ http: false });
   const client = await RespClient.open(server.port);
