@@ -6,6 +6,7 @@ import {
   OUTPUT_CHUNK_BYTES,
   OUTPUT_HIGH_WATER_BYTES,
   OUTPUT_LIMIT_BYTES,
+  SUBSCRIBER_OUTPUT_LIMIT_BYTES,
 } from "../constants.ts";
 import { ProtocolError, RequestDecoder } from "../resp/decoder.ts";
 import { encodeReply } from "../resp/encoder.ts";
@@ -178,7 +179,9 @@ export class RespSession extends Session {
     this.#out = "";
     this.#server.metrics.bytesOut += out.length;
     this.#socket.write(out, "latin1");
-    if (this.#socket.writableLength > OUTPUT_LIMIT_BYTES) this.close(true);
+    const isListening = this.type === "pubsub" || this.monitor !== undefined;
+    const limitBytes = isListening ? SUBSCRIBER_OUTPUT_LIMIT_BYTES : OUTPUT_LIMIT_BYTES;
+    if (this.#socket.writableLength > limitBytes) this.close(true);
   }
 }
 

@@ -165,3 +165,17 @@ test("a node that comes back hears of the others' subscriptions", async () => {
   publisher?.close();
   subscriber.close();
 });
+
+test("a subscriber that takes nothing is disconnected", async () => {
+  const slow = await RespClient.open(balsa.port);
+  await slow.command("SUBSCRIBE", "flood");
+  slow.pause();
+  const publisher = await RespClient.open(balsa.port);
+  const payload = "x".repeat(1024 * 1024);
+  await until(
+    async () => Number(await publisher.command("PUBLISH", "flood", payload)) === 0,
+    "the end of the subscription",
+  );
+  slow.close();
+  publisher.close();
+});
