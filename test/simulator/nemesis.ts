@@ -273,9 +273,10 @@ export class Nemesis {
     const configuration = this.#world.truth.configuration;
     if (configuration === undefined || configuration.votersOutgoing.length > 0) return undefined;
     const isSettled = this.#world.nodes.every((node) => {
+      if (!configuration.voters.includes(node.ids[node.ids.length - 1])) return true;
+      // One that is down may come back with a change in its log that is not committed.
       const own = node.server?.driver.raft.status().configuration;
-      return own === undefined || !configuration.voters.includes(node.id) ||
-        own.voters.join() === configuration.voters.join();
+      return own !== undefined && own.voters.join() === configuration.voters.join();
     });
     return isSettled ? configuration.voters : undefined;
   }
