@@ -31,6 +31,7 @@ import { scanCommands } from "./scan.ts";
 import { serverCommands } from "./server.ts";
 import { setCommands } from "./set.ts";
 import { setAlgebraCommands } from "./set_algebra.ts";
+import { sortCommands } from "./sort.ts";
 import { stringCommands } from "./string.ts";
 import { stringNumberCommands } from "./string_number.ts";
 import { stringRangeCommands } from "./string_range.ts";
@@ -69,6 +70,7 @@ const GROUPS: readonly (readonly Command[])[] = [
   hashIterateCommands,
   hashExpireCommands,
   hashGetSetCommands,
+  sortCommands,
   keyspaceCommands,
   scanCommands,
   expireCommands,

@@ -42,6 +42,9 @@ export function sameReply(argv: Argv, balsa: string, redis: string): boolean {
     case "hrandfield":
     case "srandmember":
       return argv.length === 2 ? bothStrings(balsa, redis) : sameLength(balsa, redis);
+    case "sort":
+    case "sort_ro":
+      return sameSort(argv.map((word) => word.toLowerCase()), balsa, redis);
     case "randomkey":
       return bothStrings(balsa, redis);
     case "command":
@@ -51,6 +54,12 @@ export function sameReply(argv: Argv, balsa: string, redis: string): boolean {
     default:
       return false;
   }
+}
+
+/** Elements that ALPHA or BY makes equal are in any order, so LIMIT takes any of them. */
+function sameSort(words: Argv, balsa: string, redis: string): boolean {
+  if (!words.includes("alpha") && !words.includes("by")) return false;
+  return words.includes("limit") ? sameLength(balsa, redis) : sameSorted(balsa, redis, []);
 }
 
 function sameZset(name: string, argv: Argv, balsa: string, redis: string): boolean {

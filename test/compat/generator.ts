@@ -10,6 +10,7 @@ export const GROUPS = [
   "hash",
   "list",
   "set",
+  "sort",
   "zset",
   "geo",
 ] as const;

@@ -3,6 +3,7 @@ import type { Argv, CommandMakers, Generator, Group } from "./generator.ts";
 import { GEO } from "./geo_makers.ts";
 import { LIST } from "./list_makers.ts";
 import { SET } from "./set_makers.ts";
+import { SORT } from "./sort_makers.ts";
 import { ZSET } from "./zset_makers.ts";
 
 function expiryOption(g: Generator): Argv {
@@ -172,6 +173,7 @@ export const MAKERS: Readonly<Record<Group, CommandMakers>> = {
   connection: CONNECTION,
   list: LIST,
   set: SET,
+  sort: SORT,
   zset: ZSET,
   geo: GEO,
   hash: HASH,
