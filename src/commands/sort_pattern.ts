@@ -2,6 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import { ErrorReply } from "../resp/reply.ts";
 import type { DataContext } from "./data_context.ts";
 import { parseDouble } from "./double.ts";
+import { findField } from "./hash_field.ts";
 
 /** Below this a double has fewer bits: C's strtod calls it out of range. */
 const NORMAL_MIN = 2 ** -1022;
@@ -33,8 +34,8 @@ export function lookUp(context: DataContext, pattern: Bytes, element: Bytes): By
 
 function fieldOf(context: DataContext, key: Bytes, field: Bytes): Bytes | null {
   const hash = context.read(key, "hash");
-  if (hash === undefined || hash instanceof ErrorReply) return null;
-  return hash.get(field)?.value ?? null;
+  if (hash instanceof ErrorReply) return null;
+  return findField(context, hash, field)?.value ?? null;
 }
 
 /**
