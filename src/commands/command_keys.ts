@@ -19,6 +19,7 @@ const FINDERS: ReadonlyMap<string, Finder> = new Map([
   ["set", findSetKeys],
   ["bitfield", findBitfieldKeys],
   ["sort", findSortKeys],
+  ["sort_ro", findSortRoKeys],
   ["georadius", findGeoradiusKeys],
   ["georadiusbymember", findGeoradiusKeys],
 ]);
@@ -126,6 +127,11 @@ function findSortKeys(argv: readonly Bytes[]): readonly FoundKey[] {
     else i += SORT_OPTION_ARGUMENTS.get(option) ?? 0;
   }
   return sourceAndTarget(argv[1], target);
+}
+
+/** What BY and GET lead to is not told. */
+function findSortRoKeys(argv: readonly Bytes[]): readonly FoundKey[] {
+  return [{ key: argv[1], flags: READ }];
 }
 
 function findGeoradiusKeys(argv: readonly Bytes[]): readonly FoundKey[] {
