@@ -19,7 +19,7 @@ import { findField } from "./hash_field.ts";
 import { optionName, parseOffset } from "./parse.ts";
 
 /** The latest expiry of a field that Redis takes, Unix milliseconds. */
-export const FIELD_EXPIRY_MS_MAX = 2 ** 46 - 1;
+const FIELD_EXPIRY_MS_MAX = 2 ** 46 - 1;
 
 const NEGATIVE_TIME = err("invalid expire time, must be >= 0");
 const NO_FIELDS = err("Mandatory argument FIELDS is missing or not at the right position");

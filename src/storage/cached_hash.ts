@@ -6,6 +6,7 @@ import { encodingLimits } from "./encoding_limits.ts";
 import { ExpiryHeap } from "./expiry_heap.ts";
 import { OrderedMap } from "./ordered_map.ts";
 import { NO_EXPIRY } from "./redis_operations.ts";
+import { timeFromSql, timeToSql } from "./sql_time.ts";
 
 /** Bytes a field takes in memory beside its name and value, about. */
 const FIELD_OVERHEAD_BYTES = 300;
@@ -125,7 +126,7 @@ export class CachedHash extends Collection implements HashOperations {
     const rows = elements.read("hash", this.owner);
     rows.sort((a, b) => Number(a.n) - Number(b.n));
     for (const row of rows) {
-      const expireAtMs = row.expire_at_ms === null ? NO_EXPIRY : Number(row.expire_at_ms);
+      const expireAtMs = timeFromSql(row.expire_at_ms);
       const field = new Field(bytesOf(row.field), Number(row.n), bytesOf(row.value), NO_EXPIRY);
       this.#fields.add(field);
       this.#setExpiry(field, expireAtMs);
@@ -143,8 +144,4 @@ export class CachedHash extends Collection implements HashOperations {
 function isLarge(size: number, name: Bytes, value: Bytes): boolean {
   const { hashEntries, hashValueBytes } = encodingLimits;
   return size > hashEntries || name.length > hashValueBytes || value.length > hashValueBytes;
-}
-
-function timeToSql(timeMs: number): number | null {
-  return timeMs === NO_EXPIRY ? null : timeMs;
 }

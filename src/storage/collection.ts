@@ -6,7 +6,7 @@ import type { Keyspace } from "./keyspace.ts";
 import { NO_EXPIRY } from "./redis_operations.ts";
 
 /** Bytes of an empty collection in memory, about. */
-export const COLLECTION_OVERHEAD_BYTES = 500;
+const COLLECTION_OVERHEAD_BYTES = 500;
 
 /** The changed rows of one table since the last freeze, each under what names it there. */
 export type ElementChanges = Map<string | number, ElementRow>;

@@ -10,7 +10,8 @@ import { prepareSchema, SLOT_COUNT, SLOT_STRIDE } from "./schema.ts";
 import { bytesFromSql, bytesToSql } from "./sql_bytes.ts";
 import { type CollectionType, TABLES_OF } from "./collections.ts";
 import { ElementTables } from "./element_tables.ts";
-import type { SqlDatabase, SqlRow, SqlValue } from "./sqlite_types.ts";
+import { timeFromSql, timeToSql } from "./sql_time.ts";
+import type { SqlDatabase, SqlRow } from "./sqlite_types.ts";
 
 /** What is stored of a key beside the value of a string. */
 export interface StoredDetails {
@@ -164,7 +165,7 @@ export class StateTables {
       key,
       type: row.type as KeyType,
       version: Number(row.version),
-      expireAtMs: timeOf(row.expire_at_ms),
+      expireAtMs: timeFromSql(row.expire_at_ms),
       value: bytesFromSql(row.value),
       details: row.details === null ? undefined : detailsOf(row),
     };
@@ -176,8 +177,8 @@ export class StateTables {
     if (row === undefined) return undefined;
     return {
       id: Number(row.id) - slot * SLOT_STRIDE,
-      expireAtMs: timeOf(row.expire_at_ms),
-      dueAtMs: timeOf(row.due_at_ms),
+      expireAtMs: timeFromSql(row.expire_at_ms),
+      dueAtMs: timeFromSql(row.due_at_ms),
       type: row.type as KeyType,
       owner: Number(row.owner),
     };
@@ -241,7 +242,7 @@ export class StateTables {
       rows.push(...this.#expiriesAfter.all(slot, afterMs, limit - rows.length));
     }
     return rows.map((row) => ({
-      dueAtMs: timeOf(row.due),
+      dueAtMs: timeFromSql(row.due),
       id: Number(row.id) - base,
       key: bytesFromSql(row.key),
     }));
@@ -349,14 +350,6 @@ export function freeSlot(used: ReadonlySet<number>): number {
     if (!used.has(slot)) return slot;
   }
   throw new Error("Cannot flush a database: too many flushed ones wait to be purged");
-}
-
-function timeOf(value: SqlValue): number {
-  return value === null ? NO_EXPIRY : Number(value);
-}
-
-function timeToSql(timeMs: number): number | null {
-  return timeMs === NO_EXPIRY ? null : timeMs;
 }
 
 /** The column `details`, as JSON; the owner has a column of its own. */
