@@ -248,9 +248,8 @@ class TransactionRun {
     this.#isDone = true;
     if (this.#session.tracking !== undefined) this.#session.tracking.isCaching = false;
     this.#options.monitor(this.#session, EXEC, this.#argv);
-    if (!this.hasLocal) return;
     this.#session.localRunning = false;
-    this.#session.onGiveUp = undefined;
+    if (this.hasLocal) this.#session.onGiveUp = undefined;
   }
 
   /** What concerns the session is left when its client is gone, or was told of a failure. */

@@ -29,6 +29,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     a: EXEC
     a: MULTI
     a: EXEC
+    a: GET k
     B: MULTI
     B: GET nothing
     B: SET k x EX 100 GET
