@@ -25,7 +25,10 @@ function keys(context: DataContext, argv: readonly Bytes[]): Reply {
   return matching.filter((key) => context.peek(key) !== undefined);
 }
 
-/** SCAN cursor [MATCH pattern] [COUNT count] [TYPE type] */
+/**
+ * SCAN cursor [MATCH pattern] [COUNT count] [TYPE type] [WITHTYPE]
+ * WITHTYPE, each key followed by its type, is Upstash's: its SDK's `scan` has it.
+ */
 function scan(context: DataContext, argv: readonly Bytes[]): Reply {
   const cursor = parseCursor(argv[1]);
   if (cursor instanceof ErrorReply) return cursor;
@@ -34,14 +37,18 @@ function scan(context: DataContext, argv: readonly Bytes[]): Reply {
   const page = cursor > Number.MAX_SAFE_INTEGER
     ? { cursor: 0, keys: [] }
     : context.ops.scan(context.db, cursor, options.count);
-  const { pattern, type } = options;
-  const checked = type !== undefined || context.ops.sizeWithExpiry(context.db) > 0;
+  const { pattern, type, withTypes } = options;
+  const checked = type !== undefined || withTypes || context.ops.sizeWithExpiry(context.db) > 0;
   const found: Bytes[] = [];
   for (const key of page.keys) {
     if (pattern !== undefined && !globMatches(pattern, key)) continue;
     if (checked) {
       const record = context.peek(key);
       if (record === undefined || (type !== undefined && record.type !== type)) continue;
+      if (withTypes) {
+        found.push(key, record.type);
+        continue;
+      }
     }
     found.push(key);
   }
@@ -55,16 +62,27 @@ export interface ScanOptions {
   pattern: Bytes | undefined;
   /** In lower case; undefined when every type is meant. */
   type: string | undefined;
+  withTypes: boolean;
 }
 
-/** The options from argv[start] on; TYPE only where `typed`. */
+/** The options from argv[start] on; TYPE and WITHTYPE only where `typed`. */
 export function parseScanOptions(
   argv: readonly Bytes[],
   start: number,
   typed: boolean,
 ): ScanOptions | ErrorReply {
-  const options: ScanOptions = { count: COUNT_DEFAULT, pattern: undefined, type: undefined };
+  const options: ScanOptions = {
+    count: COUNT_DEFAULT,
+    pattern: undefined,
+    type: undefined,
+    withTypes: false,
+  };
   for (let index = start; index < argv.length; index += 2) {
+    if (typed && optionName(argv[index]) === "withtype") {
+      options.withTypes = true;
+      index--;
+      continue;
+    }
     if (index + 1 === argv.length) return SYNTAX_ERROR;
     const name = optionName(argv[index]);
     const value = argv[index + 1];

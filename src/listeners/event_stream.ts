@@ -72,6 +72,11 @@ export class EventStream {
     if (this.#stalledBeats >= stalls) this.end(this.#source.farewell());
   }
 
+  /** Ends the stream with what there is to tell and some last words. */
+  finish(words: string): void {
+    if (!this.#isClosed) this.end(this.#source.next() + words);
+  }
+
   /** Ends the stream with some last words. */
   end(words: string): void {
     if (this.#isClosed) return;

@@ -43,10 +43,10 @@ export class EventStreams {
     return stream.body;
   }
 
-  /** Ends all streams; no more are opened. */
+  /** Ends all streams, with an event that says why; no more are opened. */
   close(): void {
     this.#isClosed = true;
-    for (const stream of [...this.#streams]) stream.end("");
+    for (const stream of [...this.#streams]) stream.finish(ENDING);
   }
 
   #beat(): void {
@@ -62,5 +62,7 @@ export class EventStreams {
   }
 }
 
+/** Its data is no message to `@upstash/redis`, which ignores the event. */
+const ENDING = "event: end\ndata: the server is stopping\n\n";
 const STOPPING = new HttpProblem(503, "SHUTDOWN The server is stopping");
 const TOO_MANY = new HttpProblem(503, "BUSY Too many event streams are open, try again later");

@@ -29,8 +29,8 @@ import { type HttpExecutor, type HttpOptions, HttpProblem } from "./http_types.t
 /** The HTTP interface: answers requests, and ends its streams when the node stops. */
 export interface HttpApp {
   fetch(request: Request, connection?: ConnectionView): Response | Promise<Response>;
-  /** Ends all event streams; no more are opened. */
-  closeStreams(): void;
+  /** Ends all event streams; resolves when all that was asked before is answered. */
+  stop(): Promise<void>;
   readonly counts: HttpCounts;
 }
 
@@ -48,7 +48,7 @@ export function makeHttpApp(executor: HttpExecutor, options: HttpOptions): HttpA
   app.onError(() => problemResponse(INTERNAL_ERROR));
   return {
     fetch: (request, connection) => app.fetch(request, { connection }),
-    closeStreams: () => listener.streams.close(),
+    stop: () => listener.stop(),
     counts: listener.counts,
   };
 }
@@ -62,6 +62,9 @@ class HttpListener {
   readonly #accessOf: ReturnType<typeof makeAuthorizer>;
   readonly #open: boolean;
   readonly #cors: CorsPolicy;
+  /** Requests that are not answered yet. */
+  #underWay = 0;
+  #onQuiet: (() => void) | undefined;
 
   constructor(executor: HttpExecutor, options: HttpOptions) {
     this.#executor = executor;
@@ -82,9 +85,17 @@ class HttpListener {
 
   answer(request: Request, connection?: ConnectionView): Response | Promise<Response> {
     const response = this.#route(request, connection);
-    return response instanceof Promise
-      ? response.then((settled) => this.#finish(request, settled))
-      : this.#finish(request, response);
+    if (!(response instanceof Promise)) return this.#finish(request, response);
+    this.#underWay++;
+    return response.then((settled) => this.#finish(request, settled)).finally(() => {
+      if (--this.#underWay === 0) this.#onQuiet?.();
+    });
+  }
+
+  stop(): Promise<void> {
+    this.streams.close();
+    if (this.#underWay === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onQuiet = resolve);
   }
 
   #finish(request: Request, response: Response): Response {

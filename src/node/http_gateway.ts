@@ -1,3 +1,4 @@
+import { sleep, SYSTEM_CLOCK } from "../base/clock.ts";
 import type { Histogram } from "../base/histogram.ts";
 import { HTTP_BODY_BYTES_MAX, HTTP_IDLE_TIMEOUT_MS } from "../constants.ts";
 import { type HttpApp, makeHttpApp } from "../listeners/http_listener.ts";
@@ -9,6 +10,9 @@ import { makeHttpExecutor } from "./http_executor.ts";
 import { MetricsPage } from "./metrics_page.ts";
 import type { MetricSources } from "./metric_families.ts";
 import type { NodeCore } from "./node_core.ts";
+
+/** How long the last answers may take on their way out once the node stops. */
+const ANSWER_SENT_MS = 400;
 
 export interface HttpGatewayOptions {
   readonly config: ServeConfig;
@@ -55,10 +59,13 @@ export class HttpGateway {
     return this.#server.port;
   }
 
-  /** Ends the streams, accepts no more, and waits for the requests in flight. */
+  /**
+   * Ends the streams, accepts no more, and waits for the requests in flight. Who does not take what
+   * is left of a stream is cut off.
+   */
   stop(): Promise<void> {
-    this.#app.closeStreams();
-    return this.#server.stop();
+    const sent = this.#app.stop().then(() => sleep(SYSTEM_CLOCK, ANSWER_SENT_MS));
+    return this.#server.stop(sent);
   }
 }
 

@@ -1,6 +1,6 @@
 import { ListenError } from "./listen_error.ts";
 import { type HttpServeOptions, type HttpServer, IDLE_TIMEOUT_DEFAULT_MS } from "./runtime.ts";
-import { STOP_GRACE_MS, within } from "./stop.ts";
+import { withinGrace } from "./stop.ts";
 
 /** serveHttp on Bun.serve. */
 export function serveHttpOnBun(options: HttpServeOptions): HttpServer {
@@ -8,8 +8,8 @@ export function serveHttpOnBun(options: HttpServeOptions): HttpServer {
   const server = listen();
   return {
     port: server.port ?? port,
-    async stop(graceMs = STOP_GRACE_MS) {
-      await within(graceMs, server.stop(false));
+    async stop(enough) {
+      await withinGrace(server.stop(false), enough);
       await server.stop(true);
     },
   };

@@ -3,9 +3,9 @@ import { getRequestListener } from "@hono/node-server";
 import { createServer } from "node:http";
 import { ListenError } from "./listen_error.ts";
 import { type HttpServeOptions, type HttpServer, IDLE_TIMEOUT_DEFAULT_MS } from "./runtime.ts";
-import { STOP_GRACE_MS, within } from "./stop.ts";
+import { withinGrace } from "./stop.ts";
 
-/** serveHttp on node:http, with Hono's adapter between its requests and the web's. */
+/** serveHttp on node:http (Node and Deno), with Hono's adapter between its requests and the web's. */
 export async function serveHttpOnNode(options: HttpServeOptions): Promise<HttpServer> {
   const { fetch, idleTimeoutMs = IDLE_TIMEOUT_DEFAULT_MS } = options;
   const listener = getRequestListener(
@@ -27,12 +27,12 @@ export async function serveHttpOnNode(options: HttpServeOptions): Promise<HttpSe
   const address = server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,
-    async stop(graceMs = STOP_GRACE_MS) {
+    async stop(enough) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
       // Connections become idle as their requests are answered.
       const timer = setInterval(() => server.closeIdleConnections(), 50);
-      await within(graceMs, closed);
+      await withinGrace(closed, enough);
       clearInterval(timer);
       server.closeAllConnections();
       await closed;

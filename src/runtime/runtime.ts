@@ -25,8 +25,8 @@ export interface HttpServeOptions {
   /** A body over this many bytes is refused with 413 where the runtime can tell by itself. */
   readonly bodyBytesMax?: number;
   /**
-   * A connection without a request, or with an unfinished head of one, is closed after this, where
-   * the runtime can (Deno cannot); at most 255 s, a minute by default.
+   * A connection without a request, or with an unfinished head of one, is closed after this; at
+   * most 255 s, a minute by default.
    */
   readonly idleTimeoutMs?: number;
 }
@@ -35,10 +35,10 @@ export interface HttpServer {
   /** The port in use. */
   readonly port: number;
   /**
-   * Accepts no more, waits for the requests in flight up to `graceMs` (default 5,000), then cuts
-   * what is left, streams above all (on Deno they end with the process).
+   * Accepts no more and waits for the requests in flight, at most until `enough` settles or 5 s
+   * have passed; then cuts what is left, streams above all.
    */
-  stop(graceMs?: number): Promise<void>;
+  stop(enough?: Promise<unknown>): Promise<void>;
 }
 
 export const IDLE_TIMEOUT_DEFAULT_MS = 60_000;
@@ -53,13 +53,12 @@ function runtimeName(): RuntimeName {
   return "node";
 }
 
-/** Listens for HTTP with the runtime's own server. Throws ListenError. */
+/** Listens for HTTP, on Bun with its own server, elsewhere with node:http. Throws ListenError. */
 export async function serveHttp(options: HttpServeOptions): Promise<HttpServer> {
   switch (RUNTIME_NAME) {
     case "bun":
       return (await import("./bun.ts")).serveHttpOnBun(options);
     case "deno":
-      return (await import("./deno.ts")).serveHttpOnDeno(options);
     case "node":
       return (await import("./node.ts")).serveHttpOnNode(options);
   }

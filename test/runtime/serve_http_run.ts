@@ -39,7 +39,7 @@ async function main(): Promise<Record<string, unknown>> {
   // A request in flight is answered during the stop; a stream is cut after the grace.
   const answer = fetch(`${base}/held`).then((response) => response.status);
   await new Promise((resolve) => setTimeout(resolve, 100));
-  const stopped = server.stop(600);
+  const stopped = server.stop(new Promise((resolve) => setTimeout(resolve, 600)));
   await new Promise((resolve) => setTimeout(resolve, 50));
   release();
   checks.inFlight = await answer;
