@@ -123,6 +123,48 @@ for (const runtime of RUNTIMES) {
       expect(await redis.ttl("scan:1")).toBeWithin(90, 101);
     });
 
+    test("replies of the shapes that the SDK expects", async () => {
+      await redis.geoadd("geo", { longitude: 13.361389, latitude: 38.115556, member: "Palermo" });
+      const from = { type: "FROMMEMBER", member: "Palermo" } as const;
+      const within = { type: "BYRADIUS", radius: 1, radiusType: "KM" } as const;
+      const all = { withHash: true, withCoord: true, withDist: true };
+      await redis.set("typed", 1);
+      await redis.hset("fields", { a: "x", b: { v: 1 }, n: 12 });
+      await redis.zadd("scores", { score: 1, member: "a" }, { score: 2.5, member: '{"v":1}' });
+      const shapes: readonly [got: unknown, want: unknown][] = [
+        [await redis.geosearch("geo", from, within, "ASC", all), [{
+          member: "Palermo",
+          dist: 0,
+          hash: "3479099956230698",
+          coord: { long: 13.361389338970184, lat: 38.1155563954963 },
+        }]],
+        [await redis.geopos("geo", "Palermo"), [{
+          lng: 13.361389338970184,
+          lat: 38.1155563954963,
+        }]],
+        [await redis.geodist("geo", "Palermo", "Catania"), null],
+        [await redis.scan(0, { match: "typed", withType: true, count: 10_000 }), [
+          "0",
+          [{ key: "typed", type: "string" }],
+        ]],
+        [await redis.hgetall("fields"), { a: "x", b: { v: 1 }, n: 12 }],
+        [await redis.hmget("fields", "a", "q"), { a: "x", q: null }],
+        [await redis.hgetex("fields", { ex: 100 }, "a", "q"), { a: "x", q: null }],
+        [await redis.httl("fields", ["a", "b", "q"]), [100, -1, -2]],
+        [await redis.hsetex("fields", { conditional: "FNX" }, { a: "y" }), 0],
+        [await redis.hgetdel("fields", "a"), { a: "x" }],
+        [await redis.hgetall("missing"), null],
+        [await redis.zrange("scores", 0, -1, { withScores: true }), ["a", 1, { v: 1 }, 2.5]],
+        [await redis.zadd("scores", { incr: true }, { score: 1.5, member: "a" }), 2.5],
+        [await redis.zmscore("scores", ["a", "q"]), [2.5, null]],
+        [await redis.zscan("scores", 0, { match: "a" }), ["0", ["a", 2.5]]],
+        [await redis.lmpop(1, ["missing"], "LEFT"), null],
+        [await redis.copy("typed", "copied"), "COPIED"],
+        [await redis.copy("typed", "copied"), "NOT_COPIED"],
+      ];
+      for (const [got, want] of shapes) expect(got).toEqual(want);
+    });
+
     test("channels and patterns, and messages of any text", async () => {
       const channel = redis.subscribe<unknown>("chat");
       const pattern = redis.psubscribe<unknown>(["ch*"]);
