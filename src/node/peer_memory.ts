@@ -47,6 +47,8 @@ export class PeerMemory {
     // Of a run too long ago nothing is told; its term and log still speak.
     const told = remote.runs[remote.incarnation - known.incarnation] ?? known.run;
     if (told !== known.run) return wipe;
+    // The very process that was met: what it says now may be older than what was heard since.
+    if (remote.runs[0] === known.run) return undefined;
     const isBehind = remote.term < known.term ||
       (remote.term === known.term && remote.lastIndex < known.match);
     if (!isBehind) return undefined;

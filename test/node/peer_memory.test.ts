@@ -52,6 +52,8 @@ test("what it said in a term it must still have", () => {
   expect(memory.refusal(node([12, 11], 5, 20), 0)).toBeUndefined();
   // Another leader may have truncated it since.
   expect(memory.refusal(node([12, 11], 6, 3), 0)).toBeUndefined();
+  // Its greeting was under way while others heard more of it.
+  expect(memory.refusal(node([11], 5, 19), 0)).toBeUndefined();
 });
 
 test("a pre-vote speaks of a term that may never be", () => {
@@ -60,9 +62,9 @@ test("a pre-vote speaks of a term that may never be", () => {
   const vote = { from: 2, to: 1, lastIndex: 0, lastTerm: 0, transfer: false };
   memory.heard({ type: "vote", term: 9, preVote: true, ...vote });
   memory.heard({ type: "vote_response", from: 2, to: 1, term: 9, preVote: true, granted: true });
-  expect(memory.refusal(node([11], 5), 0)).toBeUndefined();
+  expect(memory.refusal(node([12, 11], 5), 0)).toBeUndefined();
   memory.heard({ type: "vote", term: 6, preVote: false, ...vote });
-  expect(memory.refusal(node([11], 5), 0)).toContain("is an old copy");
+  expect(memory.refusal(node([12, 11], 5), 0)).toContain("is an old copy");
 });
 
 test("a run is durable when it is met, what it said when it is lost", () => {
@@ -78,7 +80,7 @@ test("a run is durable when it is met, what it said when it is lost", () => {
   expect(store.writes).toBe(2);
   const again = new PeerMemory(store);
   expect(again.refusal(node([12], 5, 20), 0)).toContain("has run since this copy");
-  expect(again.refusal(node([11], 5, 19), 0)).toContain("is an old copy");
+  expect(again.refusal(node([12, 11], 5, 19), 0)).toContain("is an old copy");
   store.identity = { ...store.identity, clusterId: "ff00".repeat(8) };
   expect(new PeerMemory(store).refusal(node([12], 1, 0), 0)).toBeUndefined();
 });
@@ -89,9 +91,9 @@ test("peers tell each other; what is no news, of no member or unreadable changes
   teller.met(node([11]));
   teller.heard(acknowledges(5, 20));
   hearer.learn(teller.encode(), new Set([3]));
-  expect(hearer.refusal(node([11], 5, 19), 0)).toBeUndefined();
+  expect(hearer.refusal(node([12, 11], 5, 19), 0)).toBeUndefined();
   hearer.learn(teller.encode(), new Set([2, 3]));
-  expect(hearer.refusal(node([11], 5, 19), 0)).toContain("is an old copy");
+  expect(hearer.refusal(node([12, 11], 5, 19), 0)).toContain("is an old copy");
   expect(two.writes).toBe(1);
   hearer.learn(teller.encode(), new Set([2, 3]));
   for (const text of ["", "{", "[]", '{"2":7}', '{"2":{"incarnation":-1}}']) {

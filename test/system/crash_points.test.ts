@@ -12,8 +12,6 @@ const LONG = 60_000;
 const LOG_BYTES = 128 * 1024;
 const VALUE = "x".repeat(8000);
 const FILL_WRITES = 250;
-/** What a node may have applied between the question and its end. */
-const BEHIND = 100;
 /** Passes of a point that load brings about: the process dies amid it. */
 const PASSES = 25;
 
@@ -69,12 +67,17 @@ async function crash(point: CrashPoint): Promise<ClusterNode> {
   const env = {
     BALSA_TEST_CRASH: /^(append_(be|af)|apply)/.test(point) ? `${point}:${PASSES}` : point,
   };
-  const applied = Number((await node.info())?.raft_applied ?? 0);
   await node.kill9();
-  if (/^(receive|install)/.test(point)) await fill(leader, applied + BEHIND);
+  // It has no entry past the leader's last.
+  let last = 0;
+  await until(async () => {
+    last = Number((await leader.info())?.raft_last_index);
+    return last > 0;
+  }, "the leader's last entry");
+  if (/^(receive|install)/.test(point)) await fill(leader, last);
   if (point === "send_half") {
     // Whoever leads then has the point set: all are started with it, but the one that is behind.
-    await fill(leader, applied + BEHIND);
+    await fill(leader, last);
     for (const each of [other, leader]) {
       await each.kill9();
       each.start(env);
@@ -102,11 +105,12 @@ for (const point of CRASH_POINTS) {
       if (point === "send_half") await each.kill9();
       if (!each.isRunning) each.start();
     }
-    const leader = await cluster.leader();
+    // Half a snapshot that a node was sent would be what the next crash begins with.
     await until(async () => {
-      const [info, first] = await Promise.all([node.info(), leader.info()]);
-      return Number(info?.raft_applied) >= Number(first?.raft_applied) - 200;
-    }, `the node to catch up after ${point}`);
+      const infos = await Promise.all(cluster.nodes.map((each) => each.info()));
+      const applied = infos.map((info) => Number(info?.raft_applied));
+      return Math.min(...applied) >= Math.max(...applied) - 200;
+    }, `all nodes to catch up after ${point}`);
     expect(node.output).not.toMatch(/corrupt|assert/i);
     expect(explain(clients.recorder.verdict)).toBeUndefined();
   }, LONG);
