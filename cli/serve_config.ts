@@ -30,6 +30,7 @@ export function serveConfig(settings: Settings<typeof SERVE_FLAGS>): ServeConfig
     logLevel: settings["log-level"],
     logFormat: settings["log-format"],
     sqliteDriver: settings["sqlite-driver"],
+    logWriter: settings["log-writer"],
     isPeerPortFixed: settings["peer-port"] !== undefined,
     peerHost: peerHost(settings),
     advertise: settings.advertise ?? "",

@@ -99,6 +99,11 @@ export const SERVE_FLAGS = {
     default: "auto",
     help: "how SQLite is reached",
   },
+  "log-writer": {
+    kind: kinds.choice("auto", "inline", "worker"),
+    default: "auto",
+    help: "what waits for fsyncs; auto: a thread if they are slow",
+  },
   "log-level": {
     kind: kinds.choice("debug", "info", "warn", "error"),
     default: "info",

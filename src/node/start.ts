@@ -10,8 +10,8 @@ import { Node } from "./node.ts";
  */
 export async function startServer(config: ServeConfig, logger: Logger): Promise<RunningServer> {
   const driver = await loadSqlite(config.sqliteDriver === "auto" ? undefined : config.sqliteDriver);
-  const { dataDirectory: path, cacheBytes, changesBytes } = config;
-  const storage = openNodeStorage(driver, { path, cacheBytes, changesBytes });
+  const { dataDirectory: path, cacheBytes, changesBytes, logWriter } = config;
+  const storage = openNodeStorage(driver, { path, cacheBytes, changesBytes, logWriter });
   const node = new Node(config, logger, driver, storage);
   try {
     await node.start();

@@ -110,6 +110,7 @@ function takeEntries(state: RaftState, entries: readonly Entry[], skip: number):
   if (first <= log.lastIndex) {
     log.truncateFrom(first);
     state.configurationsTruncated(first);
+    state.takeBackAcknowledgements(first);
   }
   let next = 0;
   for (let at = from; at < entries.length; at++) {

@@ -148,6 +148,13 @@ export class RaftState {
     this.messagesAfterPersist.push(message);
   }
 
+  /** Entries from `index` on were cut off before they were handed out to be written. */
+  takeBackAcknowledgements(index: number): void {
+    this.messagesAfterPersist = this.messagesAfterPersist.filter((message) =>
+      !(message.type === "append_response" && message.success && message.index >= index)
+    );
+  }
+
   resetTimer(): void {
     const { electionTimeoutMs, random } = this.options;
     this.timerStartMs = this.nowMs;

@@ -1,3 +1,4 @@
+import type { LogWriterMode } from "../storage/raft_log_types.ts";
 import type { SqliteDriverName } from "../storage/sqlite_types.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -33,6 +34,8 @@ export interface ServeConfig {
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly sqliteDriver: SqliteDriverName | "auto";
+  /** Who writes the log, and waits for its fsyncs. */
+  readonly logWriter: LogWriterMode;
   /** The port above was asked for, not derived: when it is in use, that is an error. */
   readonly isPeerPortFixed: boolean;
   /** The address that the peer listener binds to: `host`, or loopback where there is no secret. */

@@ -237,6 +237,7 @@ function raftSection({ server, log }: InfoSources): Lines {
     ["raft_snapshot_term", log.snapshot.term],
     ["raft_log_bytes", log.bytes],
     ["raft_digest", server.ops.applied.digest.toString(16).padStart(8, "0")],
+    ["raft_log_writer", log.writer],
     ["raft_fsyncs", log.metrics.fsyncs],
     ["raft_fsync_ms_total", log.metrics.fsyncMsTotal.toFixed(3)],
     ["raft_fsync_ms_max", log.metrics.fsyncMsMax.toFixed(3)],

@@ -4,8 +4,9 @@ import { CachedRedisOperations } from "../storage/cached_redis_operations.ts";
 import { type Checkpointer, WorkerCheckpointer } from "../storage/checkpointer.ts";
 import { type DataDirectory, openDataDirectory } from "../storage/data_directory.ts";
 import { type Disk, SYSTEM_DISK } from "../storage/disk.ts";
+import { type LogWriter, WorkerLogWriter } from "../storage/log_writer.ts";
 import { openRaftLog, type RaftLog } from "../storage/raft_log.ts";
-import { RUNS_KEPT } from "../storage/raft_log_types.ts";
+import { type LogWriterMode, RUNS_KEPT } from "../storage/raft_log_types.ts";
 import { STATE_PAGE_CACHE_BYTES } from "../storage/schema.ts";
 import type { SnapshotInfo } from "../storage/snapshot.ts";
 import { makeSnapshotAside, type SnapshotTask } from "../storage/snapshot_maker.ts";
@@ -48,6 +49,7 @@ export interface StorageOutside {
   readonly disk: Disk;
   openDirectory(driver: SqliteDriver, path: string): DataDirectory;
   checkpointer(state: SqlDatabase, driver: SqliteDriver): Checkpointer;
+  logWriter(log: SqlDatabase, driver: SqliteDriver): LogWriter;
   makeSnapshot(task: Omit<SnapshotTask, "temporary">): Promise<SnapshotInfo>;
 }
 
@@ -57,6 +59,7 @@ const SYSTEM: StorageOutside = {
   disk: SYSTEM_DISK,
   openDirectory: openDataDirectory,
   checkpointer: (state, driver) => new WorkerCheckpointer(state, driver.name),
+  logWriter: (log, driver) => new WorkerLogWriter(log.path, driver.name),
   makeSnapshot: makeSnapshotAside,
 };
 
@@ -65,6 +68,8 @@ export interface NodeStorageOptions {
   readonly cacheBytes: number;
   /** Memory for recent entries of the log; its own default otherwise. */
   readonly logCacheBytes?: number;
+  /** Who writes the log's appends; "inline" when absent. */
+  readonly logWriter?: LogWriterMode;
   readonly outside?: StorageOutside;
   /** Of what the change feed offers; all is kept when absent. */
   readonly changesBytes?: number;
@@ -81,6 +86,8 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
     log = openRaftLog(driver, directory.logPath, {
       disk,
       cacheBytes: options.logCacheBytes,
+      writer: options.logWriter,
+      makeWriter: outside.logWriter,
     });
     const { identity } = log;
     if (identity !== undefined) {
@@ -171,6 +178,7 @@ function assemble(
     stateBytes: () => (disk.size(statePath) ?? 0) + (disk.size(`${statePath}-wal`) ?? 0),
     async close() {
       await ops.close();
+      await log.stopWriter();
       log.close();
       directory.close();
     },

@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import type {
   Entry,
   HardState,
@@ -10,7 +11,7 @@ import type {
   SnapshotMeta,
 } from "../raft/types.ts";
 import { crashPoint } from "../storage/crash_point.ts";
-import type { LogStore } from "../storage/raft_log_types.ts";
+import type { AppendOutcome, LogStore } from "../storage/raft_log_types.ts";
 import { SqliteError } from "../storage/sqlite_types.ts";
 
 /** What the driver hands up. */
@@ -46,10 +47,13 @@ export class RaftDriver {
   readonly raft: RaftCore;
   readonly #log: LogStore;
   readonly #events: RaftEvents;
-  /** What a full disk refused, in order. */
-  #stalled: Persist[] = [];
+  /** What is not durable yet, in order. */
+  readonly #unwritten: Persist[] = [];
+  /** How many of these, the first ones, the log is writing. */
+  #underWay = 0;
+  #isFull = false;
   #retryAtMs = 0;
-  /** To be installed behind what is stalled. */
+  /** To be installed behind what is unwritten. */
   #install: SnapshotMeta | undefined;
   #durableTerm: number;
   #durableVote: number;
@@ -65,17 +69,23 @@ export class RaftDriver {
 
   /** Whether the disk of the log is full: nothing new may be proposed. */
   get diskFull(): boolean {
-    return this.#stalled.length > 0;
+    return this.#isFull;
   }
 
   /** Time passes, `nowMs` on a monotonic clock. */
   tick(nowMs: number): void {
     this.raft.tick(nowMs);
-    if (this.diskFull && nowMs >= this.#retryAtMs) {
+    if (this.#isFull && nowMs >= this.#retryAtMs) {
       this.#retryAtMs = nowMs + DISK_FULL_RETRY_MS;
-      this.#retryStalled();
+      this.#isFull = false;
+      this.#write();
     }
     this.advance();
+  }
+
+  /** Takes what another thread has made durable meanwhile; call `advance` then. */
+  poll(): void {
+    if (this.#underWay > 0) this.#log.poll();
   }
 
   /** Works until the core has nothing more to do. */
@@ -138,39 +148,86 @@ export class RaftDriver {
   /** Nothing else is handed out until it is done, so there is one at a time. */
   #startInstall(): void {
     const snapshot = this.#install;
-    if (snapshot === undefined || this.diskFull) return;
+    if (snapshot === undefined || this.#unwritten.length > 0) return;
     this.#install = undefined;
     this.#events.install(snapshot);
   }
 
   #persist(persist: Persist): void {
-    if (this.diskFull || !this.#tryPersist(persist)) this.#stalled.push(persist);
+    this.#unwritten.push(persist);
+    this.#write();
   }
 
-  #retryStalled(): void {
-    while (this.#stalled.length > 0 && this.#tryPersist(this.#stalled[0])) this.#stalled.shift();
+  /** Writes what is unwritten: all that has gathered in one commit, then the next. */
+  #write(): void {
+    while (this.#unwritten.length > 0 && this.#underWay === 0 && !this.#isFull) {
+      const { count, entries, hardState } = this.#gather();
+      this.#underWay = count;
+      if (!this.#append(entries, hardState)) return;
+      this.#written();
+    }
     this.#startInstall();
   }
 
-  /** False when the disk is full and nothing was written; any other failure is thrown. */
-  #tryPersist({ entries, hardState, token, messages }: Persist): boolean {
+  /** What can be written in one commit: entries that follow one another, the latest vote. */
+  #gather(): Pick<Persist, "entries" | "hardState"> & { count: number } {
+    let { entries, hardState } = this.#unwritten[0];
+    let count = 1;
+    for (; count < this.#unwritten.length; count++) {
+      const next = this.#unwritten[count];
+      if (next.entries.length > 0 && entries.length > 0) {
+        if (next.entries[0].index !== entries[entries.length - 1].index + 1) break;
+      }
+      if (next.entries.length > 0) entries = entries.concat(next.entries);
+      hardState = next.hardState ?? hardState;
+    }
+    return { count, entries, hardState };
+  }
+
+  /** Whether it is durable; false: later, or the disk is full. Any other failure is thrown. */
+  #append(entries: readonly Entry[], hardState: HardState | undefined): boolean {
     // The commit index in it is a hint that rides on the next append; alone it costs no fsync.
     const voteChanged = hardState !== undefined &&
       (hardState.term !== this.#durableTerm || hardState.votedFor !== this.#durableVote);
-    if (entries.length > 0 || voteChanged) {
-      try {
-        this.#log.append(entries, voteChanged ? hardState : undefined);
-      } catch (error) {
-        if (error instanceof SqliteError && error.code === "SQLITE_FULL") return false;
-        throw error;
-      }
+    if (entries.length === 0 && !voteChanged) return true;
+    try {
+      const isDurable = this.#log.append(
+        entries,
+        voteChanged ? hardState : undefined,
+        (outcome) => this.#ended(outcome),
+      );
       if (voteChanged) {
+        assert(isDurable, "a vote is durable at once");
         this.#durableTerm = hardState.term;
         this.#durableVote = hardState.votedFor;
       }
+      return isDurable;
+    } catch (error) {
+      if (!(error instanceof SqliteError) || error.code !== "SQLITE_FULL") throw error;
+      this.#foundFull();
+      return false;
     }
-    if (token !== undefined) this.raft.persisted(token);
-    if (messages.length > 0) this.#events.send(messages);
-    return true;
+  }
+
+  #ended(outcome: AppendOutcome): void {
+    if (outcome === "full") return this.#foundFull();
+    this.#written();
+    this.#write();
+  }
+
+  /** Nothing of it was written. */
+  #foundFull(): void {
+    this.#underWay = 0;
+    this.#isFull = true;
+  }
+
+  /** What was under way is durable. */
+  #written(): void {
+    const written = this.#unwritten.splice(0, this.#underWay);
+    this.#underWay = 0;
+    for (const { token, messages } of written) {
+      if (token !== undefined) this.raft.persisted(token);
+      if (messages.length > 0) this.#events.send(messages);
+    }
   }
 }

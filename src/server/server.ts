@@ -91,6 +91,7 @@ export class Server {
       snapshotsNeeded: (peers) => this.snapshots?.needed(peers),
       install: (snapshot) => this.snapshots?.install(snapshot),
     });
+    log.onWritten = () => this.#schedule();
     const shared = {
       raft,
       ops,
@@ -315,6 +316,7 @@ export class Server {
     this.#isFull = undefined;
     this.answers.lookAgain();
     this.#guard(() => {
+      this.driver.poll();
       this.#reads.start();
       if (this.features.drops.propose()) this.#writes.send();
       this.driver.advance();

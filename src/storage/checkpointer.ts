@@ -1,7 +1,8 @@
 import type { Worker } from "node:worker_threads";
-import { FlushOutcome, type FlushWriter, WorkerFlushWriter } from "./flush_writer.ts";
+import { type FlushWriter, WorkerFlushWriter } from "./flush_writer.ts";
 import { type SqlDatabase, type SqliteDriverName, SqliteError } from "./sqlite_types.ts";
 import { startWorker } from "./start_worker.ts";
+import { WorkerOutcome } from "./worker_outcome.ts";
 
 /** Moves what was committed from the -wal file into the database file, which bounds the former. */
 export interface Checkpointer {
@@ -42,7 +43,7 @@ export interface CheckpointResult {
 export interface StateWorkerData {
   readonly path: string;
   readonly driver: SqliteDriverName;
-  /** Of its FlushOutcome. */
+  /** Of its WorkerOutcome. */
   readonly memory: SharedArrayBuffer;
 }
 
@@ -75,7 +76,7 @@ export class InlineCheckpointer implements Checkpointer {
 export class WorkerCheckpointer implements Checkpointer {
   isBusy = false;
   readonly flushWriter: FlushWriter;
-  readonly #outcome = new FlushOutcome();
+  readonly #outcome = new WorkerOutcome();
   readonly #sql: SqlDatabase;
   readonly #countFrames: () => number;
   readonly #driver: SqliteDriverName;

@@ -1,7 +1,8 @@
 import { assert } from "../base/assert.ts";
 import { crashPoint } from "./crash_point.ts";
-import type { FlushBatch, FlushOutcome } from "./flush_writer.ts";
+import type { FlushBatch } from "./flush_writer.ts";
 import { type SqlDatabase, SqliteError, type SqlStatement, type SqlValue } from "./sqlite_types.ts";
+import type { WorkerOutcome } from "./worker_outcome.ts";
 
 /** Statements that a row must be there for. */
 const KEYED = /^(UPDATE|DELETE FROM) keys .*WHERE id = \?$/;
@@ -9,11 +10,11 @@ const KEYED = /^(UPDATE|DELETE FROM) keys .*WHERE id = \?$/;
 /** Runs the statements of flushes. After an error nothing runs until the next flush begins. */
 export class FlushRunner {
   readonly #sql: SqlDatabase;
-  readonly #outcome: FlushOutcome;
+  readonly #outcome: WorkerOutcome;
   readonly #statements: { readonly run: SqlStatement; readonly isKeyed: boolean }[] = [];
   #isOpen = false;
 
-  constructor(sql: SqlDatabase, outcome: FlushOutcome) {
+  constructor(sql: SqlDatabase, outcome: WorkerOutcome) {
     this.#sql = sql;
     this.#outcome = outcome;
   }

@@ -1,40 +1,40 @@
-import { Histogram, TIME_BOUNDS_MS } from "../base/histogram.ts";
 import { dirname } from "node:path";
 import { assert } from "../base/assert.ts";
 import type { Entry, HardState, SnapshotMeta } from "../raft/types.ts";
 import { crashPoint } from "./crash_point.ts";
 import { EntryCache } from "./entry_cache.ts";
 import { type Disk, SYSTEM_DISK } from "./disk.ts";
+import { LogCommits } from "./log_commits.ts";
+import { type LogJob, type LogWriter, runLogJob, WorkerLogWriter } from "./log_writer.ts";
 import { LogMeta } from "./raft_log_meta.ts";
-import { type LogRow, LogRows } from "./raft_log_rows.ts";
-import type { Identity, LogStore, PeerRecords } from "./raft_log_types.ts";
-import {
-  isFull,
-  type LogStatements,
-  openLogDatabase,
-  prepareStatements,
-  readingFile,
-} from "./raft_log_database.ts";
+import { type LogRow, LogRows, type PurgeRange } from "./raft_log_rows.ts";
+import type {
+  AppendOutcome,
+  Identity,
+  LogStore,
+  LogWriterMode,
+  PeerRecords,
+} from "./raft_log_types.ts";
+import { isFull, openLogDatabase, readingFile } from "./raft_log_database.ts";
 import type { SqlDatabase, SqliteDriver } from "./sqlite_types.ts";
 import { LogCorruptError } from "./storage_errors.ts";
 
 const CACHE_BYTES_DEFAULT = 32 * 1024 * 1024;
-/** A batch is split into rows of about this many bytes, so that a read loads no more. */
-const ROW_BYTES_MAX = 1024 * 1024;
 /** Verified, and cached, when the log is opened: its end, which a crash could have torn. */
 const OPEN_VERIFY_BYTES = 4 * 1024 * 1024;
 const OPEN_VERIFY_ROWS = 1024;
 /** Compacted rows deleted in one transaction. */
 const PURGE_ROWS = 256;
 const PURGE_BYTES = 2 * 1024 * 1024;
-const PAGE_BYTES = 4096;
-/** Pages written to the WAL between two checkpoints: what one may have to copy. */
-const CHECKPOINT_PAGES = 512;
 
 export interface RaftLogOptions {
   /** Memory for recent entries, bytes. */
   readonly cacheBytes?: number;
   readonly disk?: Disk;
+  /** Who writes appends; "inline" when absent. */
+  readonly writer?: LogWriterMode;
+  /** Makes what writes beside the loop, where `writer` is not "inline". */
+  readonly makeWriter?: (database: SqlDatabase, driver: SqliteDriver) => LogWriter;
 }
 
 /**
@@ -48,26 +48,27 @@ export function openRaftLog(
 ): RaftLog {
   const disk = options.disk ?? SYSTEM_DISK;
   const isNew = disk.size(path) === undefined;
-  const log = new RaftLog(openLogDatabase(driver, path), options);
+  const { writer = "inline", makeWriter = defaultWriter } = options;
+  const database = openLogDatabase(driver, path, writer === "inline");
+  const log = new RaftLog(database, options);
+  if (writer !== "inline") log.writeBeside(makeWriter(database, driver), writer);
   if (isNew) disk.syncDirectory(dirname(path));
   return log;
 }
 
+function defaultWriter({ path }: SqlDatabase, { name }: SqliteDriver): LogWriter {
+  return new WorkerLogWriter(path, name);
+}
+
 /** The durable Raft log of one node in SQLite: see README.md beside this file. */
 export class RaftLog implements LogStore {
-  readonly metrics = {
-    fsyncs: 0,
-    fsyncMsTotal: 0,
-    fsyncMsMax: 0,
-    fsyncMs: new Histogram(TIME_BOUNDS_MS),
-  };
   /** Whether the last run closed the log; false after a crash. */
   readonly wasClean: boolean;
   readonly #database: SqlDatabase;
   readonly #meta: LogMeta;
   readonly #rows: LogRows;
   readonly #cache: EntryCache;
-  readonly #sql: LogStatements;
+  readonly #commits: LogCommits;
   #identity: Identity | undefined;
   #hardState: HardState;
   #snapshot: SnapshotMeta;
@@ -80,9 +81,6 @@ export class RaftLog implements LogStore {
   #purgeBefore = 0;
   /** The row read last, for reads that go through it in pieces. */
   #row: LogRow | undefined;
-  #walPages = 0;
-  /** The error that ended the use of this log. */
-  #failure: Error | undefined;
   #closed = false;
 
   /** `database`: from `openLogDatabase`; closed when this throws. */
@@ -93,17 +91,34 @@ export class RaftLog implements LogStore {
       const read = <T>(run: () => T): T => readingFile(database.path, run);
       this.#meta = read(() => new LogMeta(database));
       this.#rows = read(() => new LogRows(database, this.#meta.salt));
-      this.#sql = prepareStatements(database);
+      this.#commits = read(() => new LogCommits(database));
       this.#identity = read(() => this.#meta.identity);
       this.#hardState = read(() => this.#meta.hardState);
       this.#snapshot = read(() => this.#meta.snapshot);
       this.wasClean = read(() => this.#meta.clean);
       read(() => this.#load());
-      if (this.wasClean) this.#commit(() => this.#meta.clean = false);
+      if (this.wasClean) this.#commits.run(() => this.#meta.clean = false);
     } catch (error) {
       database.close();
       throw error;
     }
+  }
+
+  get metrics(): LogCommits["metrics"] {
+    return this.#commits.metrics;
+  }
+
+  /** Has usual appends written by `writer`: always, or ("auto") while the disk is slow. */
+  writeBeside(writer: LogWriter, mode: Exclude<LogWriterMode, "inline">): void {
+    this.#commits.writeBeside(writer, mode);
+  }
+
+  get writer(): "inline" | "worker" {
+    return this.#commits.beside?.isWanted === true ? "worker" : "inline";
+  }
+
+  set onWritten(run: () => void) {
+    if (this.#commits.beside !== undefined) this.#commits.beside.onWritten = run;
   }
 
   get identity(): Identity | undefined {
@@ -111,7 +126,8 @@ export class RaftLog implements LogStore {
   }
 
   setIdentity(identity: Identity): void {
-    this.#commit(() => this.#meta.identity = identity);
+    this.settle();
+    this.#commits.run(() => this.#meta.identity = identity);
     this.#identity = identity;
   }
 
@@ -120,7 +136,8 @@ export class RaftLog implements LogStore {
   }
 
   setPeerRecords(records: PeerRecords): void {
-    this.#commit(() => this.#meta.peerRecords = records);
+    this.settle();
+    this.#commits.run(() => this.#meta.peerRecords = records);
   }
 
   get hardState(): HardState {
@@ -179,31 +196,56 @@ export class RaftLog implements LogStore {
     return found;
   }
 
-  append(entries: readonly Entry[], hardState: HardState | undefined): void {
-    this.#check();
+  append(
+    entries: readonly Entry[],
+    hardState: HardState | undefined,
+    written?: (outcome: AppendOutcome) => void,
+  ): boolean {
+    this.#commits.check();
+    this.settle();
     const state = hardState ?? this.#hardState;
     const { term, votedFor } = this.#hardState;
     assert(state.term >= term, "the term of a node never goes back");
     const stateChanged = state.term !== term || state.votedFor !== votedFor;
-    if (entries.length > 0) this.#appendEntries(entries, state, stateChanged);
-    else if (stateChanged) {
+    let isDurable = true;
+    if (entries.length > 0) {
+      checkAppend(entries, state, this);
+      if (stateChanged || entries[0].index <= this.#lastIndex) {
+        this.#replaceEnd(entries, state, stateChanged);
+      } else {
+        const beside = this.writer === "worker" ? written : undefined;
+        isDurable = this.#appendUsual(entries, state, beside);
+      }
+    } else if (stateChanged) {
       crashPoint("vote_before");
-      this.#commit(() => this.#meta.hardState = this.#storable(state));
+      this.#commits.run(() => this.#meta.hardState = this.#storable(state));
       crashPoint("vote_after");
     }
     // A change of the commit index alone is a hint: it is written with the next entries.
     this.#hardState = state;
+    return isDurable;
+  }
+
+  poll(): void {
+    this.#commits.poll();
+  }
+
+  /** Blocks until no append is under way. */
+  settle(): void {
+    this.#commits.settle();
   }
 
   compact(meta: SnapshotMeta): void {
-    this.#check();
+    this.#commits.check();
+    this.settle();
     if (meta.index <= this.#snapshot.index) return;
     assert(meta.index <= this.#lastIndex, "the log is compacted within its bounds");
     assert(meta.term === this.term(meta.index), "a snapshot has the term of its entry");
     const live = meta.index < this.#lastIndex ? this.#read(meta.index + 1) : undefined;
-    this.#transaction(() => {
+    this.#commits.transaction(() => {
       this.#meta.snapshot = meta;
-      this.#rows.deleteBefore(live?.first ?? meta.index + 1, PURGE_ROWS, PURGE_BYTES);
+      const range = this.#purgeRange(live?.first ?? meta.index + 1);
+      if (range !== undefined) this.#rows.purge(range);
       crashPoint("purge_in_transaction");
     });
     crashPoint("purge_after");
@@ -217,7 +259,8 @@ export class RaftLog implements LogStore {
   }
 
   reset(meta: SnapshotMeta): void {
-    this.#check();
+    this.#commits.check();
+    this.settle();
     const row = this.#snapshot.index < meta.index && meta.index <= this.#lastIndex
       ? this.#read(meta.index)
       : undefined;
@@ -226,7 +269,7 @@ export class RaftLog implements LogStore {
     const term = Math.max(this.#hardState.term, meta.term);
     const votedFor = term === this.#hardState.term ? this.#hardState.votedFor : 0;
     const state = { term, votedFor, commit: meta.index };
-    this.#transaction(() => {
+    this.#commits.transaction(() => {
       this.#rows.deleteFrom(meta.index <= this.#snapshot.index ? 0 : keepBefore);
       this.#meta.snapshot = meta;
       this.#meta.hardState = state;
@@ -249,7 +292,7 @@ export class RaftLog implements LogStore {
   verify(index: number, bytesMax: number): number | undefined {
     let next = Math.max(index, this.firstIndex);
     for (let bytes = 0; next <= this.#lastIndex && bytes < bytesMax;) {
-      this.#check();
+      this.#commits.check();
       const row = readingFile(this.#database.path, () => this.#rows.holding(next));
       bytes += row.dataBytes;
       next = row.last + 1;
@@ -257,12 +300,22 @@ export class RaftLog implements LogStore {
     return next <= this.#lastIndex ? next : undefined;
   }
 
+  /** Ends the thread that writes beside the loop, if there is one; `close` the log then. */
+  async stopWriter(): Promise<void> {
+    const { beside } = this.#commits;
+    if (beside === undefined) return;
+    this.settle();
+    this.#commits.beside = undefined;
+    await beside.close();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     try {
-      if (this.#failure === undefined) {
-        this.#commit(() => {
+      if (!this.#commits.hasFailed) {
+        this.settle();
+        this.#commits.run(() => {
           this.#meta.hardState = this.#storable(this.#hardState);
           this.#meta.clean = true;
         });
@@ -271,8 +324,7 @@ export class RaftLog implements LogStore {
       // What was acknowledged is durable already; the flag and the hint can be done without.
       if (!isFull(error)) throw error;
     } finally {
-      this.#failure ??= new Error(`${this.#database.path} is closed`);
-      this.#database.close();
+      this.#commits.close();
     }
   }
 
@@ -322,50 +374,80 @@ export class RaftLog implements LogStore {
     this.#cache.compact(this.#snapshot.index);
   }
 
-  #appendEntries(entries: readonly Entry[], state: HardState, stateChanged: boolean): void {
-    const first = entries[0].index;
+  /** Appends behind the last entry; false when `written` is to be called. */
+  #appendUsual(
+    entries: readonly Entry[],
+    { commit }: HardState,
+    written: ((outcome: AppendOutcome) => void) | undefined,
+  ): boolean {
     const last = entries[entries.length - 1];
-    assert(first > this.#snapshot.index && first <= this.#lastIndex + 1, "no gap in the log");
-    assert(first > this.#hardState.commit, "a committed entry is never replaced");
-    assert(last.index === first + entries.length - 1, "entries of a batch are contiguous");
-    assert(last.term <= state.term, "no entry is of a later term than the node");
+    const { rows, endBytes } = this.#rows.encode(
+      entries,
+      this.#endBytes,
+      Math.min(commit, last.index),
+    );
+    const purge = this.#purgeBefore > 0 ? this.#purgeRange(this.#purgeBefore) : undefined;
+    const checkpoints = this.#commits.isCheckpointDue(endBytes - this.#endBytes);
+    const job: LogJob = { rows, purge, checkpoints };
+    const done = () => {
+      if (purge === undefined) this.#purgeBefore = 0;
+      else this.#row = undefined;
+      this.#appended(entries, endBytes);
+    };
+    const { beside, sql } = this.#commits;
+    if (written !== undefined && beside !== undefined) {
+      const finish = (ms: number) => {
+        this.#commits.observe(ms);
+        done();
+      };
+      beside.begin({ job, finish, written });
+      return false;
+    }
+    this.#commits.run(() => runLogJob(this.#rows, sql, job));
+    done();
+    if (checkpoints) this.#commits.checkpoint();
+    return true;
+  }
+
+  /** Appends in place of what is there from the first index on, or with another term or vote. */
+  #replaceEnd(entries: readonly Entry[], state: HardState, stateChanged: boolean): void {
+    const first = entries[0].index;
     const truncates = first <= this.#lastIndex;
     const holder = truncates ? this.#read(Math.max(first - 1, this.firstIndex)) : undefined;
-    const ends = rowEnds(entries);
-    const commit = Math.min(state.commit, last.index);
+    const commit = Math.min(state.commit, entries[entries.length - 1].index);
     let endBytes = this.#endBytes;
-    let purging = false;
-    const write = () => {
-      let from = 0;
-      for (const to of ends) {
-        endBytes = this.#rows.insert(entries, from, to, endBytes, commit).endBytes;
-        from = to;
-      }
-    };
     crashPoint("append_before");
-    // One INSERT is a transaction of its own: the usual case takes one statement.
-    if (!truncates && !stateChanged && this.#purgeBefore === 0 && ends.length === 1) {
-      this.#commit(write);
-    } else {
-      this.#transaction(() => {
-        if (stateChanged) this.#meta.hardState = { ...state, commit };
-        if (holder !== undefined) endBytes = this.#truncate(first, holder);
-        write();
-        purging = this.#purgeBefore > 0 &&
-          this.#rows.deleteBefore(this.#purgeBefore, PURGE_ROWS, PURGE_BYTES);
-        crashPoint("append_in_transaction");
-      });
-      if (!purging) this.#purgeBefore = 0;
-      if (truncates) this.#cache.truncate(first);
-      this.#row = undefined;
-    }
+    this.#commits.transaction(() => {
+      if (stateChanged) this.#meta.hardState = { ...state, commit };
+      const startBytes = holder === undefined ? this.#endBytes : this.#truncate(first, holder);
+      endBytes = this.#insert(entries, startBytes, commit);
+      crashPoint("append_in_transaction");
+    });
     crashPoint("append_after");
-    this.#walPages += Math.ceil((endBytes - this.#endBytes) / PAGE_BYTES);
+    if (truncates) this.#cache.truncate(first);
+    this.#row = undefined;
+    const checkpoints = this.#commits.isCheckpointDue(Math.max(0, endBytes - this.#endBytes));
+    this.#appended(entries, endBytes);
+    if (checkpoints) this.#commits.checkpoint();
+  }
+
+  #insert(entries: readonly Entry[], startBytes: number, commit: number): number {
+    const { rows, endBytes } = this.#rows.encode(entries, startBytes, commit);
+    for (const row of rows) this.#rows.write(row);
+    return endBytes;
+  }
+
+  /** What was appended is durable. */
+  #appended(entries: readonly Entry[], endBytes: number): void {
+    const last = entries[entries.length - 1];
     this.#endBytes = endBytes;
     this.#lastIndex = last.index;
     this.#lastTerm = last.term;
     this.#cache.push(entries);
-    if (this.#walPages >= CHECKPOINT_PAGES) this.#checkpoint();
+  }
+
+  #purgeRange(before: number): PurgeRange | undefined {
+    return this.#commits.read(() => this.#rows.purgeRange(before, PURGE_ROWS, PURGE_BYTES));
   }
 
   /**
@@ -379,90 +461,22 @@ export class RaftLog implements LogStore {
     const startBytes = holder.endBytes - holder.dataBytes;
     if (index === this.firstIndex) return startBytes;
     const { entries, first, commit } = holder;
-    return this.#rows.insert(entries, 0, index - first, startBytes, commit).endBytes;
+    return this.#insert(entries.slice(0, index - first), startBytes, commit);
   }
 
   #read(index: number): LogRow {
     const memo = this.#row;
     if (memo !== undefined && memo.first <= index && index <= memo.last) return memo;
-    this.#check();
-    try {
-      const row = readingFile(this.#database.path, () => this.#rows.holding(index));
-      this.#row = row;
-      return row;
-    } catch (error) {
-      throw this.#fail(error);
-    }
-  }
-
-  #transaction(write: () => void): void {
-    this.#commit(() => {
-      this.#sql.begin.run();
-      write();
-      this.#sql.commit.run();
-    });
-  }
-
-  /** Runs what ends in one commit. After SQLITE_FULL all is as before; any other error is final. */
-  #commit(write: () => void): void {
-    this.#check();
-    const startMs = performance.now();
-    try {
-      write();
-    } catch (error) {
-      try {
-        this.#sql.rollback.run();
-      } catch {
-        // No transaction was left open.
-      }
-      throw this.#fail(error);
-    }
-    const ms = performance.now() - startMs;
-    this.metrics.fsyncs++;
-    this.metrics.fsyncMs.observe(ms);
-    this.metrics.fsyncMsTotal += ms;
-    if (ms > this.metrics.fsyncMsMax) this.metrics.fsyncMsMax = ms;
-    this.#walPages += 2;
-  }
-
-  /** Copies what the WAL holds to the file; the next commit then starts the WAL over. */
-  #checkpoint(): void {
-    this.#walPages = 0;
-    try {
-      this.#sql.checkpoint.get();
-    } catch (error) {
-      // No room in the file: the WAL keeps what is there, and a later checkpoint copies it.
-      if (!isFull(error)) throw this.#fail(error);
-    }
-  }
-
-  #fail(error: unknown): unknown {
-    if (!isFull(error)) this.#failure ??= error instanceof Error ? error : new Error(String(error));
-    return error;
-  }
-
-  #check(): void {
-    if (this.#failure !== undefined) {
-      throw new Error(`The log cannot be used any more: ${this.#failure.message}`, {
-        cause: this.#failure,
-      });
-    }
+    this.#row = this.#commits.read(() => this.#rows.holding(index));
+    return this.#row;
   }
 }
 
-/** Where each row of a batch ends: whole entries, about ROW_BYTES_MAX in a row. */
-function rowEnds(entries: readonly Entry[]): number[] {
-  const ends: number[] = [];
-  let bytes = 0;
-  for (let i = 0; i < entries.length; i++) {
-    if (i > 0 && bytes + entries[i].data.length > ROW_BYTES_MAX) {
-      ends.push(i);
-      bytes = 0;
-    }
-    bytes += entries[i].data.length;
-    if (i === 0) continue;
-    assert(entries[i].term >= entries[i - 1].term, "terms never go back in the log");
-  }
-  ends.push(entries.length);
-  return ends;
+function checkAppend(entries: readonly Entry[], state: HardState, log: RaftLog): void {
+  const first = entries[0].index;
+  const last = entries[entries.length - 1];
+  assert(first >= log.firstIndex && first <= log.lastIndex + 1, "no gap in the log");
+  assert(first > log.hardState.commit, "a committed entry is never replaced");
+  assert(last.index === first + entries.length - 1, "entries of a batch are contiguous");
+  assert(last.term <= state.term, "no entry is of a later term than the node");
 }

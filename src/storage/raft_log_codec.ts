@@ -23,7 +23,8 @@ const KIND_CODES: Readonly<Record<EntryKind, number>> = { normal: 0, noop: 1, co
  * its term less the one before, its length (both LEB128) and its bytes as they are.
  */
 export function encodeEntries(entries: readonly Entry[], from: number, to: number): Uint8Array {
-  const row: Uint8Array = Buffer.allocUnsafe(encodedBytes(entries, from, to));
+  // Memory of its own, which can be handed to another thread.
+  const row: Uint8Array = Buffer.allocUnsafeSlow(encodedBytes(entries, from, to));
   row[0] = CODEC_VERSION;
   let at = 1;
   let term = entries[from].term;

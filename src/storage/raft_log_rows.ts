@@ -1,6 +1,7 @@
+import { assert } from "../base/assert.ts";
 import type { Entry } from "../raft/types.ts";
 import { decodeEntries, encodeEntries, rowChecksum, type RowHeader } from "./raft_log_codec.ts";
-import type { SqlDatabase, SqlRow, SqlStatement } from "./sqlite_types.ts";
+import type { SqlDatabase, SqlRow, SqlStatement, SqlValue } from "./sqlite_types.ts";
 import { LogCorruptError } from "./storage_errors.ts";
 
 /** A verified and decoded row. */
@@ -9,6 +10,21 @@ export interface LogRow extends RowHeader {
   readonly dataBytes: number;
 }
 
+/** Rows ready to be written. */
+export interface EncodedRows {
+  readonly rows: readonly (readonly SqlValue[])[];
+  /** Bytes of data since the log began, these included. */
+  readonly endBytes: number;
+}
+
+/** Rows to delete: they begin and end no later than this. */
+export interface PurgeRange {
+  readonly firstMax: number;
+  readonly endBytesMax: number;
+}
+
+/** A batch is split into rows of about this many bytes, so that a read loads no more. */
+const ROW_BYTES_MAX = 1024 * 1024;
 const COLUMNS = "first, last, first_term, last_term, commit_index, end_bytes, checksum, data";
 
 /** The log table: one row a batch of entries. Each row that is read is verified. */
@@ -40,34 +56,36 @@ export class LogRows {
     );
   }
 
-  /** Writes entries [from, to) of a batch as one row; returns its header and data bytes. */
-  insert(
-    entries: readonly Entry[],
-    from: number,
-    to: number,
-    startBytes: number,
-    commit: number,
-  ): RowHeader {
-    const data = encodeEntries(entries, from, to);
-    const header: RowHeader = {
-      first: entries[from].index,
-      last: entries[to - 1].index,
-      firstTerm: entries[from].term,
-      lastTerm: entries[to - 1].term,
-      commit,
-      endBytes: startBytes + data.length,
-    };
-    this.#insert.run(
-      header.first,
-      header.last,
-      header.firstTerm,
-      header.lastTerm,
-      commit,
-      header.endBytes,
-      rowChecksum(this.#salt, header, data),
-      data,
-    );
-    return header;
+  /**
+   * A batch as rows behind `startBytes` of the log: the parameters of `write` for each, and where
+   * the log then ends.
+   */
+  encode(entries: readonly Entry[], startBytes: number, commit: number): EncodedRows {
+    const rows: SqlValue[][] = [];
+    let endBytes = startBytes;
+    let from = 0;
+    for (const to of rowEnds(entries)) {
+      const data = encodeEntries(entries, from, to);
+      endBytes += data.length;
+      const header: RowHeader = {
+        first: entries[from].index,
+        last: entries[to - 1].index,
+        firstTerm: entries[from].term,
+        lastTerm: entries[to - 1].term,
+        commit,
+        endBytes,
+      };
+      const { first, last, firstTerm, lastTerm } = header;
+      const checksum = rowChecksum(this.#salt, header, data);
+      rows.push([first, last, firstTerm, lastTerm, commit, endBytes, checksum, data]);
+      from = to;
+    }
+    return { rows, endBytes };
+  }
+
+  /** Writes a row that `encode` made. */
+  write(row: readonly SqlValue[]): void {
+    this.#insert.run(...row);
   }
 
   /** The last row that begins at or before `index`; undefined when there is none. */
@@ -93,17 +111,21 @@ export class LogRows {
   }
 
   /**
-   * Deletes the oldest rows that begin before `index`: at most `rowsMax`, and about `bytesMax`
-   * (at least one row). Returns whether there may be more.
+   * What `purge` is to delete of the oldest rows that begin before `index`: at most `rowsMax`, and
+   * about `bytesMax` (at least one row). Undefined when there are none.
    */
-  deleteBefore(index: number, rowsMax: number, bytesMax: number): boolean {
+  purgeRange(index: number, rowsMax: number, bytesMax: number): PurgeRange | undefined {
     const oldest = this.#bounds.get(index, 0);
-    if (oldest === undefined) return false;
+    if (oldest === undefined) return undefined;
     const next = this.#bounds.get(index, rowsMax);
     // One upper bound: SQLite would seek by one of two, and read every row up to the other.
     const firstMax = (next === undefined ? index : Number(next.first)) - 1;
-    const deleted = this.#deleteRange.run(firstMax, Number(oldest.end_bytes) + bytesMax);
-    return next !== undefined || deleted > 0;
+    return { firstMax, endBytesMax: Number(oldest.end_bytes) + bytesMax };
+  }
+
+  /** Deletes such a range. */
+  purge({ firstMax, endBytesMax }: PurgeRange): void {
+    this.#deleteRange.run(firstMax, endBytesMax);
   }
 
   #verified(row: SqlRow): LogRow {
@@ -130,4 +152,21 @@ export class LogRows {
   #corrupt(header: RowHeader, what: string): never {
     throw new LogCorruptError(this.#path, `entries ${header.first}..${header.last}`, what);
   }
+}
+
+/** Where each row of a batch ends: whole entries, about ROW_BYTES_MAX in a row. */
+function rowEnds(entries: readonly Entry[]): number[] {
+  const ends: number[] = [];
+  let bytes = 0;
+  for (let i = 0; i < entries.length; i++) {
+    if (i > 0 && bytes + entries[i].data.length > ROW_BYTES_MAX) {
+      ends.push(i);
+      bytes = 0;
+    }
+    bytes += entries[i].data.length;
+    if (i === 0) continue;
+    assert(entries[i].term >= entries[i - 1].term, "terms never go back in the log");
+  }
+  ends.push(entries.length);
+  return ends;
 }

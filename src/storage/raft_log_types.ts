@@ -34,6 +34,11 @@ export interface PeerRecords {
   readonly nodes: Readonly<Record<string, PeerRecord>>;
 }
 
+/** Who writes appends: the loop, another thread, or ("auto") whichever suits the disk. */
+export type LogWriterMode = "auto" | "inline" | "worker";
+
+export type AppendOutcome = "durable" | "full";
+
 /** The durable Raft log of one node: log.db. */
 export interface LogStore extends LogReader {
   readonly identity: Identity | undefined;
@@ -45,6 +50,8 @@ export interface LogStore extends LogReader {
   readonly snapshot: SnapshotMeta;
   /** Bytes of entries now stored. */
   readonly bytes: number;
+  /** Who writes the next append. */
+  readonly writer: Exclude<LogWriterMode, "auto">;
   readonly metrics: {
     fsyncs: number;
     fsyncMsTotal: number;
@@ -53,11 +60,21 @@ export interface LogStore extends LogReader {
   };
 
   /**
-   * Makes entries and hard state durable in one transaction and returns when they are. Entries at
-   * or after entries[0].index are removed first. An error is final: the node must stop (disk full
-   * excepted: SqliteError SQLITE_FULL, nothing was written).
+   * Makes entries and hard state durable in one transaction. Entries at or after entries[0].index
+   * are removed first. True: they are durable. False, only with `written`: another thread writes
+   * them; the log shows them, and `poll` calls `written`, when they are durable, and until then
+   * nothing else may be appended. An error is final: the node must stop (disk full excepted:
+   * SqliteError SQLITE_FULL, nothing was written).
    */
-  append(entries: readonly Entry[], hardState: HardState | undefined): void;
+  append(
+    entries: readonly Entry[],
+    hardState: HardState | undefined,
+    written?: (outcome: AppendOutcome) => void,
+  ): boolean;
+  /** Calls `written` of an append that has ended. Throws what it failed with. */
+  poll(): void;
+  /** Called when there is something to poll. */
+  onWritten: () => void;
   /** Drops entries up to `meta.index`, which a durable state or snapshot now covers. */
   compact(meta: SnapshotMeta): void;
   /** Replaces the whole log by a snapshot's position (install). */

@@ -2,9 +2,10 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { assert } from "../base/assert.ts";
 import type { CheckpointResult, StateWorkerData } from "./checkpointer.ts";
 import { FlushRunner } from "./flush_runner.ts";
-import { type FlushBatch, FlushOutcome } from "./flush_writer.ts";
+import type { FlushBatch } from "./flush_writer.ts";
 import { loadSqlite } from "./sqlite.ts";
 import { type SqlDatabase, SqliteError } from "./sqlite_types.ts";
+import { WorkerOutcome } from "./worker_outcome.ts";
 
 // The thread behind WorkerCheckpointer: "checkpoint" moves all that is committed, "close" closes
 // the file, a FlushBatch is a part of a flush.
@@ -25,7 +26,7 @@ async function run(port: MessagePort, { path, driver, memory }: StateWorkerData)
     cacheBytes: PAGE_CACHE_BYTES,
   });
   sql.exec("PRAGMA wal_autocheckpoint = 0");
-  const flush = new FlushRunner(sql, new FlushOutcome(memory));
+  const flush = new FlushRunner(sql, new WorkerOutcome(memory));
   port.off("message", early);
   const take = (message: unknown) => {
     if (message === "checkpoint") return port.postMessage(checkpoint(sql));

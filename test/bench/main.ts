@@ -19,6 +19,7 @@ import { benchHttp } from "./http.ts";
 import { fill, type Load, runLoad } from "./load.ts";
 import { type Memory, renderTable, type Row, rowName, type Sample, summarize } from "./report.ts";
 import type { Side } from "./report.ts";
+import { benchSlowDisk } from "./slow_disk.ts";
 
 const ROUNDS = 3;
 const CLIENTS = 50;
@@ -162,12 +163,17 @@ async function main(): Promise<void> {
     options: {
       nodes: { type: "string", default: "1" },
       http: { type: "boolean", default: false },
+      "slow-disk": { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       out: { type: "string", default: join(tmpdir(), `balsa-bench-${Date.now()}.json`) },
     },
   });
   if (values.http) {
     console.log(`\n${await benchHttp(values.quick ? 0.2 : 1, REDIS_ARGS)}`);
+    return;
+  }
+  if (values["slow-disk"]) {
+    console.log(`\n${await benchSlowDisk(values.quick ? 0.2 : 1)}`);
     return;
   }
   const text = await bench(values.quick ? 0.2 : 1, values.out, Number(values.nodes));

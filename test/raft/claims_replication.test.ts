@@ -53,6 +53,15 @@ describe("a follower's log", () => {
     expect(node.status.commit).toBe(3);
   });
 
+  test("does not acknowledge what was cut off before it was written (5.3)", () => {
+    const node = new InHand({ terms: [1] });
+    node.append({ term: 2, prevIndex: 1, prevTerm: 1, entries: [entry(2, 2), entry(3, 2)] });
+    node.append({ term: 3, prevIndex: 1, prevTerm: 1, entries: [entry(2, 3)] });
+    const answers = ofType(node.drain().messages, "append_response");
+    expect(answers.map(({ term, index }) => [term, index])).toEqual([[3, 2]]);
+    expect(terms(node)).toEqual([1, 3]);
+  });
+
   test("answers an append only when its entries are durable (5.3; thesis, 10.2.1)", () => {
     const node = new InHand();
     node.append({ entries: [entry(1, 1)], commit: 1 });

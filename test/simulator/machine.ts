@@ -17,6 +17,7 @@ import {
 } from "../../src/storage/sqlite_types.ts";
 import { type Process, ProcessDied } from "./process.ts";
 import { type DiskFaults, SimDisk, systemError } from "./sim_disk.ts";
+import { SimLogWriter } from "./sim_log_writer.ts";
 import { simDriver } from "./sim_sqlite.ts";
 
 /** How a machine's disk behaves at the moment. */
@@ -98,6 +99,7 @@ export class MemoryMachine implements Machine, DiskFaults {
         close: () => {},
       }),
       checkpointer: (sql) => new InlineCheckpointer(sql),
+      logWriter: (log) => new SimLogWriter(log, process, () => this.random()),
       makeSnapshot: async (task) => {
         const temporary = temporaryPath(task.directory);
         await sleep(process.clock, 1 + this.random() * 30);
@@ -216,6 +218,7 @@ export class RealMachine implements Machine {
         return directory;
       },
       checkpointer: (sql) => new InlineCheckpointer(sql),
+      logWriter: (log) => new SimLogWriter(log, process, () => this.#options.random.next()),
       makeSnapshot: async (task) => {
         await sleep(process.clock, 5);
         const temporary = temporaryPath(task.directory);

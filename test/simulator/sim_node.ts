@@ -6,6 +6,7 @@ import type { RaftOptions } from "../../src/raft/types.ts";
 import type { ServeConfig } from "../../src/server/config.ts";
 import { type NodeStorage, openNodeStorage } from "../../src/server/node_storage.ts";
 import type { Server } from "../../src/server/server.ts";
+import type { LogWriterMode } from "../../src/storage/raft_log_types.ts";
 import type { SqliteDriver } from "../../src/storage/sqlite_types.ts";
 import { LogCorruptError } from "../../src/storage/storage_errors.ts";
 import { isDiskFull } from "../../src/storage/snapshot_maker.ts";
@@ -21,6 +22,7 @@ export interface NodeRules {
   readonly cacheBytes: number;
   readonly logCacheBytes: number;
   readonly logBytesMax: number;
+  readonly logWriter: LogWriterMode;
   readonly requestTimeoutMs: number;
 }
 
@@ -139,6 +141,7 @@ export class SimNode {
       ...this.machine.storageOptions(process),
       cacheBytes: rules.cacheBytes,
       logCacheBytes: rules.logCacheBytes,
+      logWriter: rules.logWriter,
     });
     this.storage = storage;
     const core = new NodeCore({
@@ -223,6 +226,7 @@ export class SimNode {
       logLevel: "info",
       logFormat: "text",
       sqliteDriver: "auto",
+      logWriter: rules.logWriter,
       isPeerPortFixed: true,
       peerHost: this.name,
       advertise: this.address,

@@ -120,6 +120,7 @@ class Simulation {
       logCacheBytes: random.next() < 0.5 ? 2000 : 1024 * 1024,
       logBytesMax: 4096 * (1 + random.below(12)),
       requestTimeoutMs: 300 + random.below(3000),
+      logWriter: random.next() < 0.5 ? "inline" : "worker",
     };
   }
 

@@ -1,5 +1,6 @@
 import type { NodeCore } from "../../src/node/node_core.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
+import type { AppendOutcome } from "../../src/storage/raft_log_types.ts";
 import type { Server } from "../../src/server/server.ts";
 import type { Truth } from "./truth.ts";
 import type { World } from "./world.ts";
@@ -25,14 +26,32 @@ export function watch(
 }
 
 function watchLog(id: number, { log, ops }: NodeStorage, truth: Truth): void {
+  // What a thread writes, behind the end of the log, until the truth knows of its end.
+  let underWay: { readonly appended: () => void; readonly lastIndex: number } | undefined;
   const append = log.append.bind(log);
-  log.append = (entries, hardState) => {
+  log.append = (entries, hardState, written) => {
     truth.appending(id, entries, hardState);
-    append(entries, hardState);
-    truth.appended(id, entries, hardState);
+    const appended = () => truth.appended(id, entries, hardState);
+    const ended = (outcome: AppendOutcome) => {
+      if (outcome === "durable") underWay?.appended();
+      underWay = undefined;
+      written?.(outcome);
+    };
+    if (append(entries, hardState, written && ended)) {
+      appended();
+      return true;
+    }
+    underWay = { appended, lastIndex: entries[entries.length - 1].index };
+    return false;
+  };
+  const settle = (): void => {
+    log.settle();
+    if (underWay !== undefined && log.lastIndex >= underWay.lastIndex) underWay.appended();
+    underWay = undefined;
   };
   const compact = log.compact.bind(log);
   log.compact = (meta) => {
+    settle();
     truth.purged(id, meta.index, ops.durable.index, ops.applied.index);
     truth.moving(id, (shadow) => shadow.compact(meta));
     compact(meta);
@@ -41,6 +60,7 @@ function watchLog(id: number, { log, ops }: NodeStorage, truth: Truth): void {
   const reset = log.reset.bind(log);
   log.reset = (meta) => {
     truth.counts.snapshots++;
+    settle();
     truth.moving(id, (shadow) => shadow.reset(meta));
     reset(meta);
     truth.moved(id, (shadow) => shadow.reset(meta));

@@ -1,12 +1,13 @@
 import { type Checkpointer, InlineCheckpointer } from "../../src/storage/checkpointer.ts";
 import { FlushRunner } from "../../src/storage/flush_runner.ts";
-import { type FlushBatch, FlushOutcome, type FlushWriter } from "../../src/storage/flush_writer.ts";
+import type { FlushBatch, FlushWriter } from "../../src/storage/flush_writer.ts";
+import { WorkerOutcome } from "../../src/storage/worker_outcome.ts";
 import type { SqlDatabase, SqlValue } from "../../src/storage/sqlite_types.ts";
 
 /** The other thread of a flush without a thread: runs a batch whenever `isRunning` says so. */
 class FakeFlushWriter implements FlushWriter {
   readonly rowsMin = 1;
-  readonly #outcome = new FlushOutcome();
+  readonly #outcome = new WorkerOutcome();
   readonly #runner: FlushRunner;
   readonly #isRunning: () => boolean;
   readonly #batches: FlushBatch[] = [];

@@ -61,13 +61,14 @@ async function fill(node: ClusterNode, index = 0): Promise<void> {
   }, `all logs to be purged past ${index}`);
 }
 
-/** The node dies at the point, while the others serve. */
-async function crash(point: CrashPoint): Promise<ClusterNode> {
+/** The node, whose log `writer` writes, dies at the point, while the others serve. */
+async function crash(point: CrashPoint, writer: string): Promise<ClusterNode> {
   const leader = await cluster.leader();
   const node = cluster.nodes.find((each) => each !== leader)!;
   const other = cluster.nodes.find((each) => each !== leader && each !== node)!;
   const victim = point === "send_half" ? leader : node;
   const env = {
+    BALSA_LOG_WRITER: writer,
     BALSA_TEST_CRASH: /^(append_(be|af)|apply)/.test(point) ? `${point}:${PASSES}` : point,
   };
   await node.kill9();
@@ -99,9 +100,13 @@ async function crash(point: CrashPoint): Promise<ClusterNode> {
   return dead()!;
 }
 
-for (const point of CRASH_POINTS) {
-  test(`kill -9 at ${point}: starts clean, catches up`, async () => {
-    const node = await crash(point);
+const INLINE = CRASH_POINTS.map((point) => [point, "inline"] as const);
+const ON_WORKER = CRASH_POINTS.filter((point) => point.startsWith("append"))
+  .map((point) => [point, "worker"] as const);
+
+for (const [point, writer] of [...INLINE, ...ON_WORKER]) {
+  test(`kill -9 at ${point} (${writer}): starts clean, catches up`, async () => {
+    const node = await crash(point, writer);
     expect(node.lastExit?.signal).toBe("SIGKILL");
     for (const each of cluster.nodes) {
       // Those of "send_half" have the point set still.

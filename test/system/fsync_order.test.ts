@@ -18,17 +18,24 @@ afterAll(cleanupAll);
 const LOG = /\/log\.db/;
 const COMMANDS = 20;
 
-for (const runtime of ["bun", "deno", "binary", "node"] satisfies Runtime[]) {
+const RUNTIMES: readonly Runtime[] = ["bun", "deno", "binary", "node"];
+const CASES = RUNTIMES.flatMap((runtime) => [[runtime, "inline"], [runtime, "worker"]] as const);
+
+for (const [runtime, writer] of CASES) {
   const runs = hasProgram("strace") && balsaCommand(runtime) !== undefined;
-  test.skipIf(!runs)(`a write's reply leaves after the fsync of the log (${runtime})`, async () => {
+  const name = `a write's reply leaves after the fsync of the log (${runtime}, ${writer})`;
+  test.skipIf(!runs)(name, async () => {
     const trace = join(scratchDirectory(), "strace.txt");
-    const server = await startBalsa({ runtime, http: false, wrapper: [...STRACE_WORDS, trace] });
+    const args = ["--log-writer", writer];
+    const wrapper = [...STRACE_WORDS, trace];
+    const server = await startBalsa({ runtime, http: false, args, wrapper });
     const client = await RespClient.open(server.port);
     for (let i = 0; i < COMMANDS; i++) {
       expect(await client.command("SET", `one:${i}`, "value")).toBe("OK");
     }
     const many = Array.from({ length: COMMANDS }, (_, i) => ["SET", `many:${i}`, "value"]);
     expect(await client.pipeline(many)).toEqual(many.map(() => "OK"));
+    expect(String(await client.command("INFO", "raft"))).toContain(`raft_log_writer:${writer}`);
     client.close();
     await server.stop();
     await until(() => readFileSync(trace, "latin1").includes("+++ exited"), "strace's last line");

@@ -60,7 +60,8 @@ export async function runKill9(options: Kill9Options): Promise<Kill9Result> {
   const totals = { acknowledged: 0, appliedUnacknowledged: 0, sent: 0 };
   let shared = 0;
   for (let round = 1; round <= options.rounds; round++) {
-    const server = await startBalsa({ data, runtime, http: false });
+    const args = ["--log-writer", round % 2 === 1 ? "worker" : "inline"];
+    const server = await startBalsa({ data, runtime, http: false, args });
     const loads = Promise.allSettled(
       lanes.map((lane) => writeUntilCut(server.port, lane, options.pipeline ?? 32)),
     );
