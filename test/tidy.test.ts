@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { commandList, keptList, MAKE_AGAIN } from "./compat/command_list.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url).href);
 
@@ -234,6 +235,10 @@ describe("the repository", () => {
     allowed.push("package.json", "src", "test");
     expect(visible).toEqual(allowed);
     expect([...top].filter((name) => name.startsWith(".")).sort()).toEqual([".ci", ".gitignore"]);
+  });
+
+  test(`has the list of commands that the table makes (${MAKE_AGAIN})`, async () => {
+    expect(keptList()).toBe(await commandList());
   });
 
   test("has a README.md in each folder that holds a decision", () => {

@@ -142,8 +142,10 @@ function parseGroups(text: string): Group[] {
   });
 }
 
-async function main(): Promise<number> {
+/** `bun run compat differential`: resolves to the exit code. */
+export async function differentialMain(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
+    args: [...args],
     options: {
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
       commands: { type: "string", default: "10000" },
@@ -175,7 +177,7 @@ async function main(): Promise<number> {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const code = await main();
+  const code = await differentialMain(process.argv.slice(2));
   cleanupAll();
   process.exit(code);
 }

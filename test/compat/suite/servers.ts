@@ -1,0 +1,37 @@
+import { TestCluster } from "../../system/cluster.ts";
+import { sleep, startBalsa } from "../../system/harness.ts";
+
+/** What the suite is run against. */
+export const TARGETS = ["node", "follower"] as const;
+export type Target = typeof TARGETS[number];
+
+export interface TestedServer {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** A fresh node, or a follower of a fresh cluster of three. */
+export async function startTarget(target: Target): Promise<TestedServer> {
+  if (target === "node") {
+    const balsa = await startBalsa({ http: false });
+    return { port: balsa.port, stop: () => balsa.kill9() };
+  }
+  const cluster = await TestCluster.found(3, { http: false });
+  const follower = await followerOf(cluster);
+  return {
+    port: cluster.server(follower).port,
+    stop: async () => {
+      await Promise.all(cluster.members.map((_, node) => cluster.kill9(node)));
+    },
+  };
+}
+
+async function followerOf(cluster: TestCluster): Promise<number> {
+  for (;;) {
+    for (let node = 0; node < cluster.members.length; node++) {
+      const role = await cluster.command(node, "ROLE");
+      if (Array.isArray(role) && role[0] === "slave" && role[3] === "connected") return node;
+    }
+    await sleep(100);
+  }
+}
