@@ -21,6 +21,7 @@ export interface EventSource {
 
 /** What a stream tells of itself to those who keep it. */
 interface Keeper {
+  readonly sent: (bytes: number) => void;
   readonly closed: (stream: EventStream, isDropped: boolean) => void;
 }
 
@@ -80,7 +81,7 @@ export class EventStream {
   /** Ends the stream with some last words. */
   end(words: string): void {
     if (this.#isClosed) return;
-    if (words !== "") this.#controller.enqueue(encode(words));
+    if (words !== "") this.#enqueue(words);
     this.#controller.close();
     this.#supply?.();
     this.#close();
@@ -108,7 +109,13 @@ export class EventStream {
   #give(text: string): void {
     this.#silentBeats = 0;
     if (this.#source.isOver) this.end(text);
-    else this.#controller.enqueue(encode(text));
+    else this.#enqueue(text);
+  }
+
+  #enqueue(text: string): void {
+    const bytes = toBuffer(utf8Encode(text));
+    this.#keeper.sent(bytes.length);
+    this.#controller.enqueue(bytes);
   }
 
   #close(): void {
@@ -119,8 +126,4 @@ export class EventStream {
     this.#source.close();
     this.#keeper.closed(this, this.#source.isDropped);
   }
-}
-
-function encode(text: string): Uint8Array {
-  return toBuffer(utf8Encode(text));
 }

@@ -1,4 +1,5 @@
 import { type EventSource, EventStream } from "./event_stream.ts";
+import type { HttpCounts } from "./http_counts.ts";
 import { HttpProblem } from "./http_types.ts";
 
 export interface EventStreamsOptions {
@@ -17,15 +18,11 @@ export class EventStreams {
   readonly #streams = new Set<EventStream>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #isClosed = false;
-  /** Streams that were ended as their clients were too slow. */
-  dropped = 0;
+  readonly #counts: HttpCounts;
 
-  constructor(options: EventStreamsOptions) {
+  constructor(options: EventStreamsOptions, counts: HttpCounts) {
     this.#options = options;
-  }
-
-  get size(): number {
-    return this.#streams.size;
+    this.#counts = counts;
   }
 
   /** Opens a stream on what `make` returns, which may `wake` it; or says why there is none. */
@@ -36,9 +33,11 @@ export class EventStreams {
     let stream: EventStream | undefined = undefined;
     const source = make(() => (stream as EventStream | undefined)?.wake());
     stream = new EventStream(source, {
+      sent: (bytes) => this.#counts.bytesOut += bytes,
       closed: (which, isDropped) => this.#forget(which, isDropped),
     });
     this.#streams.add(stream);
+    this.#counts.streams++;
     this.#timer ??= setInterval(() => this.#beat(), this.#options.heartbeatMs / BEATS);
     return stream.body;
   }
@@ -55,7 +54,8 @@ export class EventStreams {
 
   #forget(stream: EventStream, isDropped: boolean): void {
     this.#streams.delete(stream);
-    if (isDropped) this.dropped++;
+    this.#counts.streams--;
+    if (isDropped) this.#counts.streamsDropped++;
     if (this.#streams.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { HTTP_BODIES_BYTES_MAX, HTTP_BODY_BYTES_PER_S_MIN } from "../constants.ts";
+import type { HttpCounts } from "./http_counts.ts";
 import { HttpProblem } from "./http_types.ts";
 
 export interface BodyLimits {
@@ -12,11 +13,13 @@ export interface BodyLimits {
 /** Reads the bodies of requests; those of all requests under way have a bound together. */
 export class BodyReader {
   readonly #limits: BodyLimits;
+  readonly #counts: HttpCounts;
   /** Declared, or received so far, of all that are being read. */
   #bytesUnderWay = 0;
 
-  constructor(limits: BodyLimits) {
+  constructor(limits: BodyLimits, counts: HttpCounts) {
     this.#limits = limits;
+    this.#counts = counts;
   }
 
   /** The whole body. One that ends early or comes too slowly is a problem, never a shorter value. */
@@ -42,6 +45,7 @@ export class BodyReader {
       });
       const array = await Promise.race([request.arrayBuffer(), timedOut]);
       if (array === undefined) return TOO_SLOW;
+      this.#counts.bytesIn += array.byteLength;
       return array.byteLength === bytes ? Buffer.from(array) : INCOMPLETE;
     } catch {
       return INCOMPLETE;
@@ -74,6 +78,7 @@ export class BodyReader {
         if (problem !== undefined) return problem;
         if (done) break;
         bytes += value.length;
+        this.#counts.bytesIn += value.length;
         chunks.push(value);
         const more = Math.max(0, bytes - held);
         held += more;

@@ -5,24 +5,26 @@ import type { Access } from "./http_auth.ts";
 import type { Manner } from "./http_manner.ts";
 import { refusedToReaders } from "./http_permissions.ts";
 import { refusedOverHttp } from "./http_refused.ts";
-import { batchResponse, replyHeaders, replyResponse } from "./http_response.ts";
-import type { HttpExecutor, Position } from "./http_types.ts";
+import type { HttpResponses } from "./http_response.ts";
+import type { HttpExecutor } from "./http_types.ts";
 
 /** Runs the commands of a request and answers it. */
 export class HttpCommands {
   readonly #executor: HttpExecutor;
+  readonly #responses: HttpResponses;
 
-  constructor(executor: HttpExecutor) {
+  constructor(executor: HttpExecutor, responses: HttpResponses) {
     this.#executor = executor;
+    this.#responses = responses;
   }
 
   /** One command. */
   one(argv: readonly Bytes[], manner: Manner, access: Access): Response | Promise<Response> {
     const refused = refusal(argv, access);
-    if (refused !== undefined) return replyResponse(refused, manner.format, this.#headers());
+    if (refused !== undefined) return this.#responses.reply(refused, manner.format);
     const command = withIdempotency(argv, manner, "");
     return this.#executor.execute([command], manner).then(({ replies, position }) =>
-      replyResponse(replies[0], manner.format, this.#headers(position))
+      this.#responses.reply(replies[0], manner.format, position)
     );
   }
 
@@ -43,7 +45,7 @@ export class HttpCommands {
     for (let at = 0; at < replies.length; at++) {
       if (replies[at] === null) replies[at] = outcome.replies[next++];
     }
-    return batchResponse(replies, manner.format, this.#headers(outcome.position));
+    return this.#responses.batch(replies, manner.format, outcome.position);
   }
 
   /**
@@ -58,24 +60,18 @@ export class HttpCommands {
     const format = manner.format === "resp2" ? "json" : manner.format;
     for (const argv of commands) {
       const refused = refusal(argv, access);
-      if (refused !== undefined) return replyResponse(refused, format, this.#headers());
+      if (refused !== undefined) return this.#responses.reply(refused, format);
     }
     // Each write has a key of its own: one entry remembers all of them or none.
     const queue = commands.map((argv, at) => withIdempotency(argv, manner, `\0${at}`));
     const batch = [["MULTI"], ...queue, ["EXEC"]];
     const { replies, position } = await this.#executor.execute(batch, manner);
-    const headers = this.#headers(position);
     const executed = replies[replies.length - 1];
     if (executed instanceof TransactionReply) {
-      return batchResponse(executed.replies, format, headers);
+      return this.#responses.batch(executed.replies, format, position);
     }
     const cause = replies.find((reply) => reply instanceof ErrorReply) ?? executed;
-    return replyResponse(cause, format, headers);
-  }
-
-  #headers(position?: Position): Readonly<Record<string, string>> {
-    const state = this.#executor.state();
-    return replyHeaders(state, position ?? { index: state.index, position: 0 });
+    return this.#responses.reply(cause, format, position);
   }
 }
 

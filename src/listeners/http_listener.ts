@@ -23,7 +23,7 @@ import { parseCommand, parsePipeline } from "./http_json.ts";
 import { type Manner, mannerOf } from "./http_manner.ts";
 import { errorJson } from "./http_reply.ts";
 import { MonitorStream } from "./monitor_stream.ts";
-import { clusterResponse, problemResponse, replyHeaders } from "./http_response.ts";
+import { HttpResponses } from "./http_response.ts";
 import { type HttpExecutor, type HttpOptions, HttpProblem } from "./http_types.ts";
 
 /** The HTTP interface: answers requests, and ends its streams when the node stops. */
@@ -45,7 +45,7 @@ export function makeHttpApp(executor: HttpExecutor, options: HttpOptions): HttpA
   // One route: paths are data here, and Hono's own matching would percent-decode them.
   const app = new Hono<{ Bindings: { connection?: ConnectionView } }>({ getPath: () => "/" });
   app.all("/", (context) => listener.answer(context.req.raw, context.env?.connection));
-  app.onError(() => problemResponse(INTERNAL_ERROR));
+  app.onError(() => listener.responses.problem(INTERNAL_ERROR));
   return {
     fetch: (request, connection) => app.fetch(request, { connection }),
     stop: () => listener.stop(),
@@ -56,28 +56,29 @@ export function makeHttpApp(executor: HttpExecutor, options: HttpOptions): HttpA
 class HttpListener {
   readonly counts: HttpCounts;
   readonly streams: EventStreams;
+  readonly responses: HttpResponses;
   readonly #executor: HttpExecutor;
   readonly #bodies: BodyReader;
   readonly #commands: HttpCommands;
   readonly #accessOf: ReturnType<typeof makeAuthorizer>;
   readonly #open: boolean;
   readonly #cors: CorsPolicy;
-  /** Requests that are not answered yet. */
-  #underWay = 0;
+  /** Set by a stop: nothing is under way any more. */
   #onQuiet: (() => void) | undefined;
 
   constructor(executor: HttpExecutor, options: HttpOptions) {
     this.#executor = executor;
-    this.#commands = new HttpCommands(executor);
+    this.counts = new HttpCounts();
+    this.responses = new HttpResponses(() => executor.state(), this.counts);
+    this.#commands = new HttpCommands(executor, this.responses);
     this.#bodies = new BodyReader({
       bytesMax: options.bodyBytesMax,
       timeoutMs: options.bodyTimeoutMs ?? HTTP_BODY_TIMEOUT_MS,
-    });
+    }, this.counts);
     this.streams = new EventStreams({
       streamsMax: options.streamsMax ?? HTTP_STREAMS_MAX,
       heartbeatMs: options.heartbeatMs ?? HTTP_HEARTBEAT_MS,
-    });
-    this.counts = new HttpCounts(this.streams);
+    }, this.counts);
     this.#accessOf = makeAuthorizer(options.tokens, options.readonlyTokens);
     this.#open = options.tokens.length === 0;
     this.#cors = new CorsPolicy(options.corsOrigin);
@@ -86,15 +87,23 @@ class HttpListener {
   answer(request: Request, connection?: ConnectionView): Response | Promise<Response> {
     const response = this.#route(request, connection);
     if (!(response instanceof Promise)) return this.#finish(request, response);
-    this.#underWay++;
-    return response.then((settled) => this.#finish(request, settled)).finally(() => {
-      if (--this.#underWay === 0) this.#onQuiet?.();
+    this.counts.underWay++;
+    return response.then((settled) => {
+      this.#ended();
+      return this.#finish(request, settled);
+    }, (error) => {
+      this.#ended();
+      throw error;
     });
+  }
+
+  #ended(): void {
+    if (--this.counts.underWay === 0) this.#onQuiet?.();
   }
 
   stop(): Promise<void> {
     this.streams.close();
-    if (this.#underWay === 0) return Promise.resolve();
+    if (this.counts.underWay === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onQuiet = resolve);
   }
 
@@ -104,8 +113,7 @@ class HttpListener {
   }
 
   #problem(problem: HttpProblem): Response {
-    const state = this.#executor.state();
-    return problemResponse(problem, replyHeaders(state, { index: state.index, position: 0 }));
+    return this.responses.problem(problem);
   }
 
   #route(request: Request, connection?: ConnectionView): Response | Promise<Response> {
@@ -148,13 +156,11 @@ class HttpListener {
     if (method !== "GET" && method !== "HEAD") {
       return this.#problem(methodNotAllowed(method, METHODS_OF_GET_PATHS));
     }
-    const state = this.#executor.state();
-    const headers = replyHeaders(state, { index: state.index, position: 0 });
-    if (path === "/health") return new Response('{"status":"ok"}', { headers });
+    if (path === "/health") return this.responses.text('{"status":"ok"}');
     return this.#executor.readiness().then(({ ready, reason }) =>
       ready
-        ? new Response('{"status":"ready"}', { headers })
-        : new Response(errorJson(`not ready: ${reason}`), { status: 503, headers })
+        ? this.responses.text('{"status":"ready"}')
+        : this.responses.text(errorJson(`not ready: ${reason}`), 503)
     );
   }
 
@@ -168,18 +174,15 @@ class HttpListener {
     if (method !== "GET" && method !== "HEAD") {
       return this.#problem(methodNotAllowed(method, METHODS_OF_GET_PATHS));
     }
-    const state = this.#executor.state();
-    const here = { index: state.index, position: 0 };
-    if (target.path === "/cluster") {
-      return clusterResponse(this.#executor.cluster(), replyHeaders(state, here));
-    }
+    if (target.path === "/cluster") return this.responses.cluster(this.#executor.cluster());
     if (target.path === "/metrics") {
       return this.#executor.metrics().then(({ text, contentType }) =>
-        new Response(text, { headers: replyHeaders(state, here, contentType) })
+        this.responses.text(text, 200, contentType)
       );
     }
     const { changes } = this.#executor;
-    const make = changesSource(changes, target.query, request.headers, state.index);
+    const { index } = this.#executor.state();
+    const make = changesSource(changes, target.query, request.headers, index);
     if (make instanceof HttpProblem) return this.#problem(make);
     return this.#stream(method, make, connection);
   }
@@ -217,9 +220,7 @@ class HttpListener {
     make: (wake: () => void) => EventSource,
     connection?: ConnectionView,
   ): Response {
-    const state = this.#executor.state();
-    const here = { index: state.index, position: 0 };
-    const headers = replyHeaders(state, here, "text/event-stream");
+    const headers = this.responses.headers(undefined, "text/event-stream");
     if (method === "HEAD") return new Response(null, { headers });
     const body = this.streams.open(make);
     if (body instanceof HttpProblem) return this.#problem(body);

@@ -125,11 +125,26 @@ const OF_CLIENTS: readonly MetricFamily[] = [
     "HTTP requests answered, by status code.",
     ({ http }) => [...http?.answers ?? []].map(([code, value]) => ({ labels: { code }, value })),
   ),
-  gauge("http_streams", "Open event streams.", ({ http }) => http?.streams.size ?? 0),
+  counter(
+    "http_received_bytes_total",
+    "Bytes of the bodies of HTTP requests.",
+    ({ http }) => http?.bytesIn ?? 0,
+  ),
+  counter(
+    "http_sent_bytes_total",
+    "Bytes of the bodies of HTTP answers and of event streams.",
+    ({ http }) => http?.bytesOut ?? 0,
+  ),
+  gauge(
+    "http_requests_under_way",
+    "HTTP requests that are not answered yet.",
+    ({ http }) => http?.underWay ?? 0,
+  ),
+  gauge("http_streams", "Open event streams.", ({ http }) => http?.streams ?? 0),
   counter(
     "http_streams_dropped_total",
     "Event streams ended because their reader was too slow.",
-    ({ http }) => http?.streams.dropped ?? 0,
+    ({ http }) => http?.streamsDropped ?? 0,
   ),
 ];
 

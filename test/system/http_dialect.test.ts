@@ -175,6 +175,8 @@ for (const runtime of RUNTIMES) {
           /^balsa_log_fsync_seconds_count [1-9]/m,
           /^balsa_loop_delay_seconds_count [1-9]/m,
           /^balsa_http_requests_total\{code="200"\} [1-9]/m,
+          /^balsa_http_received_bytes_total [1-9]/m,
+          /^balsa_http_sent_bytes_total [1-9]/m,
           /^balsa_cache_lookups_total [1-9]/m,
           /^balsa_remembered_replies [1-9]/m,
           /^balsa_keys\{db="0"\} [1-9]/m,
