@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import type { Bytes } from "../../src/base/bytes.ts";
+import { freePort } from "../system/harness.ts";
 
 /** A redis-server of its own for a test, on a free port and with a directory that it removes. */
 export class RealRedis {
@@ -46,17 +46,6 @@ export class RealRedis {
     await ended;
     rmSync(this.#directory, { recursive: true, force: true });
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }
 
 function becomesReady(child: ChildProcess): Promise<boolean> {

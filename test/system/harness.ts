@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { arch, platform, tmpdir } from "node:os";
@@ -86,16 +87,29 @@ export function scratchDirectory(): string {
   return path;
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolvePort, reject) => {
+const PORT_MIN = 10_240;
+const PORT_COUNT = 10_000;
+const takenPorts = new Set<number>();
+
+/**
+ * A port of 127.0.0.1 that was free a moment ago, a different one at each call. It lies below those
+ * that systems give to outgoing connections: one of these would take it before its server listens.
+ */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < PORT_COUNT; attempt++) {
+    const port = PORT_MIN + randomInt(PORT_COUNT);
+    if (takenPorts.has(port) || !await isFree(port)) continue;
+    takenPorts.add(port);
+    return port;
+  }
+  throw new Error("Cannot find a free port");
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolveFree) => {
     const server = createServer();
-    server.on("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolvePort(port));
-    });
+    server.on("error", () => resolveFree(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolveFree(true)));
   });
 }
 
