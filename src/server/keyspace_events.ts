@@ -1,6 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { EventClass, Notifier } from "../commands/data_context.ts";
-import type { ChangeKind } from "../storage/change_recorder.ts";
+import type { TouchKind } from "../storage/change_recorder.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
 import type { PubSub } from "./pubsub.ts";
 import type { Touches, TouchListener } from "./touches.ts";
@@ -56,7 +56,7 @@ export class KeyspaceEvents implements TouchListener {
   }
 
   /** A key that is about to be written and is not there is a new one. */
-  touched(kind: ChangeKind, db: number, key: Bytes): void {
+  touched(kind: TouchKind, db: number, key: Bytes): void {
     if (kind !== "set" || this.#options.ops.peek(db, key) !== undefined) return;
     this.#notify("new", "new", key, db);
   }

@@ -1,11 +1,11 @@
 import type { Bytes } from "../base/bytes.ts";
-import type { ChangeKind, ChangeRecorder } from "../storage/change_recorder.ts";
+import type { ChangeRecorder, TouchKind } from "../storage/change_recorder.ts";
 
 /** What wants to hear of each change of a key or database, for a time. */
 export interface TouchListener {
   /** It wants to hear of none now. */
   readonly isIdle: boolean;
-  touched(kind: ChangeKind, db: number, key: Bytes): void;
+  touched(kind: TouchKind, db: number, key: Bytes): void;
 }
 
 /** Hands changes of the data, as they are made, to those who listen; costs nothing when none do. */

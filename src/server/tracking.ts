@@ -3,7 +3,7 @@ import type { DataCommand } from "../commands/command.ts";
 import { keysOf } from "../commands/table.ts";
 import { type TrackingOptions, type TrackingState } from "../commands/tracking_view.ts";
 import { PushReply, type Reply } from "../resp/reply.ts";
-import type { ChangeKind } from "../storage/change_recorder.ts";
+import type { TouchKind } from "../storage/change_recorder.ts";
 import type { Answers } from "./answers.ts";
 import type { Session } from "./session.ts";
 import type { Touches, TouchListener } from "./touches.ts";
@@ -108,8 +108,8 @@ export class Tracking implements TouchListener {
     }
   }
 
-  touched(kind: ChangeKind, _db: number, key: Bytes): void {
-    if (kind === "swap") return;
+  touched(kind: TouchKind, _db: number, key: Bytes): void {
+    if (kind === "swap" || kind === "aside") return;
     if (kind === "flush") {
       this.#readers.clear();
       for (const client of this.#clients) this.#tell(client, null);

@@ -5,7 +5,7 @@ import type { DataCommand } from "../commands/command.ts";
 import type { DataContext } from "../commands/data_context.ts";
 import { resolve } from "../commands/table.ts";
 import { ErrorReply, type Reply } from "../resp/reply.ts";
-import type { ChangeKind } from "../storage/change_recorder.ts";
+import type { TouchKind } from "../storage/change_recorder.ts";
 import type { WaitersTable } from "../storage/waiters_table.ts";
 import { decodeArguments, encodeArguments } from "./batch.ts";
 import type { TouchListener } from "./touches.ts";
@@ -104,7 +104,7 @@ export class Waiters implements TouchListener {
     if (this.isIdle) this.#idleChanged();
   }
 
-  touched(kind: ChangeKind, db: number, key: Bytes): void {
+  touched(kind: TouchKind, db: number, key: Bytes): void {
     if (kind === "flush") return this.#databaseTouched(db);
     if (kind === "swap") {
       this.#databaseTouched(db);

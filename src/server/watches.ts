@@ -1,6 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { DataContext } from "../commands/data_context.ts";
-import type { ChangeKind } from "../storage/change_recorder.ts";
+import type { TouchKind } from "../storage/change_recorder.ts";
 import type { TouchListener } from "./touches.ts";
 
 /** A watched key as it was: `version` 0 stands for one that did not exist, or had expired. */
@@ -25,12 +25,13 @@ export class Watchers implements TouchListener {
   }
 
   /** A key or database has changed. */
-  touched(kind: ChangeKind, db: number, key: Bytes): void {
+  touched(kind: TouchKind, db: number, key: Bytes): void {
     if (kind === "flush") return this.#databaseTouched(db);
     if (kind === "swap") {
       this.#databaseTouched(db);
       return this.#databaseTouched(Number(key));
     }
+    if (kind === "aside") return;
     const isGone = kind !== "set";
     for (const watches of this.#byKey.get(nameOf(db, key)) ?? []) watches.touched(db, key, isGone);
   }

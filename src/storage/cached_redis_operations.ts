@@ -21,7 +21,7 @@ import {
 import { randomKeyByScan } from "./random_key.ts";
 import { RecordedDatabase } from "./recorded_database.ts";
 import { StateFlusher } from "./state_flusher.ts";
-import type { ChangeKind, ChangeRecorder } from "./change_recorder.ts";
+import type { ChangeRecorder, TouchKind } from "./change_recorder.ts";
 import { freeSlot, StateTables, type StoredDatabase } from "./state_tables.ts";
 import { type SqlDatabase, SqliteError } from "./sqlite_types.ts";
 
@@ -435,7 +435,7 @@ export class CachedRedisOperations implements RedisOperations {
     return this.#schedule.waitMs(this.#ledger, this.#applied.index);
   }
 
-  #change(kind: ChangeKind, db: number, key: Bytes): void {
+  #change(kind: TouchKind, db: number, key: Bytes): void {
     this.#isBetween = true;
     this.#isChanged = true;
     this.#changes?.touch(kind, db, key);

@@ -6,6 +6,9 @@ import type { Bytes } from "../base/bytes.ts";
  */
 export type ChangeKind = "set" | "del" | "expired" | "flush" | "swap";
 
+/** Also "aside": not a key's value was written, but what it keeps beside: a stream's groups. */
+export type TouchKind = ChangeKind | "aside";
+
 export interface Change {
   readonly kind: ChangeKind;
   readonly db: number;
@@ -37,10 +40,11 @@ export class ChangeRecorder {
   #db = 0;
   #name: Bytes = "";
   /** Is told of each change as it is made; undefined while nobody needs to know. */
-  listener: ((kind: ChangeKind, db: number, key: Bytes) => void) | undefined;
+  listener: ((kind: TouchKind, db: number, key: Bytes) => void) | undefined;
 
-  touch(kind: ChangeKind, db: number, key: Bytes): void {
-    if (this.listener !== undefined) this.listener(kind, db, key);
+  touch(touched: TouchKind, db: number, key: Bytes): void {
+    if (this.listener !== undefined) this.listener(touched, db, key);
+    const kind = touched === "aside" ? "set" : touched;
     const { length } = this.#touched;
     const last = length > 0 ? this.#touched[length - 1] : undefined;
     const isSame = last !== undefined && last.key === key && last.db === db;

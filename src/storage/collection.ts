@@ -11,19 +11,21 @@ const COLLECTION_OVERHEAD_BYTES = 500;
 /** The changed rows of one table since the last freeze, each under what names it there. */
 export type ElementChanges = Map<string | number, ElementRow>;
 
+/** What a change of elements comes to. */
+export interface CollectionChange {
+  /** More memory that it holds, and what is to be written, in how many rows. */
+  heldBytes: number;
+  writtenBytes: number;
+  rows: number;
+  /** Not the value has changed, but what is kept beside it: the groups of a stream. */
+  isAside: boolean;
+}
+
 /** Whose keys collections are. */
 export interface CollectionHost {
   readonly elements: ElementTables;
-  /**
-   * Elements of a collection have changed: the memory it holds by `heldBytes`, what is to be
-   * written by `changedBytes` in `changedRows` rows. Makes, changes or deletes its key.
-   */
-  changed(
-    collection: Collection,
-    heldBytes: number,
-    changedBytes: number,
-    changedRows: number,
-  ): void;
+  /** Elements of a collection have changed. Makes, changes or deletes its key. */
+  changed(collection: Collection, change: CollectionChange): void;
 }
 
 /**
@@ -53,6 +55,8 @@ export abstract class Collection {
   /** One for each table of the type; undefined when nothing changed. */
   changes: ElementChanges[] | undefined;
   readonly host: CollectionHost;
+  /** What `note` was told, for `tell`. */
+  #noted = { heldBytes: 0, writtenBytes: 0, rows: 0 };
   /** Elements and their earliest expiry as SQL has them, until it is loaded. */
   #stored = { size: 0, nextExpiryMs: NO_EXPIRY };
 
@@ -73,6 +77,11 @@ export abstract class Collection {
 
   get elementCount(): number {
     return this.isLoaded ? this.loadedSize : this.#stored.size;
+  }
+
+  /** Whether there is nothing left that a key stands for. */
+  get isGone(): boolean {
+    return this.elementCount === 0;
   }
 
   /** The earliest expiry of an element, or NO_EXPIRY. */
@@ -116,17 +125,33 @@ export abstract class Collection {
   }
 
   /**
-   * Notes that a row of the type's table of this number has changed, or (only its key) is gone; `id` names it in
-   * that table. `heldBytes`: how much more memory it takes. To be called when all else is done: it
-   * may delete the key.
+   * Notes that a row of the type's table of this number has changed, or (only its key) is gone;
+   * `id` names it in that table. `heldBytes`: how much more memory it takes. To be called when all
+   * else is done: it may delete the key.
    */
   protected mark(table: number, id: string | number, row: ElementRow, heldBytes: number): void {
+    this.note(table, id, row, heldBytes);
+    this.tell();
+  }
+
+  /** `mark` of one of several rows: all are told of together. */
+  protected note(table: number, id: string | number, row: ElementRow, heldBytes: number): void {
     this.changes ??= TABLES_OF[this.type].map(() => new Map());
     const rows = this.changes[table];
     const before = rows.size;
     rows.set(id, row);
     this.bytes += heldBytes;
-    this.host.changed(this, heldBytes, rowBytes(row), rows.size - before);
+    const noted = this.#noted;
+    noted.heldBytes += heldBytes;
+    noted.writtenBytes += rowBytes(row);
+    noted.rows += rows.size - before;
+  }
+
+  /** Tells the host of what was noted. */
+  protected tell(isAside = false): void {
+    const change = { ...this.#noted, isAside };
+    this.#noted = { heldBytes: 0, writtenBytes: 0, rows: 0 };
+    this.host.changed(this, change);
   }
 }
 

@@ -1,8 +1,8 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { detailsOf } from "./cached_key.ts";
-import type { ChangeKind } from "./change_recorder.ts";
-import type { Collection, CollectionHost } from "./collection.ts";
+import type { TouchKind } from "./change_recorder.ts";
+import type { Collection, CollectionChange, CollectionHost } from "./collection.ts";
 import type { CollectionType } from "./collections.ts";
 import type { ElementTables } from "./element_tables.ts";
 import type { Keyspace } from "./keyspace.ts";
@@ -16,7 +16,7 @@ export interface CollectionStoreOptions {
   /** A number greater than all before. */
   readonly nextVersion: () => number;
   /** Called at each change of a key. */
-  readonly changed: (kind: ChangeKind, db: number, key: Bytes) => void;
+  readonly changed: (kind: TouchKind, db: number, key: Bytes) => void;
 }
 
 /** The collections of the working set: which have changed, and what that does to their keys. */
@@ -57,12 +57,8 @@ export class CollectionStore implements CollectionHost {
     return collection;
   }
 
-  changed(
-    collection: Collection,
-    heldBytes: number,
-    changedBytes: number,
-    changedRows: number,
-  ): void {
+  changed(collection: Collection, change: CollectionChange): void {
+    const { heldBytes, writtenBytes, rows, isAside } = change;
     const { changed, keyspaces, nextVersion } = this.#options;
     if (!collection.isListed) {
       collection.isListed = true;
@@ -76,15 +72,15 @@ export class CollectionStore implements CollectionHost {
       collection.owner = nextVersion();
       const target = keyspaces()[db];
       target.put(key, collection.type, "", NO_EXPIRY, nextVersion(), detailsOf(collection));
-      return target.changeElements(changedRows, changedBytes);
+      return target.changeElements(rows, writtenBytes);
     }
     keyspace.hold(heldBytes);
-    keyspace.changeElements(changedRows, changedBytes);
+    keyspace.changeElements(rows, writtenBytes);
     const db = keyspaces().indexOf(keyspace);
     const { key } = record;
-    if (collection.elementCount > 0) {
-      changed("set", db, key);
-      return keyspace.touch(record, nextVersion());
+    if (!collection.isGone) {
+      changed(isAside ? "aside" : "set", db, key);
+      return keyspace.touch(record, isAside ? record.version : nextVersion());
     }
     changed("del", db, key);
     collection.place = { db, key };

@@ -1,6 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { ElementTableName } from "./element_tables.ts";
 import type { KeyType } from "./redis_operations.ts";
+import type { StreamOperations } from "./streams.ts";
 
 /** A field of a hash. */
 export interface HashField {
@@ -18,7 +19,8 @@ export interface ElementPage {
 
 /*
  * What commands do with a collection. An object of these is got from RedisOperations.collection
- * or edit; the key comes into being with the first element and goes with the last.
+ * or edit; the key comes into being with the first element and goes with the last (that of a stream
+ * stays when its last entry goes).
  *
  * Orders are those of the calls alone, so equal on every node.
  */
@@ -110,8 +112,9 @@ export interface Collections {
   readonly set: SetOperations;
   readonly list: ListOperations;
   readonly zset: SortedSetOperations;
+  readonly stream: StreamOperations;
 }
-export type CollectionType = Exclude<KeyType, "string" | "stream">;
+export type CollectionType = Exclude<KeyType, "string">;
 
 /** The tables that a collection of each type has rows in. */
 export const TABLES_OF: Readonly<Record<CollectionType, readonly ElementTableName[]>> = {
@@ -119,4 +122,12 @@ export const TABLES_OF: Readonly<Record<CollectionType, readonly ElementTableNam
   set: ["set"],
   list: ["list"],
   zset: ["zset"],
+  stream: [
+    "stream",
+    "stream_entry",
+    "stream_node",
+    "stream_group",
+    "stream_consumer",
+    "stream_pending",
+  ],
 };

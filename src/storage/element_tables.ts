@@ -15,6 +15,37 @@ export const ELEMENT_TABLES = {
   set: { key: ["member"], columns: ["n INTEGER NOT NULL"] },
   list: { key: ["position INTEGER"], columns: ["value"] },
   zset: { key: ["member"], columns: ["n INTEGER NOT NULL", "score"] },
+  stream: {
+    key: [],
+    columns: [
+      "last_ms INTEGER",
+      "last_seq INTEGER",
+      "deleted_ms INTEGER",
+      "deleted_seq INTEGER",
+      "added INTEGER",
+    ],
+  },
+  stream_entry: { key: ["ms INTEGER", "seq INTEGER"], columns: ["fields"] },
+  stream_node: {
+    key: ["ms INTEGER", "seq INTEGER"],
+    columns: [
+      "live INTEGER",
+      "deleted INTEGER",
+      "bytes INTEGER",
+      "last_ms INTEGER",
+      "last_seq INTEGER",
+      "fields",
+    ],
+  },
+  stream_group: {
+    key: ["name"],
+    columns: ["last_ms INTEGER", "last_seq INTEGER", "read INTEGER"],
+  },
+  stream_consumer: { key: ["group_name", "name"], columns: ["seen_at_ms INTEGER"] },
+  stream_pending: {
+    key: ["group_name", "ms INTEGER", "seq INTEGER"],
+    columns: ["consumer", "delivered_at_ms INTEGER", "deliveries INTEGER"],
+  },
 } as const satisfies Record<string, ElementTable>;
 
 export type ElementTableName = keyof typeof ELEMENT_TABLES;
@@ -22,12 +53,14 @@ export type ElementTableName = keyof typeof ELEMENT_TABLES;
 /** The columns of an element behind the owner, key first; only the key: it is to be deleted. */
 export type ElementRow = readonly SqlValue[];
 
-/** The statements that make the tables. */
+/** The statements that make the tables, where they are not there. */
 export function createElementTables(): string {
-  return Object.entries<ElementTable>(ELEMENT_TABLES).map(([name, { key, columns }]) =>
-    `CREATE TABLE "${name}"(owner INTEGER NOT NULL, ${key.join(", ")}, ${columns.join(", ")}, ` +
-    `PRIMARY KEY (owner, ${namesOf(key).join(", ")})) WITHOUT ROWID;\n`
-  ).join("");
+  return Object.entries<ElementTable>(ELEMENT_TABLES).map(([name, { key, columns }]) => {
+    const declared = ["owner INTEGER NOT NULL", ...key, ...columns].join(", ");
+    const primary = ["owner", ...namesOf(key)].join(", ");
+    return `CREATE TABLE IF NOT EXISTS "${name}"(${declared}, PRIMARY KEY (${primary})) ` +
+      "WITHOUT ROWID;\n";
+  }).join("");
 }
 
 interface Statements {
@@ -82,8 +115,8 @@ export class ElementTables {
       remove: this.#sql.prepare(`DELETE FROM "${table}" WHERE ${where}`),
       read: this.#sql.prepare(`SELECT ${all.slice(1).join(", ")} FROM "${table}" WHERE owner = ?`),
       purge: this.#sql.prepare(
-        `DELETE FROM "${table}" WHERE owner = ? AND (${names.slice(1).join(", ")}) IN ` +
-          `(SELECT ${names.slice(1).join(", ")} FROM "${table}" WHERE owner = ? LIMIT ?)`,
+        `DELETE FROM "${table}" WHERE owner = ? AND (${names.join(", ")}) IN ` +
+          `(SELECT ${names.join(", ")} FROM "${table}" WHERE owner = ? LIMIT ?)`,
       ),
     };
     this.#statements.set(table, made);

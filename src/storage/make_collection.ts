@@ -2,6 +2,7 @@ import { CachedHash } from "./cached_hash.ts";
 import { CachedList } from "./cached_list.ts";
 import { CachedSet } from "./cached_set.ts";
 import { CachedSortedSet } from "./cached_sorted_set.ts";
+import { CachedStream } from "./cached_stream.ts";
 import type { Collection, CollectionHost } from "./collection.ts";
 import type { CollectionType } from "./collections.ts";
 
@@ -16,5 +17,7 @@ export function makeCollection(host: CollectionHost, type: CollectionType): Coll
       return new CachedSet(host);
     case "zset":
       return new CachedSortedSet(host);
+    case "stream":
+      return new CachedStream(host);
   }
 }

@@ -85,11 +85,23 @@ CREATE VIEW zsets AS
   ORDER BY r.owner, e.score, e.member;
 `;
 
+/** The same of streams, which a state.db of before they came lacks. */
+const STREAM_VIEWS = `
+CREATE VIEW IF NOT EXISTS streams AS
+  SELECT r.db, r.key, e.ms || '-' || e.seq AS id, e.fields
+  FROM owned AS r JOIN stream_entry AS e USING (owner) ORDER BY r.owner, e.ms, e.seq;
+CREATE VIEW IF NOT EXISTS streams_pending AS
+  SELECT r.db, r.key, e.group_name, e.ms || '-' || e.seq AS id, e.consumer, e.deliveries
+  FROM owned AS r JOIN stream_pending AS e USING (owner)
+  ORDER BY r.owner, e.group_name, e.ms, e.seq;
+`;
+
 /**
  * Makes the tables of a new state.db, or checks those of an old one. Throws an Error that says
- * what is wrong when the file belongs to another program or another format.
+ * what is wrong when the file belongs to another program or another format. `isReadOnly`: tables
+ * that came later are not added.
  */
-export function prepareSchema(sql: SqlDatabase): void {
+export function prepareSchema(sql: SqlDatabase, isReadOnly = false): void {
   const tables = pragma(sql, "SELECT count(*) FROM sqlite_schema");
   const applicationId = pragma(sql, "PRAGMA application_id");
   const version = pragma(sql, "PRAGMA user_version");
@@ -103,6 +115,12 @@ export function prepareSchema(sql: SqlDatabase): void {
         `${STATE_FORMAT_VERSION}`,
     );
   }
+  const streams = "SELECT count(*) FROM sqlite_schema WHERE name = 'streams_pending'";
+  if (isReadOnly || pragma(sql, streams) > 0) return;
+  sql.exec("BEGIN IMMEDIATE");
+  sql.exec(createElementTables());
+  sql.exec(STREAM_VIEWS);
+  sql.exec("COMMIT");
 }
 
 function create(sql: SqlDatabase): void {
@@ -113,6 +131,7 @@ function create(sql: SqlDatabase): void {
   sql.exec(TABLES);
   sql.exec(createElementTables());
   sql.exec(VIEWS);
+  sql.exec(STREAM_VIEWS);
   sql.exec("INSERT INTO applied VALUES (1, 0, 0, 0, 0, 0, '[]', x'')");
   const database = sql.prepare("INSERT INTO database VALUES (?, ?, 0, 0, 0, 0)");
   for (let db = 0; db < DATABASE_COUNT; db++) database.run(db, db);

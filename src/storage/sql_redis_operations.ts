@@ -69,7 +69,7 @@ export class SqlRedisOperations implements RedisOperations {
     this.#durable = applied;
     this.#host = {
       elements: this.#tables.elements,
-      changed: (collection) => this.#elementsChanged(collection),
+      changed: (collection, { isAside }) => this.#elementsChanged(collection, isAside),
     };
   }
 
@@ -180,13 +180,13 @@ export class SqlRedisOperations implements RedisOperations {
     return collection as unknown as Collections[T];
   }
 
-  #elementsChanged(collection: Collection): void {
+  #elementsChanged(collection: Collection, isAside: boolean): void {
     assert(collection.place !== undefined, "a collection has a place");
     const { db, key } = collection.place;
     const { type } = collection;
     const row = collection.owner === 0 ? undefined : this.#find(db, key);
     if (row === undefined) collection.owner = ++this.#version;
-    if (collection.elementCount === 0) {
+    if (collection.isGone) {
       this.del(db, key);
       collection.release();
       this.#edited.set(`${db} ${key}`, collection);
@@ -194,7 +194,8 @@ export class SqlRedisOperations implements RedisOperations {
     }
     const details = detailsOf(collection);
     const expireAtMs = row === undefined ? NO_EXPIRY : row.expireAtMs;
-    this.#put(db, key, { type, value: "", expireAtMs, details });
+    const version = isAside ? row?.version : undefined;
+    this.#put(db, key, { type, value: "", expireAtMs, details }, version);
     for (const [at, rows] of collection.takeChanges().entries()) {
       for (const element of rows.values()) {
         this.#tables.elements.write(TABLES_OF[type][at], collection.owner, element);
@@ -335,13 +336,15 @@ export class SqlRedisOperations implements RedisOperations {
     this.#edited.delete(`${db} ${key}`);
   }
 
-  #put(db: number, key: Bytes, change: Change): void {
+  /** `version`: it stays, unless it is undefined. */
+  #put(db: number, key: Bytes, change: Change, version?: number): void {
     this.#begin();
     const database = this.#databases[db];
     const old = this.#tables.findId(database.slot, key);
     const { type, value, expireAtMs, details } = change;
     const id = old?.id ?? ++database.lastId;
-    const row = { id, key, type, value, expireAtMs, details, version: ++this.#version };
+    const kept = version ?? ++this.#version;
+    const row = { id, key, type, value, expireAtMs, details, version: kept };
     if (old === undefined) {
       this.#tables.insert(database.slot, row);
       database.keys += 1;

@@ -104,8 +104,8 @@ export class StateTables {
   readonly #pages;
 
   /** Takes over an open connection, and makes or checks its tables. */
-  constructor(sql: SqlDatabase) {
-    prepareSchema(sql);
+  constructor(sql: SqlDatabase, isReadOnly = false) {
+    prepareSchema(sql, isReadOnly);
     this.sql = sql;
     this.elements = new ElementTables(sql);
     this.#find = sql.prepare(`SELECT ${COLUMNS} FROM keys WHERE slot = ? AND key = ?`);
@@ -341,7 +341,7 @@ export class StateTables {
 
 /** What a state.db, say a copy of one, has applied. Throws when it is not one. */
 export function readAppliedState(sql: SqlDatabase): AppliedState {
-  return new StateTables(sql).applied().applied;
+  return new StateTables(sql, true).applied().applied;
 }
 
 /** The lowest slot number that is not in use. Throws when there is none. */

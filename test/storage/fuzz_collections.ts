@@ -6,6 +6,7 @@ import { HASH_FUZZ } from "./fuzz_hash.ts";
 import { LIST_FUZZ } from "./fuzz_list.ts";
 import { SET_FUZZ } from "./fuzz_set.ts";
 import { SORTED_SET_FUZZ } from "./fuzz_sorted_set.ts";
+import { STREAM_FUZZ } from "./fuzz_stream.ts";
 
 /** Where random steps get their arguments. */
 export interface FuzzValues {
@@ -34,6 +35,7 @@ const FUZZ: { readonly [T in CollectionType]?: CollectionFuzz<Collections[T], un
   list: LIST_FUZZ as CollectionFuzz<Collections["list"], unknown>,
   set: SET_FUZZ as CollectionFuzz<Collections["set"], unknown>,
   zset: SORTED_SET_FUZZ as CollectionFuzz<Collections["zset"], unknown>,
+  stream: STREAM_FUZZ as CollectionFuzz<Collections["stream"], unknown>,
 };
 
 /** The types that are fuzzed. */

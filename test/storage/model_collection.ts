@@ -8,6 +8,9 @@ export abstract class ModelCollection {
   get nextExpiryMs(): number {
     return NO_EXPIRY;
   }
+  get isGone(): boolean {
+    return this.count === 0;
+  }
   changed: () => void = () => {};
 
   /** Another one with the same elements. */

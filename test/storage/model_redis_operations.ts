@@ -7,6 +7,7 @@ import { ModelHash } from "./model_hash.ts";
 import { ModelList } from "./model_list.ts";
 import { ModelSet } from "./model_set.ts";
 import { ModelSortedSet } from "./model_sorted_set.ts";
+import { ModelStream } from "./model_stream.ts";
 import type {
   AppliedState,
   KeyName,
@@ -29,6 +30,7 @@ const MAKE: Readonly<Record<CollectionType, () => ModelCollection>> = {
   set: () => new ModelSet(),
   list: () => new ModelList(),
   zset: () => new ModelSortedSet(),
+  stream: () => new ModelStream(),
 };
 
 /** One database. A Map keeps creation order: an overwritten key stays in its place. */
@@ -125,7 +127,7 @@ export class ModelRedisOperations implements RedisOperations {
 
   #attach(collection: ModelCollection, db: number, key: Bytes): void {
     collection.changed = () => {
-      if (collection.count === 0) return void this.del(db, key);
+      if (collection.isGone) return void this.del(db, key);
       const expireAtMs = this.find(db, key)?.expireAtMs ?? NO_EXPIRY;
       const { type, count } = collection;
       const record = { type, value: "", expireAtMs, encoding: undefined, size: count };
