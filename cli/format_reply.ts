@@ -5,6 +5,7 @@ import {
   BooleanReply,
   DoubleReply,
   ErrorReply,
+  KeyedReply,
   MapReply,
   NilArray,
   PairsReply,
@@ -29,7 +30,7 @@ export function formatReply(reply: Reply, prefix = ""): Bytes {
   if (reply instanceof VerbatimReply) return reply.text + "\n";
   if (reply instanceof BigNumberReply) return `(big number) ${reply.digits}\n`;
   if (reply instanceof AnnouncedReply) return formatReply(reply.reply, prefix);
-  if (reply instanceof MapReply) return formatMap(reply, prefix);
+  if (reply instanceof MapReply || reply instanceof KeyedReply) return formatMap(reply, prefix);
   if (reply instanceof SetReply) return formatItems(reply.items, "~", "set", prefix);
   if (reply instanceof PushReply) return formatItems(reply.items, ")", "push", prefix);
   if (reply instanceof PairsReply) return formatItems(reply.pairs, ")", "array", prefix);
@@ -60,7 +61,7 @@ function formatItems(
     .join("");
 }
 
-function formatMap(reply: MapReply, prefix: string): Bytes {
+function formatMap(reply: MapReply | KeyedReply, prefix: string): Bytes {
   const { entries } = reply;
   if (entries.length === 0) return "(empty hash)\n";
   const width = String(entries.length).length;
@@ -89,7 +90,7 @@ export function rawReply(reply: Reply): Bytes {
   if (reply instanceof VerbatimReply) return reply.text;
   if (reply instanceof BigNumberReply) return reply.digits;
   if (reply instanceof AnnouncedReply) return rawReply(reply.reply);
-  if (reply instanceof MapReply) {
+  if (reply instanceof MapReply || reply instanceof KeyedReply) {
     return reply.entries.map(([key, value]) => `${rawReply(key)} ${rawReply(value)}`).join("\n");
   }
   if (reply instanceof PairsReply) return reply.pairs.map(rawReply).join("\n");

@@ -1,5 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
-import { err, type ErrorReply, type Reply, Status } from "../resp/reply.ts";
+import { err, ErrorReply, type Reply, Status } from "../resp/reply.ts";
 
 /** The reply of `NAME HELP`: Redis's head line, these lines, and the line about HELP itself. */
 export function helpReply(name: string, lines: readonly string[]): readonly Reply[] {
@@ -16,7 +16,16 @@ export function helpReply(name: string, lines: readonly string[]): readonly Repl
  * which keeps the reply one line, as Redis does.
  */
 export function errQuoting(text: Bytes): ErrorReply {
-  return err(text.replace(/[\r\n]+$/, "").replace(/[\r\n]/g, " "));
+  return err(oneLine(text));
+}
+
+/** The same of an error with another code, NOGROUP. */
+export function noGroup(text: Bytes): ErrorReply {
+  return new ErrorReply(oneLine(`NOGROUP ${text}`));
+}
+
+function oneLine(text: Bytes): Bytes {
+  return text.replace(/[\r\n]+$/, "").replace(/[\r\n]/g, " ");
 }
 
 /** Client bytes as C's `%.{limit}s` prints them: up to the first NUL, at most `limit` bytes. */

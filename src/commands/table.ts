@@ -32,6 +32,13 @@ import { serverCommands } from "./server.ts";
 import { setCommands } from "./set.ts";
 import { setAlgebraCommands } from "./set_algebra.ts";
 import { sortCommands } from "./sort.ts";
+import { streamClaimCommands } from "./stream_claim.ts";
+import { streamCommands } from "./stream.ts";
+import { streamGroupCommands } from "./stream_group.ts";
+import { streamInfoCommands } from "./stream_info.ts";
+import { streamPendingCommands } from "./stream_pending.ts";
+import { streamReadCommands } from "./stream_read.ts";
+import { streamReadGroupCommands } from "./stream_read_group.ts";
 import { stringCommands } from "./string.ts";
 import { stringNumberCommands } from "./string_number.ts";
 import { stringRangeCommands } from "./string_range.ts";
@@ -83,6 +90,13 @@ const GROUPS: readonly (readonly Command[])[] = [
   zsetRandomCommands,
   geoCommands,
   geoSearchCommands,
+  streamCommands,
+  streamReadCommands,
+  streamGroupCommands,
+  streamReadGroupCommands,
+  streamPendingCommands,
+  streamClaimCommands,
+  streamInfoCommands,
   dumpCommands,
 ];
 

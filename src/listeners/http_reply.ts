@@ -5,6 +5,7 @@ import {
   BooleanReply,
   DoubleReply,
   ErrorReply,
+  KeyedReply,
   MapReply,
   NilArray,
   PairsReply,
@@ -58,6 +59,7 @@ function objectJson(reply: Reply, base64: boolean): string {
     return arrayJson(reply.replies, base64);
   }
   if (reply instanceof PairsReply) return arrayJson(reply.pairs.flat(), base64);
+  if (reply instanceof KeyedReply) return arrayJson(reply.entries, base64);
   throw new TypeError("Cannot write as JSON: an unknown kind of reply");
 }
 

@@ -5,6 +5,7 @@ import {
   BooleanReply,
   DoubleReply,
   ErrorReply,
+  KeyedReply,
   MapReply,
   NilArray,
   PairsReply,
@@ -100,6 +101,7 @@ function encodeResp2(reply: RareReply): Bytes {
   if (reply instanceof MapReply) return encodePairsFlat("*", reply.entries, 2);
   if (reply instanceof SetReply) return encodeItems("*", reply.items, 2);
   if (reply instanceof PairsReply) return encodeItems("*", reply.pairs.flat(), 2);
+  if (reply instanceof KeyedReply) return encodeItems("*", reply.entries, 2);
   if (reply instanceof DoubleReply) return encodeReply(reply.text, 2);
   if (reply instanceof BooleanReply) return reply.value ? ":1\r\n" : ":0\r\n";
   if (reply instanceof VerbatimReply) return encodeReply(reply.text, 2);
@@ -113,6 +115,7 @@ function encodeResp3(reply: RareReply): Bytes {
   if (reply instanceof MapReply) return encodePairsFlat("%", reply.entries, 3);
   if (reply instanceof SetReply) return encodeItems("~", reply.items, 3);
   if (reply instanceof PairsReply) return encodeItems("*", reply.pairs, 3);
+  if (reply instanceof KeyedReply) return encodePairsFlat("%", reply.entries, 3);
   if (reply instanceof DoubleReply) return "," + reply.text + "\r\n";
   if (reply instanceof BooleanReply) return reply.value ? "#t\r\n" : "#f\r\n";
   if (reply instanceof VerbatimReply) {

@@ -22,6 +22,7 @@ export type Reply =
   | MapReply
   | SetReply
   | PairsReply
+  | KeyedReply
   | DoubleReply
   | BooleanReply
   | VerbatimReply
@@ -79,6 +80,15 @@ export class PairsReply {
   readonly pairs: readonly (readonly Reply[])[];
   constructor(pairs: readonly (readonly Reply[])[]) {
     this.pairs = pairs;
+  }
+}
+
+/** A map in RESP3 (XREAD: entries by stream); RESP2: an array of arrays of key and value. */
+export class KeyedReply {
+  declare readonly kind: "keyed";
+  readonly entries: readonly (readonly [Reply, Reply])[];
+  constructor(entries: readonly (readonly [Reply, Reply])[]) {
+    this.entries = entries;
   }
 }
 

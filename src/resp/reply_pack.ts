@@ -4,6 +4,7 @@ import {
   BooleanReply,
   DoubleReply,
   ErrorReply,
+  KeyedReply,
   MapReply,
   NIL_ARRAY,
   NilArray,
@@ -37,6 +38,7 @@ function pack(reply: Reply): Packed {
   if (reply instanceof ErrorReply) return { error: reply.text };
   if (reply instanceof NilArray) return { nil: "array" };
   if (reply instanceof MapReply) return { map: reply.entries.map((entry) => entry.map(pack)) };
+  if (reply instanceof KeyedReply) return { keyed: reply.entries.map((entry) => entry.map(pack)) };
   if (reply instanceof SetReply) return { set: reply.items.map(pack) };
   if (reply instanceof PairsReply) return { pairs: reply.pairs.map((pair) => pair.map(pack)) };
   if (reply instanceof DoubleReply) return { double: reply.text };
@@ -86,6 +88,8 @@ function unpackList(kind: string, items: readonly Packed[]): Reply {
       return new VerbatimReply(items[0] as "txt" | "mkd", String(items[1]));
     case "map":
       return new MapReply(items.map((entry) => unpack(entry) as [Reply, Reply]));
+    case "keyed":
+      return new KeyedReply(items.map((entry) => unpack(entry) as [Reply, Reply]));
     case "pairs":
       return new PairsReply(items.map((pair) => unpack(pair) as readonly Reply[]));
   }

@@ -1,4 +1,4 @@
-import { ErrorReply, type Reply, Status, TransactionReply } from "../resp/reply.ts";
+import { ErrorReply, KeyedReply, type Reply, Status, TransactionReply } from "../resp/reply.ts";
 
 const LONG_TEXT = 64;
 
@@ -14,6 +14,7 @@ export function digestReply(digest: number, reply: Reply): number {
     return mix(digest, reply.text.length);
   }
   if (reply instanceof TransactionReply) return digestReply(digest, reply.dataReplies);
+  if (reply instanceof KeyedReply) return digestReply(digest, reply.entries);
   if (typeof reply === "bigint") return digestText(digest, String(reply));
   if (Array.isArray(reply)) {
     let mixed = mix(digest, reply.length);

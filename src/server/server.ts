@@ -256,6 +256,8 @@ export class Server {
 
   #submit(session: Session, command: DataCommand, argv: readonly Bytes[]): boolean {
     if (session.localRunning) return false;
+    // What may wait holds back all that follows, and the replies of what went before it.
+    if (command.waiting?.mayWait(argv) && !session.idle) return false;
     if (command.path === "read" && session.pendingLog === 0) {
       if (session.pendingReads >= PIPELINE_DEPTH_MAX) return false;
       this.answers.begin(session, command, argv);

@@ -14,6 +14,7 @@ export function sameReply(argv: Argv, balsa: string, redis: string): boolean {
   if (balsa === redis) return true;
   const name = (argv[0] ?? "").toLowerCase();
   if (name.startsWith("z")) return sameZset(name, argv, positiveZero(balsa), positiveZero(redis));
+  if (name.startsWith("x")) return sameStream(balsa, redis);
   switch (name) {
     case "ttl":
     case "expiretime":
@@ -79,6 +80,36 @@ function sameZset(name: string, argv: Argv, balsa: string, redis: string): boole
     default:
       return false;
   }
+}
+
+/** Equal but for times; Redis may take an old errno for that of an id it cannot make. */
+function sameStream(balsa: string, redis: string): boolean {
+  if (balsa.startsWith("-ERR The ID specified in XADD is equal or smaller")) {
+    return redis.startsWith("-ERR Elements are too large");
+  }
+  if (redis.startsWith("-ERR Insufficient memory")) return balsa.startsWith("*3");
+  const [ours, theirs] = [withoutTimes(balsa), withoutTimes(redis)];
+  return ours.text === theirs.text &&
+    ours.times.every((time, at) => Math.abs(time - theirs.times[at]) <= CLOCK_SKEW_MS);
+}
+
+/** Times of deliveries and of consumers' uses, and the reply without them. */
+const STREAM_TIMES = [
+  /(\*4\r\n\$\d+\r\n[\d-]+\r\n\$\d+\r\n[^]{0,300}?\r\n:)(\d+)(?=\r\n:)/g,
+  /(\*3\r\n\$\d+\r\n[\d-]+\r\n:)(\d+)(?=\r\n:)/g,
+  /(\$(?:9\r\nseen-time|4\r\nidle)\r\n:)(\d+)/g,
+];
+
+function withoutTimes(reply: string): { text: string; times: number[] } {
+  const times: number[] = [];
+  let text = reply;
+  for (const pattern of STREAM_TIMES) {
+    text = text.replace(pattern, (_, before, time) => {
+      times.push(Number(time));
+      return before;
+    });
+  }
+  return { text, times };
 }
 
 /** The same with each long number cut to 13 digits: distances that have been stored. */

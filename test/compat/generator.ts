@@ -13,6 +13,7 @@ export const GROUPS = [
   "sort",
   "zset",
   "geo",
+  "stream",
 ] as const;
 export type Group = typeof GROUPS[number];
 
@@ -65,7 +66,7 @@ const FICKLE = new Set(["SPOP"]);
 /** Commands of so many words, which have to be as they are, get no odd number. */
 const LONG = 100;
 /** Commands that an odd number makes wait for ever. */
-const STALLING = new Set(["DEBUG", "WAIT"]);
+const STALLING = new Set(["DEBUG", "WAIT", "XREAD", "XREADGROUP"]);
 
 const FLOATS = [
   "0",

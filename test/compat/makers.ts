@@ -4,6 +4,7 @@ import { GEO } from "./geo_makers.ts";
 import { LIST } from "./list_makers.ts";
 import { SET } from "./set_makers.ts";
 import { SORT } from "./sort_makers.ts";
+import { STREAM } from "./stream_makers.ts";
 import { ZSET } from "./zset_makers.ts";
 
 function expiryOption(g: Generator): Argv {
@@ -175,6 +176,7 @@ export const MAKERS: Readonly<Record<Group, CommandMakers>> = {
   set: SET,
   sort: SORT,
   zset: ZSET,
+  stream: STREAM,
   geo: GEO,
   hash: HASH,
 };
