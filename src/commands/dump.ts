@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { err, ErrorReply, NOT_INTEGER, OK, type Reply, SYNTAX_ERROR } from "../resp/reply.ts";
 import { type KeyRecord, NO_EXPIRY } from "../storage/redis_operations.ts";
@@ -58,8 +59,11 @@ function valueOf({ ops, db }: DataContext, key: Bytes, record: KeyRecord): Dumpe
       }));
       return { type: "hash", fields };
     }
-    case "stream":
-      throw new Error("Cannot dump a stream: it has no form here");
+    case "stream": {
+      const stream = ops.collection(db, key, "stream");
+      assert(stream !== undefined, "a key of the type stream has one");
+      return { type: "stream", contents: stream.contents() };
+    }
   }
 }
 
@@ -150,6 +154,9 @@ function store({ ops, db }: DataContext, key: Bytes, value: DumpedValue): void {
       }
       break;
     }
+    case "stream":
+      ops.edit(db, key, "stream").assign(value.contents);
+      break;
   }
 }
 

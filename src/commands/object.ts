@@ -2,6 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import { parseInt64 } from "../base/int64.ts";
 import { err, NOT_INTEGER, type Reply, SYNTAX_ERROR } from "../resp/reply.ts";
 import type { KeyRecord, KeyType } from "../storage/redis_operations.ts";
+import { ID_MAX, ID_ZERO } from "../storage/stream_id.ts";
 import type { Command, ContainerCommand, DataCommand, LocalCommand } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
 import { readCommand, SUBCOMMAND_KEY } from "./define.ts";
@@ -126,6 +127,9 @@ function* elementsOf(
     const zset = ops.collection(db, key, type);
     if (zset === undefined) return;
     for (const { name, score } of zset.range(0, zset.size - 1)) yield [name, score];
+  } else if (type === "stream") {
+    const stream = ops.collection(db, key, type);
+    for (const { words } of stream?.range(ID_ZERO, ID_MAX) ?? []) yield words;
   }
 }
 

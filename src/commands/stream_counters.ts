@@ -1,5 +1,10 @@
 import { addInt64, type Int64, toInt64 } from "../base/int64.ts";
-import { READ_UNKNOWN, type StreamGroup, type StreamOperations } from "../storage/streams.ts";
+import {
+  READ_UNKNOWN,
+  type StreamCounters,
+  type StreamGroup,
+  type StreamOperations,
+} from "../storage/streams.ts";
 import { compareIds, isZeroId, type StreamId } from "../storage/stream_id.ts";
 
 /*
@@ -20,8 +25,11 @@ export function hasDeletedAfter(stream: StreamOperations, id: StreamId): boolean
   return compareIds(id, maxDeletedId) <= 0;
 }
 
+/** What is asked of a stream here. */
+type Counted = Pick<StreamOperations, "first" | "length" | keyof StreamCounters>;
+
 /** How many entries were added up to this id; READ_UNKNOWN where that cannot be told. */
-export function readCountAt(stream: StreamOperations, id: StreamId): Int64 {
+export function readCountAt(stream: Counted, id: StreamId): Int64 {
   const { first, length, lastId, maxDeletedId } = stream;
   const added = signedOf(stream.entriesAdded);
   if (added === 0) return 0;

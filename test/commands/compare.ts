@@ -2,6 +2,7 @@ import { expect } from "bun:test";
 import type { Bytes } from "../../src/base/bytes.ts";
 import type { Protocol } from "../../src/resp/encoder.ts";
 import { splitInline } from "../../src/resp/inline.ts";
+import { sameStream } from "../compat/compare.ts";
 import { LocalRunner } from "./local_runner.ts";
 import { bulkStrings, type RedisReference } from "./redis_reference.ts";
 
@@ -31,6 +32,9 @@ export function sameReply(argv: readonly Bytes[], ours: Bytes, theirs: Bytes): b
     case "pttl":
     case "pexpiretime":
       return isClose(ours, theirs, TTL_TOLERANCE_SECONDS * 1000);
+    case "xpending":
+    case "xinfo":
+      return sameStream(ours, theirs);
     default:
       return false;
   }

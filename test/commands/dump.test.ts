@@ -37,6 +37,28 @@ const VALUES: readonly (readonly [string, readonly (readonly Bytes[])[]])[] = [
   ]],
   ["small hash", [["HSET", "k", ...INTEGERS, "odd"]]],
   ["large hash", [["HSET", "k", ...TEXTS, ...LONG, "odd"]]],
+  ["small stream", [["XADD", "k", "5-1", "f", "v"], ["XADD", "k", "5-2", "f", "1", "g", "2"]]],
+  ["stream without entries", [["XADD", "k", "5-1", "f", "v"], ["XDEL", "k", "5-1"]]],
+  ["stream of wide ids", [
+    ["XADD", "k", "9007199254740993-18446744073709551615", ...INTEGERS, "odd"],
+    ["XADD", "k", "18446744073709551615-1", ...LONG],
+    ["XSETID", "k", "18446744073709551615-9", "ENTRIESADDED", "9223372036854775807"],
+  ]],
+  ["stream of many nodes", [
+    ...Array.from({ length: 700 }, (_, i) => ["XADD", "k", `${i * 3}-*`, `f${i >> 7}`, `${i}`]),
+    ["XTRIM", "k", "MAXLEN", "650"],
+    ["XDEL", "k", "300-0", "303-0", "306-0", "1500-0"],
+  ]],
+  ["stream with groups", [
+    ...["1-0", "2-0", "3-0", "4-0", "5-0"].map((id) => ["XADD", "k", id, "f", id]),
+    ["XGROUP", "CREATE", "k", "unread", "2"],
+    ["XGROUP", "CREATE", "k", "group", "0", "ENTRIESREAD", "0"],
+    ["XGROUP", "CREATECONSUMER", "k", "group", "idle"],
+    ["XREADGROUP", "GROUP", "group", "b", "COUNT", "2", "STREAMS", "k", ">"],
+    ["XREADGROUP", "GROUP", "group", "a\x00\xff", "COUNT", "1", "STREAMS", "k", ">"],
+    ["XCLAIM", "k", "group", "b", "0", "3", "RETRYCOUNT", "9223372036854775807"],
+    ["XDEL", "k", "2-0"],
+  ]],
 ];
 
 const READS = [
@@ -45,6 +67,7 @@ const READS = [
   ["GET", "k"],
   ["LRANGE", "k", "0", "-1"],
   ["ZRANGE", "k", "0", "-1", "WITHSCORES"],
+  ["XINFO", "STREAM", "k", "FULL", "COUNT", "0"],
 ];
 
 let reference: RedisReference;
@@ -150,6 +173,13 @@ const ZIPLIST = ziplist([
 ]);
 const ZIPMAP = "\x02\x01a\x02\x00bc\x02de\x00\x01\x00\xff";
 
+/** A stream of one node, as 5.0 wrote it, of one group with an entry that is pending. */
+const OLD_STREAM = "\x0f\x01\x10" + "\0".repeat(7) + "\x05" + "\0".repeat(8) +
+  str(writeListpack(["2", "1", "1", "f", "0", ..."2 0 1 a 4 3 0 2 b 4 0 0 3 1 g c 6".split(" ")])) +
+  "\x02\x05\x03\x01\x01g\x05\x01\x01" + "\0".repeat(7) + "\x05" + "\0".repeat(7) + "\x01" +
+  "\x39\x30\0\0\0\0\0\0\x02\x01\x01c" + "\x39\x30\0\0\0\0\0\0\x01" +
+  "\0".repeat(7) + "\x05" + "\0".repeat(7) + "\x01";
+
 /** Forms that older versions wrote, behind the number of each. */
 const OLD: readonly (readonly [string, Bytes])[] = [
   ["linked list", "\x01\x03" + str("a") + str("b") + "\xc0\x05"],
@@ -164,6 +194,7 @@ const OLD: readonly (readonly [string, Bytes])[] = [
     "\x03\x03" + str("a") + "\x031.5" + str("b") + "\xfe" + str("c") + "\xff",
   ],
   ["compressed string", "\x00\xc3\x08\x40\x2d" + "\x01ab\xe0\x23\x01\x01ab"],
+  ["stream without counters", OLD_STREAM],
   ["compressed beyond", "\x00\xc3\x05\x14\x00a\xe0\x80\x00"],
 ];
 
@@ -219,6 +250,21 @@ test("RESTORE answers as redis-server", async () => {
   expect(rows.map((argv) => runner.exec(argv, 2))).toEqual(theirs);
 });
 
+test("a stream of Redis 7.2 is read without when its consumers were last given something", () => {
+  const [before, after] = OLD_STREAM.split("\x01c\x39\x30");
+  const counters = "\x05\x01\0\0\x02";
+  const added = (text: Bytes) =>
+    text.replace(
+      "\x02\x05\x03\x01\x01g\x05\x01",
+      (found) => found.slice(0, 3) + counters + found.slice(3) + "\x01",
+    );
+  const newest = added(`\x15${before.slice(1)}`) + "\x01c\x39\x30" + after.slice(0, 6) +
+    littleEndian(99, 8) + after.slice(6);
+  const value = readValue(OLD_STREAM);
+  expect(value).toBeDefined();
+  expect(readValue(newest)).toEqual(value);
+});
+
 test("a hash keeps the times to live of its fields", () => {
   const value: DumpedValue = {
     type: "hash",
@@ -239,6 +285,7 @@ test("nothing that is cut or changed does harm", () => {
   dumps.push(
     writeValue({ type: "list", items }),
     writeValue({ type: "set", items: INTEGERS }),
+    writeValue(readValue(OLD_STREAM) as DumpedValue),
     writeValue({ type: "zset", members: SCORES.map((score, i) => ({ name: `${i}`, score })) }),
   );
   let read = 0;

@@ -83,7 +83,7 @@ function sameZset(name: string, argv: Argv, balsa: string, redis: string): boole
 }
 
 /** Equal but for times; Redis may take an old errno for that of an id it cannot make. */
-function sameStream(balsa: string, redis: string): boolean {
+export function sameStream(balsa: string, redis: string): boolean {
   if (balsa.startsWith("-ERR The ID specified in XADD is equal or smaller")) {
     return redis.startsWith("-ERR Elements are too large");
   }

@@ -68,6 +68,9 @@ const LONG = 100;
 /** Commands that an odd number makes wait for ever. */
 const STALLING = new Set(["DEBUG", "WAIT", "XREAD", "XREADGROUP"]);
 
+/** Commands whose key stays: XADD with "*" is the same on both servers only for one. */
+const PINNED = new Set(["XADD"]);
+
 const FLOATS = [
   "0",
   "1.5",
@@ -120,8 +123,9 @@ export class Generator {
     const dice = this.prng.below(60);
     if (dice === 0 && argv.length > 1 && !FICKLE.has(argv[0])) argv.pop();
     else if (dice === 1) argv.push(this.value());
-    else if (dice === 2 && argv.length > 1 && argv.length < LONG && !STALLING.has(argv[0])) {
-      argv[1 + this.prng.below(argv.length - 1)] = this.oddNumber();
+    else if (dice === 2 && argv.length > 2 && argv.length < LONG && !STALLING.has(argv[0])) {
+      const first = PINNED.has(argv[0]) ? 2 : 1;
+      argv[first + this.prng.below(argv.length - first)] = this.oddNumber();
     } else if (dice === 3) argv[0] = this.mixCase(argv[0]);
     return argv;
   }

@@ -18,8 +18,11 @@ import { ModelCollection } from "./model_collection.ts";
 
 /** A node that keeps what was deleted, as Redis does. */
 interface ModelNode {
+  readonly id: StreamId;
   readonly fields: readonly Bytes[];
   readonly items: { readonly entry: StreamEntry; isDeleted: boolean }[];
+  /** Deleted entries that a dump told of, without what was in them. */
+  readonly unknown: Pick<StreamNode, "deleted" | "bytes" | "lastId">;
 }
 
 /** A stream as Redis's nodes, walked from the start for each question. */
@@ -73,9 +76,11 @@ export class ModelStream extends ModelCollection implements StreamOperations {
     const last = this.#nodes.at(-1);
     const added = entry.words.reduce((sum, { length }) => sum + length, 0);
     const isFull = last === undefined || bytesOf(last) + added >= limits.bytes ||
-      last.items.length >= limits.entries;
+      last.items.length + last.unknown.deleted >= limits.entries;
     if (isFull) {
-      this.#nodes.push({ fields: entry.words.filter((_, at) => at % 2 === 0), items: [] });
+      const fields = entry.words.filter((_, at) => at % 2 === 0);
+      const unknown = { deleted: 0, bytes: 0, lastId: ID_ZERO };
+      this.#nodes.push({ id: idOf(entry), fields, items: [], unknown });
     }
     this.#nodes.at(-1)?.items.push({ entry, isDeleted: false });
     this.lastId = idOf(entry);
@@ -101,14 +106,14 @@ export class ModelStream extends ModelCollection implements StreamOperations {
     const isShort = () => "lengthMax" in request && this.length <= request.lengthMax;
     let count = 0;
     while (this.#nodes.length > 0 && !isShort()) {
-      const [{ items }] = this.#nodes;
+      const [node] = this.#nodes;
+      const { items } = node;
       const live = items.filter(({ isDeleted }) => !isDeleted);
       if (request.limit > 0 && count + live.length > request.limit) break;
-      const isOld = ({ entry }: { entry: StreamEntry }) =>
-        "minId" in request && compareIds(entry, request.minId) < 0;
+      const isOld = (id: StreamId) => "minId" in request && compareIds(id, request.minId) < 0;
       const isWhole = "lengthMax" in request
         ? this.length - live.length >= request.lengthMax
-        : isOld(items[items.length - 1]);
+        : isOld(nodeOf(node).lastId);
       if (isWhole) {
         this.#nodes.shift();
         count += live.length;
@@ -116,7 +121,7 @@ export class ModelStream extends ModelCollection implements StreamOperations {
       }
       if (request.isApproximate) break;
       for (const item of live) {
-        if ("lengthMax" in request ? isShort() : !isOld(item)) break;
+        if ("lengthMax" in request ? isShort() : !isOld(item.entry)) break;
         item.isDeleted = true;
         count += 1;
       }
@@ -127,7 +132,9 @@ export class ModelStream extends ModelCollection implements StreamOperations {
   }
 
   setCounters(counters: Partial<StreamCounters>): void {
-    Object.assign(this, counters);
+    this.lastId = counters.lastId ?? this.lastId;
+    this.maxDeletedId = counters.maxDeletedId ?? this.maxDeletedId;
+    this.entriesAdded = counters.entriesAdded ?? this.entriesAdded;
     this.#isMade = true;
     this.changed();
   }
@@ -136,9 +143,10 @@ export class ModelStream extends ModelCollection implements StreamOperations {
     return this.#nodes.length;
   }
 
-  /** Not modelled: compared with redis-server. */
   get radixNodeCount(): number {
-    throw new Error("Cannot count radix nodes in the model");
+    const hex = (part: Uint64) => part.toString(16).padStart(16, "0");
+    const keys = this.#nodes.map(({ id: { ms, seq } }) => (hex(ms) + hex(seq)).match(/../g) ?? []);
+    return keys.length === 0 ? 1 : radixNodes(keys);
   }
 
   groups(): readonly StreamGroup[] {
@@ -177,8 +185,22 @@ export class ModelStream extends ModelCollection implements StreamOperations {
     };
   }
 
-  assign(): void {
-    throw new Error("Cannot fill a model");
+  assign(contents: StreamContents): void {
+    this.setCounters(contents);
+    const entries = [...contents.entries];
+    this.#nodes = contents.nodes.map(({ ms, seq, fields, live, deleted, bytes, lastId }) => {
+      const items = entries.splice(0, live).map((entry) => ({ entry, isDeleted: false }));
+      const node = { id: { ms, seq }, fields, items };
+      const known = nodeOf({ ...node, unknown: { deleted: 0, bytes: 0, lastId } }).bytes;
+      return { ...node, unknown: { deleted, bytes: bytes - known, lastId } };
+    });
+    this.changed();
+    for (const { name, lastId, entriesRead, consumers, pending } of contents.groups) {
+      this.addGroup(name, lastId, entriesRead);
+      const group = this.group(name);
+      for (const consumer of consumers) group?.see(consumer.name, consumer.seenAtMs);
+      for (const entry of pending) group?.setPending(entry);
+    }
   }
 
   clone(): ModelStream {
@@ -188,9 +210,9 @@ export class ModelStream extends ModelCollection implements StreamOperations {
     clone.maxDeletedId = this.maxDeletedId;
     clone.entriesAdded = this.entriesAdded;
     clone.#isMade = true;
-    clone.#nodes = this.#nodes.map(({ fields, items }) => ({
-      fields,
-      items: items.map((item) => ({ ...item })),
+    clone.#nodes = this.#nodes.map((node) => ({
+      ...node,
+      items: node.items.map((item) => ({ ...item })),
     }));
     clone.#groups = this.#groups.map((group) => group.clone());
     return clone;
@@ -203,10 +225,9 @@ function bytesOf(node: ModelNode): number {
 }
 
 /** Counts the listpack of a node as a whole. */
-function nodeOf({ fields, items }: ModelNode): StreamNode {
-  const { ms, seq } = items[0].entry;
+function nodeOf({ id: { ms, seq }, fields, items, unknown }: ModelNode): StreamNode {
   const live = items.filter(({ isDeleted }) => !isDeleted).length;
-  let bytes = listpackIntegerBytes(fields.length) + 2;
+  let bytes = unknown.bytes + listpackIntegerBytes(fields.length) + 2;
   for (const field of fields) bytes += listpackBytes(field);
   for (const { entry: { words, ...id } } of items) {
     const isSame = words.length === fields.length * 2 &&
@@ -219,8 +240,27 @@ function nodeOf({ fields, items }: ModelNode): StreamNode {
     elements.push(String(elements.length));
     for (const element of elements) bytes += listpackBytes(element);
   }
-  const lastId = idOf(items[items.length - 1].entry);
-  return { ms, seq, fields, live, deleted: items.length - live, bytes, lastId };
+  const last = items.at(-1)?.entry ?? ID_ZERO;
+  const lastId = idOf(compareIds(last, unknown.lastId) > 0 ? last : unknown.lastId);
+  const deleted = unknown.deleted + items.length - live;
+  return { ms, seq, fields, live, deleted, bytes, lastId };
+}
+
+/** Nodes of a radix tree of keys, all of one length: a chain of bytes is one. */
+function radixNodes(keys: readonly (readonly string[])[]): number {
+  let rest = keys;
+  let isChain = false;
+  while (rest[0].length > 0 && rest.every(([first]) => first === rest[0][0])) {
+    rest = rest.map((key) => key.slice(1));
+    isChain = true;
+  }
+  const chain = isChain ? 1 : 0;
+  if (rest[0].length === 0) return chain + 1;
+  const firsts = [...new Set(rest.map(([first]) => first))];
+  const below = firsts.map((first) =>
+    radixNodes(rest.filter((key) => key[0] === first).map((key) => key.slice(1)))
+  );
+  return chain + 1 + below.reduce((sum, count) => sum + count, 0);
 }
 
 /** A group as arrays. It tells nobody of changes: they are none of the key's record. */

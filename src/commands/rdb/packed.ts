@@ -1,5 +1,6 @@
 import type { Bytes } from "../../base/bytes.ts";
 import { parseInt64 } from "../../base/int64.ts";
+import { backLengthBytes } from "../../storage/listpack_size.ts";
 import { BadDump, Reader } from "./reader.ts";
 
 /*
@@ -21,7 +22,7 @@ export function readListpack(packed: Bytes): Bytes[] {
   for (let first = reader.byte(); first !== END; first = reader.byte()) {
     const before = reader.position;
     items.push(readListpackElement(reader, first));
-    reader.take(backLengthSize(reader.position - before + 1));
+    reader.take(backLengthBytes(reader.position - before + 1));
   }
   if (count !== COUNT_UNKNOWN && count !== items.length) throw new BadDump();
   return items;
@@ -39,14 +40,6 @@ function readListpackElement(reader: Reader, first: number): Bytes {
   const size = [2, 3, 4, 8][first - 0xf1];
   if (size === undefined) throw new BadDump();
   return String(reader.signed(size));
-}
-
-/** Bytes of the length that stands behind an element of this size. */
-function backLengthSize(size: number): number {
-  if (size <= 127) return 1;
-  if (size < 16383) return 2;
-  if (size < 2097151) return 3;
-  return size < 268435455 ? 4 : 5;
 }
 
 /** A listpack of these elements. */
@@ -89,7 +82,7 @@ function listpackInteger(value: bigint): Bytes {
 function backLength(size: number): Bytes {
   let text = "";
   let left = size;
-  for (let count = backLengthSize(size); count > 0; count--) {
+  for (let count = backLengthBytes(size); count > 0; count--) {
     text = String.fromCharCode((left % 128) | (count > 1 ? 128 : 0)) + text;
     left = Math.floor(left / 128);
   }

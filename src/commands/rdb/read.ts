@@ -3,6 +3,7 @@ import { NO_EXPIRY } from "../../storage/redis_operations.ts";
 import { parseDouble } from "../double.ts";
 import { readIntset, readListpack, readZiplist, readZipmap } from "./packed.ts";
 import { BadDump, Reader } from "./reader.ts";
+import { readStream } from "./stream_read.ts";
 import { type DumpedField, type DumpedValue, RDB_TYPE } from "./value.ts";
 
 const PLAIN_NODE = 1;
@@ -13,7 +14,7 @@ const POSITIVE_INFINITY = 254;
 const NEGATIVE_INFINITY = 255;
 
 /**
- * The value that a dump holds, in any form that Redis has written up to 7.0, and in two of later
+ * The value that a dump holds, in any form that Redis has written up to 7.0, and in three of later
  * ones. Undefined when it is none. What stands behind the value is not looked at.
  */
 export function readValue(dump: Bytes): DumpedValue | undefined {
@@ -41,6 +42,8 @@ function isWhole(value: DumpedValue): boolean {
         value.members.every(({ score }) => !Number.isNaN(score));
     case "hash":
       return areDistinct(value.fields.map(({ name }) => name));
+    case "stream":
+      return true;
   }
 }
 
@@ -83,6 +86,10 @@ function readTyped(reader: Reader, type: number): DumpedValue {
       return hashOf(readListpack(reader.string()));
     case RDB_TYPE.hashWithExpiries:
       return { type: "hash", fields: expiringFields(reader) };
+    case RDB_TYPE.streamListpacks:
+    case RDB_TYPE.streamListpacks2:
+    case RDB_TYPE.streamListpacks3:
+      return { type: "stream", contents: readStream(reader, type) };
     default:
       throw new BadDump();
   }

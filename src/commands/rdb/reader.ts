@@ -1,4 +1,5 @@
 import type { Bytes } from "../../base/bytes.ts";
+import { toUint64, type Uint64 } from "../../base/uint64.ts";
 
 /** What is read is no value: ends `readValue`, and nothing beyond it. */
 export class BadDump extends Error {
@@ -75,6 +76,18 @@ export class Reader {
     const first = this.byte();
     if (first >> 6 === 3) throw new BadDump();
     return this.#lengthFrom(first);
+  }
+
+  /** A length of which every bit counts. */
+  wideLength(): Uint64 {
+    if (this.#bytes.charCodeAt(this.#at) !== 0x81) return this.length();
+    this.#at++;
+    return this.wide();
+  }
+
+  /** An unsigned integer of 8 bytes, the highest first. */
+  wide(): Uint64 {
+    return toUint64(BigInt(this.big(4)) * 2n ** 32n + BigInt(this.big(4)));
   }
 
   /** A string in any of its forms. */

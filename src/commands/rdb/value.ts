@@ -1,5 +1,6 @@
 import type { Bytes } from "../../base/bytes.ts";
 import type { ScoredMember } from "../../storage/collections.ts";
+import type { StreamContents } from "../../storage/streams.ts";
 
 /** A field of a hash. */
 export interface DumpedField {
@@ -14,7 +15,8 @@ export type DumpedValue =
   | { readonly type: "string"; readonly value: Bytes }
   | { readonly type: "list" | "set"; readonly items: readonly Bytes[] }
   | { readonly type: "zset"; readonly members: readonly ScoredMember[] }
-  | { readonly type: "hash"; readonly fields: readonly DumpedField[] };
+  | { readonly type: "hash"; readonly fields: readonly DumpedField[] }
+  | { readonly type: "stream"; readonly contents: StreamContents };
 
 /** Numbers that stand before a value and say what form it has. */
 export const RDB_TYPE = {
@@ -30,9 +32,12 @@ export const RDB_TYPE = {
   zsetZiplist: 12,
   hashZiplist: 13,
   listQuicklist: 14,
+  streamListpacks: 15,
   hashListpack: 16,
   zsetListpack: 17,
   listQuicklist2: 18,
+  streamListpacks2: 19,
   setListpack: 20,
+  streamListpacks3: 21,
   hashWithExpiries: 24,
 } as const;

@@ -1,9 +1,10 @@
 import type { Bytes } from "../../base/bytes.ts";
-import { parseInt64 } from "../../base/int64.ts";
 import { NO_EXPIRY } from "../../storage/redis_operations.ts";
 import { formatCompactDouble } from "../double.ts";
-import { littleEndian, signed, writeIntset, writeListpack } from "./packed.ts";
+import { littleEndian, writeIntset, writeListpack } from "./packed.ts";
+import { writeStream } from "./stream_write.ts";
 import { type DumpedField, type DumpedValue, RDB_TYPE } from "./value.ts";
+import { double, writeLength, writeString } from "./writer.ts";
 
 /** Larger collections are written element by element. */
 const COMPACT_ENTRIES_MAX = 128;
@@ -33,6 +34,8 @@ export function writeValue(value: DumpedValue): Bytes {
     }
     case "hash":
       return writeHash(value.fields);
+    case "stream":
+      return typed(RDB_TYPE.streamListpacks2, [writeStream(value.contents)]);
   }
 }
 
@@ -86,33 +89,4 @@ function writeHash(fields: readonly DumpedField[]): Bytes {
   const flat = fields.flatMap(({ name, value }) => [name, value]);
   if (isCompact(flat, 2)) return typed(RDB_TYPE.hashListpack, [writeString(writeListpack(flat))]);
   return typed(RDB_TYPE.hash, [writeLength(fields.length), ...flat.map(writeString)]);
-}
-
-/** A length, or how many elements follow. */
-function writeLength(length: number): Bytes {
-  if (length < 0x40) return String.fromCharCode(length);
-  if (length < 0x4000) return String.fromCharCode(0x40 | (length >> 8), length & 0xff);
-  const size = length < 2 ** 32 ? 4 : 8;
-  const digits = [...littleEndian(length, size)].reverse().join("");
-  return (size === 4 ? "\x80" : "\x81") + digits;
-}
-
-/** A string; an integer of at most 32 bits as such. */
-function writeString(text: Bytes): Bytes {
-  const number = text.length <= 11 ? parseInt64(text) : undefined;
-  if (typeof number === "number") {
-    for (const [form, size] of [[0xc0, 1], [0xc1, 2], [0xc2, 4]]) {
-      const limit = 2 ** (8 * size - 1);
-      if (number >= -limit && number < limit) {
-        return String.fromCharCode(form) + signed(BigInt(number), size);
-      }
-    }
-  }
-  return writeLength(text.length) + text;
-}
-
-function double(value: number): Bytes {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, value, true);
-  return String.fromCharCode(...new Uint8Array(view.buffer));
 }
