@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { TestCluster } from "./cluster_harness.ts";
-import { allConnected, compareConversations, isBlocked } from "./conversation.ts";
+import { allConnected, blocked, compareConversations } from "./conversation.ts";
 import { cleanupAll, type Server, startBalsa, startRedis, until } from "./harness.ts";
-import { encodeCommand, RespClient } from "./resp_client.ts";
+import { RespClient } from "./resp_client.ts";
 
 let balsa: Server;
 let redis: Server;
@@ -222,14 +222,20 @@ describe("as redis-server has it", () => {
   }
 });
 
-/** Opens a client and has it wait; resolves once it does. */
-async function blocked(port: number, ...argv: string[]): Promise<RespClient> {
-  const client = await RespClient.open(port);
-  const id = String(await client.command("CLIENT", "ID"));
-  void client.send(encodeCommand(argv));
-  await isBlocked(port, id);
-  return client;
-}
+test("what precedes in the pipeline is answered", async () => {
+  for (const port of [balsa.port, ...cluster.nodes.map((node) => node.port)]) {
+    const client = await RespClient.open(port);
+    const replies = await client.pipeline([
+      ["SET", "before", "1"],
+      ["GET", "before"],
+      ["BLPOP", "nothing", "0.01"],
+      ["GET", "before"],
+      ["BLPOP", "nothing", "0.01"],
+    ]);
+    expect(replies).toEqual(["OK", "1", null, "1", null]);
+    client.close();
+  }
+});
 
 test("a client that is gone is not served", async () => {
   for (const { port } of cluster.nodes) {

@@ -102,3 +102,12 @@ export async function compareConversations(
   const ours = masked(await converse(balsa, script));
   expect(ours).toEqual(theirs);
 }
+
+/** Opens a client and has it wait; resolves once it does. */
+export async function blocked(port: number, ...argv: string[]): Promise<RespClient> {
+  const client = await RespClient.open(port);
+  const id = String(await client.command("CLIENT", "ID"));
+  void client.send(encodeCommand(argv));
+  await isBlocked(port, id);
+  return client;
+}

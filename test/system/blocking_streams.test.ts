@@ -1,0 +1,191 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { TestCluster } from "./cluster_harness.ts";
+import { allConnected, blocked, compareConversations } from "./conversation.ts";
+import { cleanupAll, type Server, startBalsa, startRedis } from "./harness.ts";
+import { type Decoded, RespClient } from "./resp_client.ts";
+
+let balsa: Server;
+let redis: Server;
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  [balsa, redis, cluster] = await Promise.all([startBalsa(), startRedis(), TestCluster.start()]);
+  await allConnected(cluster.nodes.map(({ port }) => port));
+});
+afterAll(async () => {
+  await cluster.kill();
+  await cleanupAll();
+});
+
+const SCRIPTS: Readonly<Record<string, string>> = {
+  "XREAD": `
+    p: FLUSHALL
+    a> XREAD BLOCK 0 STREAMS s $
+    a!
+    b> XREAD COUNT 1 BLOCK 0 STREAMS t s 0 $
+    b!
+    p: XADD s 1-1 f v
+    a< 1
+    b< 1
+    a> XREAD BLOCK 0 STREAMS t s 0 1-5
+    a!
+    p: XADD s 1-2 f v
+    p: DEL s
+    p: LPUSH s x
+    p: DEL s
+    p: XADD s 2-1 f v
+    a< 1
+    a> XREAD BLOCK 0 STREAMS s $
+    a!
+    p: MULTI
+    p: XADD s 3-1 f v
+    p: XADD s 3-2 f v
+    p: EXEC
+    a< 1
+    a> XREAD BLOCK 0 STREAMS u u $ 5
+    a!
+    p: XGROUP CREATE u g $ MKSTREAM
+    p: XADD u 6-0 f v
+    a< 1
+    p: MULTI
+    p: XREAD BLOCK 0 STREAMS s $
+    p: EXEC
+    B: XREAD BLOCK 10 STREAMS s $`,
+  "XREADGROUP: first come, first served": `
+    p: FLUSHALL
+    p: XGROUP CREATE s g $ MKSTREAM
+    a> XREADGROUP GROUP g ann BLOCK 0 STREAMS s >
+    a!
+    b> XREADGROUP GROUP g bob COUNT 5 BLOCK 0 STREAMS s >
+    b!
+    c> XREADGROUP GROUP g ann NOACK BLOCK 0 STREAMS s >
+    c!
+    p: XADD s 1-1 f v
+    a< 1
+    p: XADD s 1-2 f v
+    b< 1
+    p: XADD s 1-3 f v
+    c< 1
+    p: XPENDING s g
+    p: XINFO GROUPS s
+    p: XADD s 1-4 f v
+    a: XREADGROUP GROUP g ann BLOCK 0 STREAMS s >
+    a: XREADGROUP GROUP g ann BLOCK 0 STREAMS s 0
+    p: MULTI
+    p: XREADGROUP GROUP g ann BLOCK 0 STREAMS s >
+    p: EXEC
+    B: XREADGROUP GROUP g ann BLOCK 10 STREAMS s >`,
+  "XREADGROUP: the group or the stream goes": `
+    p: FLUSHALL
+    p: XGROUP CREATE s g $ MKSTREAM
+    p: XGROUP CREATE s h $
+    a> XREADGROUP GROUP g ann BLOCK 0 STREAMS s >
+    a!
+    b> XREADGROUP GROUP h bob BLOCK 0 STREAMS s >
+    b!
+    p: XGROUP DESTROY s g
+    a< 1
+    p: DEL s
+    b< 1
+    p: XGROUP CREATE s g $ MKSTREAM
+    a> XREADGROUP GROUP g ann BLOCK 0 STREAMS s >
+    a!
+    p: SET s text
+    a< 1
+    p: DEL s
+    p: XGROUP CREATE s g $ MKSTREAM
+    a> XREADGROUP GROUP g ann BLOCK 0 STREAMS s >
+    a!
+    p: MULTI
+    p: DEL s
+    p: SADD s member
+    p: EXEC
+    a< 1
+    p: DEL s
+    p: XGROUP CREATE s g $ MKSTREAM
+    a> XREADGROUP GROUP g ann BLOCK 0 STREAMS s >
+    a!
+    p: FLUSHALL
+    a< 1`,
+  "XREADGROUP: another stream takes the name": `
+    p: FLUSHALL
+    p: XGROUP CREATE s g $ MKSTREAM
+    p: XADD t 1-1 f v
+    p: XGROUP CREATE t g 0
+    a> XREADGROUP GROUP g ann BLOCK 0 STREAMS s >
+    a!
+    p: RENAME t s
+    a< 1
+    p: XADD u 2-1 f v
+    a> XREADGROUP GROUP g ann BLOCK 0 STREAMS s >
+    a!
+    p: RENAME u s
+    a< 1`,
+  "WATCH minds entries, not groups": `
+    p: FLUSHALL
+    p: XADD s 1-1 f v
+    p: XGROUP CREATE s g 0
+    w: WATCH s
+    p: XGROUP CREATE s h 0
+    p: XREADGROUP GROUP g ann STREAMS s >
+    p: XCLAIM s g bob 0 1-1 JUSTID
+    p: XACK s g 1-1
+    p: XSETID s 5-5
+    w: MULTI
+    w: PING
+    w: EXEC
+    w: WATCH s
+    p: XDEL s 1-1
+    w: MULTI
+    w: PING
+    w: EXEC
+    w: WATCH s
+    p: XADD s 6-1 f v
+    w: MULTI
+    w: PING
+    w: EXEC`,
+};
+
+describe("as redis-server has it", () => {
+  for (const [name, script] of Object.entries(SCRIPTS)) {
+    test(name, () => compareConversations([balsa.port], redis.port, script));
+    test(`${name}, each connection at another node`, () =>
+      compareConversations(cluster.nodes.map(({ port }) => port), redis.port, script));
+  }
+});
+
+/** What XREAD and XREADGROUP answer with one entry. */
+function entry(id: string): Decoded {
+  return [["jobs", [[id, ["f", "v"]]]]];
+}
+
+test("a failover loses and doubles nothing, and keeps the order", async () => {
+  const leader = await cluster.leader();
+  const [one, two] = await cluster.followers();
+  const pusher = await RespClient.open(two.port);
+  await pusher.command("XGROUP", "CREATE", "jobs", "g", "$", "MKSTREAM");
+  const wait = (port: number, consumer: string) =>
+    blocked(port, "XREADGROUP", "GROUP", "g", consumer, "BLOCK", "0", "STREAMS", "jobs", ">");
+  const clients = [
+    await wait(one.port, "ann"),
+    await wait(leader.port, "gone"),
+    await wait(two.port, "bob"),
+  ];
+  const reader = await blocked(one.port, "XREAD", "BLOCK", "0", "STREAMS", "jobs", "$");
+  await leader.kill9();
+  await pusher.command("XADD", "jobs", "1-1", "f", "v");
+  expect(await clients[0].read()).toEqual(entry("1-1"));
+  expect(await reader.read()).toEqual(entry("1-1"));
+  await pusher.command("XADD", "jobs", "1-2", "f", "v");
+  expect(await clients[2].read()).toEqual(entry("1-2"));
+  const pending = [2, "1-1", "1-2", [["ann", "1"], ["bob", "1"]]];
+  expect(await pusher.command("XPENDING", "jobs", "g")).toEqual(pending);
+  leader.start();
+  await cluster.converged();
+  for (const node of cluster.nodes) {
+    const client = await RespClient.open(node.port);
+    expect(await client.command("XPENDING", "jobs", "g")).toEqual(pending);
+    client.close();
+  }
+  for (const client of [...clients, reader, pusher]) client.close();
+});
