@@ -86,6 +86,16 @@ export const IDEMPOTENCY_TTL_DEFAULT_MS = 300_000;
 /** Those whose time has come are forgotten behind entries, at most so many behind each. */
 export const FORGET_REPLIES_PER_ENTRY = 256;
 
+// --- scripts -----------------------------------------------------------------------------------
+/** What one run may take, in units of about an instruction of Lua: the same on every node. */
+export const SCRIPT_UNITS_MAX = 100_000_000;
+/** The scripts that EVALSHA knows: for more, the oldest are forgotten. */
+export const SCRIPT_TEXTS_BYTES_MAX = 32 * 1024 * 1024;
+/** Memory for compiled scripts, on each node. */
+export const SCRIPT_IMAGES_BYTES_MAX = 16 * 1024 * 1024;
+/** A Lua whose memory has grown beyond this is given up after the run. */
+export const SCRIPT_INSTANCE_BYTES_KEPT = 8 * 1024 * 1024;
+
 // --- HTTP --------------------------------------------------------------------------------------
 export const HTTP_BODY_BYTES_MAX = ENTRY_BYTES_MAX;
 /** Of the bodies that are being received at a time. */

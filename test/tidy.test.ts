@@ -51,7 +51,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   resp: ["base", "constants"],
   raft: ["base", "constants"],
   storage: ["base", "constants", "raft", "runtime"],
-  commands: ["base", "constants", "resp", "storage"],
+  scripting: ["base", "constants"],
+  commands: ["base", "constants", "resp", "storage", "scripting"],
   transport: ["base", "constants", "raft", "runtime"],
   server: [
     "base",
@@ -249,6 +250,7 @@ describe("the repository", () => {
       "raft",
       "resp",
       "runtime",
+      "scripting",
       "server",
       "storage",
       "transport",

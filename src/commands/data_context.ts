@@ -3,6 +3,7 @@ import { Prng } from "../base/prng.ts";
 import { type ErrorReply, WRONG_TYPE } from "../resp/reply.ts";
 import type { Collections, CollectionType } from "../storage/collections.ts";
 import type { IdempotencyTable } from "../storage/idempotency_table.ts";
+import type { ScriptSurroundings } from "./script_surroundings.ts";
 import type { KeyRecord, KeyType, RedisOperations } from "../storage/redis_operations.ts";
 
 /** What kind of change a keyspace event tells of: the classes of notify-keyspace-events. */
@@ -42,11 +43,18 @@ export class DataContext {
   notifier: Notifier | undefined;
   /** The replies remembered by idempotency key: in a write. */
   readonly idempotency: IdempotencyTable | undefined;
+  /** What scripts run with. */
+  readonly scripting: ScriptSurroundings | undefined;
 
-  constructor(ops: RedisOperations, prng: Prng, idempotency?: IdempotencyTable) {
+  constructor(
+    ops: RedisOperations,
+    prng: Prng,
+    beside: { idempotency?: IdempotencyTable; scripting?: ScriptSurroundings } = {},
+  ) {
     this.ops = ops;
     this.prng = prng;
-    this.idempotency = idempotency;
+    this.idempotency = beside.idempotency;
+    this.scripting = beside.scripting;
   }
 
   /**

@@ -28,6 +28,7 @@ import { objectCommands } from "./object.ts";
 import { pubsubCommands } from "./pubsub.ts";
 import { raftCommands } from "./raft.ts";
 import { scanCommands } from "./scan.ts";
+import { scriptCommands } from "./script.ts";
 import { serverCommands } from "./server.ts";
 import { setCommands } from "./set.ts";
 import { setAlgebraCommands } from "./set_algebra.ts";
@@ -56,6 +57,7 @@ const GROUPS: readonly (readonly Command[])[] = [
   introspectionCommands(() => table),
   [aclCommand(() => table)],
   [idempotentCommand((argv) => resolve(argv))],
+  scriptCommands({ find: (name) => findCommand(name), arityFits }),
   serverCommands,
   raftCommands,
   pubsubCommands,

@@ -1,6 +1,8 @@
-import { IDEMPOTENCY_BYTES_MAX } from "../constants.ts";
+import { ScriptSurroundings } from "../commands/script_surroundings.ts";
+import { IDEMPOTENCY_BYTES_MAX, SCRIPT_TEXTS_BYTES_MAX } from "../constants.ts";
 import { ChangesTable } from "../storage/changes_table.ts";
 import { IdempotencyTable } from "../storage/idempotency_table.ts";
+import { ScriptsTable } from "../storage/scripts_table.ts";
 import { WaitersTable } from "../storage/waiters_table.ts";
 
 /** How long an idle node keeps a remembered reply beyond its time: nobody waits for its end. */
@@ -11,6 +13,7 @@ export interface BesideKeys {
   readonly idempotency: IdempotencyTable;
   readonly changes: ChangesTable;
   readonly waiters: WaitersTable;
+  readonly scripting: ScriptSurroundings;
 }
 
 /** Empty ones, until a state.db is loaded; `changesBytes` of changes are kept. */
@@ -19,6 +22,7 @@ export function makeBesideKeys(changesBytes = Infinity): BesideKeys {
     idempotency: new IdempotencyTable(IDEMPOTENCY_BYTES_MAX),
     changes: new ChangesTable(changesBytes),
     waiters: new WaitersTable(),
+    scripting: new ScriptSurroundings(new ScriptsTable(SCRIPT_TEXTS_BYTES_MAX)),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Prng } from "../base/prng.ts";
 import type { DataCommand } from "../commands/command.ts";
 import { DataContext, type Notifier } from "../commands/data_context.ts";
+import type { ScriptSurroundings } from "../commands/script_surroundings.ts";
 import type { NodeId, RaftCore } from "../raft/types.ts";
 import type { ErrorReply, Reply } from "../resp/reply.ts";
 import type { RedisOperations } from "../storage/redis_operations.ts";
@@ -17,6 +18,7 @@ export interface ReadsOptions {
   readonly ops: RedisOperations;
   readonly clock: Clock;
   readonly prng: Prng;
+  readonly scripting: ScriptSurroundings;
   readonly link: PeerLink;
   /** Which run of this node's process: an answer to an earlier one must not pass for its own. */
   readonly incarnation: number;
@@ -71,7 +73,8 @@ export class Reads {
     this.#nextId = (options.incarnation % INCARNATIONS) * ROUNDS_PER_INCARNATION + 1;
     this.#prefetcher = new KeyPrefetcher(options.ops);
     this.#timer = new CallTimer(() => options.clock.monotonicMs());
-    this.#context = new DataContext(options.ops, options.prng);
+    const { scripting } = options;
+    this.#context = new DataContext(options.ops, options.prng, { scripting });
     this.#context.isLocal = true;
   }
 

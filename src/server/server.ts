@@ -35,6 +35,7 @@ import { Reads } from "./reads.ts";
 import type { ServerOptions } from "./server_options.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
 import { makePending, type Pending, type Session } from "./session.ts";
+import { Outlets } from "./script_outlets.ts";
 import type { SnapshotService } from "./snapshot_service.ts";
 import { type LogPosition, StateMachine } from "./state_machine.ts";
 import { Writes } from "./writes.ts";
@@ -115,6 +116,7 @@ export class Server {
     this.#reads = new Reads({
       ...shared,
       incarnation: identity.incarnation,
+      scripting: options.beside.scripting,
       complete: (pending, reply, durationMs) => this.answers.complete(pending, reply, durationMs),
       giveUp: (pending, reply) => {
         pending.session.onGiveUp?.();
@@ -142,6 +144,7 @@ export class Server {
       submit: (...request) => this.#submit(...request),
       fatal: options.fatal,
     });
+    options.beside.scripting.outlets = new Outlets(this.features.pubsub, options.logger);
     this.#machine = new StateMachine(ops, options.beside, this.features.waiters, {
       node: identity.nodeId,
       incarnation: identity.incarnation,

@@ -70,7 +70,7 @@ export class StateMachine {
   ) {
     this.#ops = ops;
     this.#beside = beside;
-    this.#context = new DataContext(ops, new Prng(0), beside.idempotency);
+    this.#context = new DataContext(ops, new Prng(0), beside);
     this.#local = local;
     this.#prefetcher = new KeyPrefetcher(ops);
     this.#timer = new CallTimer(monotonicMs);

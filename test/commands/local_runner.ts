@@ -3,14 +3,19 @@ import { Prng } from "../../src/base/prng.ts";
 import type { RunnableCommand } from "../../src/commands/command.ts";
 import { DataContext } from "../../src/commands/data_context.ts";
 import type { LocalContext } from "../../src/commands/local_context.ts";
+import { ScriptSurroundings } from "../../src/commands/script_surroundings.ts";
 import { resolve } from "../../src/commands/table.ts";
+import { SCRIPT_TEXTS_BYTES_MAX } from "../../src/constants.ts";
 import { encodeReply, type Protocol } from "../../src/resp/encoder.ts";
 import { ErrorReply, OK, type Reply } from "../../src/resp/reply.ts";
+import { ScriptsTable } from "../../src/storage/scripts_table.ts";
 import { ModelRedisOperations } from "../storage/model_redis_operations.ts";
 
 /** Runs commands in process on a model of storage, as the server would. */
 export class LocalRunner {
-  readonly context = new DataContext(new ModelRedisOperations(), new Prng(1));
+  readonly context = new DataContext(new ModelRedisOperations(), new Prng(1), {
+    scripting: new ScriptSurroundings(new ScriptsTable(SCRIPT_TEXTS_BYTES_MAX)),
+  });
 
   constructor(nowMs: number) {
     this.context.logTimeMs = nowMs;

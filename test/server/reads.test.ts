@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { RaftCore } from "../../src/raft/types.ts";
+import { makeBesideKeys } from "../../src/server/beside_keys.ts";
 import { BEHIND, NOT_DONE } from "../../src/server/errors.ts";
 import type { Leadership } from "../../src/server/leadership.ts";
 import { Reads } from "../../src/server/reads.ts";
@@ -34,6 +35,7 @@ beforeEach(() => {
     > as RedisOperations,
     clock: new FakeClock(),
     prng: fakePrng(),
+    scripting: makeBesideKeys().scripting,
     link,
     incarnation: 0,
     leadership: () => leadership,

@@ -1,0 +1,134 @@
+import type { Bytes } from "../base/bytes.ts";
+import { DATABASE_COUNT } from "../constants.ts";
+import { DB_OUT_OF_RANGE, err, ErrorReply, OK, PONG, type Reply } from "../resp/reply.ts";
+import type { ScriptHost } from "../scripting/lua_instance.ts";
+import type { Command, RunnableCommand } from "./command.ts";
+import type { DataContext } from "./data_context.ts";
+import { parseInt32 } from "./parse.ts";
+import type { ScriptSurroundings } from "./script_surroundings.ts";
+import { encodeForScript } from "./script_values.ts";
+
+/** How a command is looked up, without a check of its arity. */
+export interface CommandTable {
+  find(name: Bytes): Command | undefined;
+  arityFits(arity: number, count: number): boolean;
+}
+
+const UNKNOWN = err("Unknown Redis command called from script");
+const WRONG_ARITY = err("Wrong number of args calling Redis command from script");
+const NOT_ALLOWED = err("This Redis command is not allowed from script");
+const READ_ONLY = err("Write commands are not allowed from read-only scripts.");
+
+/** Commands on data that Redis flags NOSCRIPT. */
+const NO_SCRIPT: ReadonlySet<Bytes> = new Set([
+  "blmove",
+  "blpop",
+  "brpop",
+  "brpoplpush",
+  "bzpopmax",
+  "bzpopmin",
+  "eval",
+  "eval_ro",
+  "evalsha",
+  "evalsha_ro",
+  "fcall",
+  "fcall_ro",
+  "idempotent",
+]);
+
+/** What Redis counts as writing, beside the commands that do. */
+const MAY_REPLICATE: ReadonlySet<Bytes> = new Set(["publish", "spublish", "pfcount"]);
+
+/** A command of the connection or the node as a script has it: the same on every node. */
+type LocalCall = (calls: ScriptCalls, argv: readonly Bytes[]) => Reply;
+
+const LOCAL_CALLS: ReadonlyMap<Bytes, LocalCall> = new Map<Bytes, LocalCall>([
+  ["ping", (_calls, argv) => argv[1] ?? PONG],
+  ["echo", (_calls, argv) => argv[1]],
+  ["time", (calls) => calls.time()],
+  ["select", (calls, argv) => calls.select(argv[1])],
+  ["publish", (calls, argv) => calls.publish("channel", argv)],
+  ["spublish", (calls, argv) => calls.publish("shard", argv)],
+]);
+
+/** The commands that one run of a script calls. */
+export class ScriptCalls implements ScriptHost {
+  readonly #context: DataContext;
+  readonly #surroundings: ScriptSurroundings;
+  readonly #commands: CommandTable;
+  readonly #isReadOnly: boolean;
+
+  constructor(
+    context: DataContext,
+    surroundings: ScriptSurroundings,
+    commands: CommandTable,
+    isReadOnly: boolean,
+  ) {
+    this.#context = context;
+    this.#surroundings = surroundings;
+    this.#commands = commands;
+    this.#isReadOnly = isReadOnly;
+  }
+
+  call(argv: readonly Bytes[], protocol: 2 | 3): Bytes {
+    return encodeForScript(this.#run(argv), protocol);
+  }
+
+  /** There is one user, who may do everything. */
+  mayCall(argv: readonly Bytes[]): boolean | undefined {
+    return this.#find(argv) === undefined ? undefined : true;
+  }
+
+  log(level: number, text: Bytes): void {
+    this.#surroundings.outlets.log(level, text);
+  }
+
+  seed(): number {
+    return this.#context.prng.nextUint32();
+  }
+
+  /** TIME: in a write that of the log, so it stands still while a script runs. */
+  time(): Reply {
+    const { nowMs } = this.#context;
+    return [String(Math.floor(nowMs / 1000)), String((nowMs % 1000) * 1000)];
+  }
+
+  /** SELECT, until the script ends. */
+  select(index: Bytes): Reply {
+    const db = parseInt32(index);
+    if (db instanceof ErrorReply) return db;
+    if (db < 0 || db >= DATABASE_COUNT) return DB_OUT_OF_RANGE;
+    this.#context.db = db;
+    return OK;
+  }
+
+  /** PUBLISH: how many receive it is not the same on every node, so it is not told. */
+  publish(space: "channel" | "shard", [, channel, message]: readonly Bytes[]): Reply {
+    this.#surroundings.outlets.publish(space, channel, message);
+    return 0;
+  }
+
+  #find(argv: readonly Bytes[]): Command | undefined {
+    const command = this.#commands.find(argv[0]);
+    if (command?.path !== "container" || argv.length === 1) return command;
+    return command.subcommands.get(argv[1].toLowerCase());
+  }
+
+  #run(argv: readonly Bytes[]): Reply {
+    const command = this.#find(argv);
+    if (command === undefined) return UNKNOWN;
+    if (!this.#commands.arityFits(command.arity, argv.length)) return WRONG_ARITY;
+    if (command.path === "container") return NOT_ALLOWED;
+    const local = command.path === "local" ? LOCAL_CALLS.get(command.name) : undefined;
+    if (!isAllowed(command, local)) return NOT_ALLOWED;
+    const isWrite = command.path === "write" || MAY_REPLICATE.has(command.name);
+    if (this.#isReadOnly && isWrite) return READ_ONLY;
+    if (command.path === "local") return local!(this, argv);
+    return command.run(this.#context, argv);
+  }
+}
+
+function isAllowed(command: RunnableCommand, local: LocalCall | undefined): boolean {
+  if (command.path === "local") return local !== undefined;
+  return !NO_SCRIPT.has(command.name) && !/^(script|function)\|/.test(command.name);
+}
