@@ -61,6 +61,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "resp",
     "raft",
     "storage",
+    "scripting",
     "commands",
   ],
   listeners: ["base", "constants", "runtime", "resp", "commands", "server"],

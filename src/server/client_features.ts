@@ -1,15 +1,16 @@
+import type { Logger } from "../base/log.ts";
 import type { Clock } from "../base/clock.ts";
 import { Status } from "../resp/reply.ts";
 import type { NodeId } from "../raft/types.ts";
-import type { ChangeRecorder } from "../storage/change_recorder.ts";
-import type { WaitersTable } from "../storage/waiters_table.ts";
 import type { Answers } from "./answers.ts";
+import type { BesideKeys } from "./beside_keys.ts";
 import { Blocking, type BlockingOptions } from "./blocking.ts";
 import { KeyspaceEvents, type KeyspaceEventsOptions } from "./keyspace_events.ts";
 import { Monitors } from "./monitors.ts";
 import type { PeerLink } from "./peer_link.ts";
 import { PubSub, type Subscription } from "./pubsub.ts";
 import { PubSubPeers } from "./pubsub_peers.ts";
+import { Outlets } from "./script_outlets.ts";
 import type { Session } from "./session.ts";
 import { EXEC_NAME } from "./transaction_entry.ts";
 import { Touches } from "./touches.ts";
@@ -31,8 +32,8 @@ export interface ClientFeaturesOptions extends PartOptions {
   readonly answers: Answers;
   readonly clock: Clock;
   readonly link: PeerLink;
-  readonly changes: ChangeRecorder;
-  readonly waiting: WaitersTable;
+  readonly beside: BesideKeys;
+  readonly logger: Logger;
 }
 
 /** What clients have on a node beside single commands: transactions, channels, waiting. */
@@ -51,18 +52,19 @@ export class ClientFeatures {
   readonly #answers: Answers;
 
   constructor(options: ClientFeaturesOptions) {
-    const { answers, clock, link, changes } = options;
+    const { answers, clock, link, beside } = options;
     this.#answers = answers;
     this.pubsubPeers = new PubSubPeers(this.pubsub, link, clock);
     this.pubsub.relay = this.pubsubPeers;
-    this.touches = new Touches(changes);
+    beside.scripting.outlets = new Outlets(this.pubsub, options.logger);
+    this.touches = new Touches(beside.changes.recorder);
     this.transactions = new Transactions({
       ...options,
       touches: this.touches,
       monitor: (...command) => this.monitors.feed(...command),
       noting: (...read) => this.tracking.noting(...read),
     });
-    this.waiters = new Waiters(() => this.touches.update(), options.waiting);
+    this.waiters = new Waiters(() => this.touches.update(), beside.waiters);
     this.touches.add(this.waiters);
     this.blocking = new Blocking({
       ...options,

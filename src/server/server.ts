@@ -35,7 +35,7 @@ import { Reads } from "./reads.ts";
 import type { ServerOptions } from "./server_options.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
 import { makePending, type Pending, type Session } from "./session.ts";
-import { Outlets } from "./script_outlets.ts";
+import { asReadOfScript } from "./script_reads.ts";
 import type { SnapshotService } from "./snapshot_service.ts";
 import { type LogPosition, StateMachine } from "./state_machine.ts";
 import { Writes } from "./writes.ts";
@@ -127,24 +127,16 @@ export class Server {
       schedule: () => this.#schedule(),
     });
     this.features = new ClientFeatures({
+      ...options,
       answers: this.answers,
-      clock,
-      link,
       identity,
-      requestTimeoutMs: options.requestTimeoutMs,
-      changes: options.beside.changes.recorder,
-      waiting: options.beside.waiters,
-      raft,
       writes: this.#writes,
       sessions: this.sessions,
       schedule: () => this.#schedule(),
-      ops,
       setNotifier: (notifier) => this.#machine.notifier = this.#reads.notifier = notifier,
       node: () => this.node,
       submit: (...request) => this.#submit(...request),
-      fatal: options.fatal,
     });
-    options.beside.scripting.outlets = new Outlets(this.features.pubsub, options.logger);
     this.#machine = new StateMachine(ops, options.beside, this.features.waiters, {
       node: identity.nodeId,
       incarnation: identity.incarnation,
@@ -252,6 +244,8 @@ export class Server {
     if (session.transaction !== undefined) {
       return this.features.transactions.take(session, command, argv);
     }
+    const read = asReadOfScript(this.#options.beside.scripting, command, argv);
+    if (read !== undefined) return this.execute(session, read);
     if (command.path !== "local") return this.#submit(session, command, argv);
     if (command.name === "watch") return this.features.transactions.watch(session, argv);
     return this.answers.runLocal(session, command, argv);

@@ -1,0 +1,25 @@
+import type { Bytes } from "../base/bytes.ts";
+import type { RunnableCommand } from "../commands/command.ts";
+import { parseHead } from "../commands/script_source.ts";
+import type { ScriptSurroundings } from "../commands/script_surroundings.ts";
+import { ErrorReply } from "../resp/reply.ts";
+import { sha1Hex } from "../scripting/lua_module.ts";
+
+/**
+ * EVAL or EVALSHA of a script that the cluster knows, and that promises in its first line not to
+ * write, as the request that only reads; undefined for all else.
+ */
+export function asReadOfScript(
+  scripting: ScriptSurroundings,
+  { name }: RunnableCommand,
+  argv: readonly Bytes[],
+): readonly Bytes[] | undefined {
+  if (name !== "evalsha" && name !== "eval") return undefined;
+  const isText = name === "eval";
+  if (isText && !argv[1].startsWith("#!")) return undefined;
+  const text = scripting.table.find(isText ? sha1Hex(argv[1]) : argv[1].toLowerCase());
+  if (text === undefined) return undefined;
+  const head = parseHead(text);
+  if (head instanceof ErrorReply || !head.isReadOnly) return undefined;
+  return [isText ? "EVAL_RO" : "EVALSHA_RO", ...argv.slice(1)];
+}
