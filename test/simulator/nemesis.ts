@@ -1,7 +1,9 @@
 import type { Prng } from "../../src/base/prng.ts";
 import type { ClusterRequest } from "../../src/commands/cluster_view.ts";
+import { Hunts } from "./hunts.ts";
 import { RealMachine } from "./machine.ts";
 import type { SimNode } from "./sim_node.ts";
+import type { Workload } from "./workload.ts";
 import type { World } from "./world.ts";
 
 const NODES_MAX = 7;
@@ -9,10 +11,21 @@ const NODES_MAX = 7;
 const INTERVAL_MS_MIN = 150;
 const INTERVAL_MS_MAX = 4000;
 
+const AIMED: ReadonlySet<string> = new Set([
+  "snapshot received",
+  "snapshot sent",
+  "snapshot made",
+  "snapshot installed",
+  "log purged",
+]);
+
 export interface NemesisOptions {
   readonly world: World;
   readonly random: Prng;
   readonly addNode: () => SimNode;
+  readonly workload: Workload;
+  readonly electionTimeoutMs: number;
+  readonly areClocksFair: boolean;
 }
 
 /** Does to a cluster what the world does: each seed has its own selection of faults. */
@@ -20,13 +33,28 @@ export class Nemesis {
   readonly #world: World;
   readonly #random: Prng;
   readonly #options: NemesisOptions;
+  readonly #hunts: Hunts;
+  /** How often an event of `AIMED` is followed by a crash. */
+  readonly #aimedShare: number;
   #isOver = false;
 
   constructor(options: NemesisOptions) {
     this.#options = options;
+    this.#hunts = new Hunts({
+      ...options,
+      later: (delayMs, run) => {
+        options.world.scheduler.after(delayMs, () => {
+          if (!this.#isOver) run();
+        });
+      },
+      crash: (node, isPowerLost) => this.#crash(node, isPowerLost),
+      snapshot: (node) => this.#snapshot(node),
+    });
     this.#world = options.world;
     this.#random = options.random;
     options.world.onCrash = (node) => this.#crashed(node);
+    options.world.onEvent = (node, event) => this.#aim(node, event);
+    this.#aimedShare = this.#random.next() < 0.5 ? this.#random.next() * 0.3 : 0;
     const kinds = Object.keys(this.#faults);
     const share = 0.2 + this.#random.next() * 0.6;
     for (const kind of kinds) {
@@ -118,6 +146,9 @@ export class Nemesis {
     "join": () => this.#join(),
     "removal": () => this.#remove(this.#victim()),
     "wipe": () => this.#wipe(this.#any()),
+    "hunt at an old leader": () => this.#hunts.oldLeader(),
+    "short reigns": () => this.#hunts.shortReigns(),
+    "left behind": () => this.#hunts.leftBehind(),
     "bit flip": () => this.#flip(this.#any()),
   };
 
@@ -144,6 +175,15 @@ export class Nemesis {
     } else {
       node.start();
     }
+  }
+
+  /** Now and then a machine dies just behind what there is little time behind. */
+  #aim(node: SimNode, event: string): void {
+    if (this.#isOver || !AIMED.has(event) || this.#random.next() >= this.#aimedShare) return;
+    if (node.machine.isReal) return;
+    node.machine.rules.crashLosesPower = this.#random.next() < 0.5;
+    node.machine.rules.crashIn = 1 + this.#random.below(8);
+    this.#world.count("crash aimed at an event");
   }
 
   #armCrash(node: SimNode): boolean {

@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import type { Entry, HardState, SnapshotMeta } from "../../src/raft/types.ts";
+import { configurationText } from "./claims.ts";
 
 /** What a node's disk must hold, by what its log store has confirmed. */
 export class ShadowLog {
@@ -10,6 +11,8 @@ export class ShadowLog {
   /** Of entries snapshotIndex + 1 on. */
   #terms: number[] = [];
   #sums: number[] = [];
+  /** Members as of an index, encoded, the latest last. */
+  #configurations: { readonly index: number; readonly text: string }[] = [];
 
   get lastIndex(): number {
     return this.snapshotIndex + this.#terms.length;
@@ -25,15 +28,25 @@ export class ShadowLog {
     return this.#sums[index - this.snapshotIndex - 1];
   }
 
+  /** The latest members in the log, encoded; undefined when they are not known. */
+  get configuration(): string | undefined {
+    return this.#configurations[this.#configurations.length - 1]?.text;
+  }
+
   append(entries: readonly Entry[], hardState: HardState | undefined): void {
     if (hardState !== undefined) this.#setHardState(hardState);
     if (entries.length === 0) return;
     const keep = entries[0].index - this.snapshotIndex - 1;
     this.#terms.length = keep;
     this.#sums.length = keep;
+    const first = entries[0].index;
+    while (this.#lastChange >= first) this.#configurations.pop();
     for (const entry of entries) {
       this.#terms.push(entry.term);
       this.#sums.push(sumOf(entry));
+      if (entry.kind !== "configuration") continue;
+      const text = String.fromCharCode(...entry.data);
+      this.#configurations.push({ index: entry.index, text });
     }
   }
 
@@ -50,6 +63,8 @@ export class ShadowLog {
     this.#sums = [];
     this.snapshotIndex = meta.index;
     this.snapshotTerm = meta.term;
+    const text = configurationText(meta.configuration);
+    this.#configurations = [{ index: meta.index, text }];
     if (meta.term > this.term) this.#setHardState({ term: meta.term, votedFor: 0 });
   }
 
@@ -63,7 +78,17 @@ export class ShadowLog {
     });
     other.#terms = this.#terms.slice();
     other.#sums = this.#sums.slice();
+    other.#configurations = this.#configurations.slice();
     return other;
+  }
+
+  /** Takes over what members another log begins with, where this one does not know. */
+  learnMembers(other: ShadowLog): void {
+    if (this.#configurations.length === 0) this.#configurations = other.#configurations.slice();
+  }
+
+  get #lastChange(): number {
+    return this.#configurations[this.#configurations.length - 1]?.index ?? -1;
   }
 
   /** A word for where it stands. */

@@ -42,6 +42,15 @@ export class SimClient {
     process.enter(() => session.send([workload.probe()]));
   }
 
+  /** Sends one request on a connection of its own, and never mind when it is answered. */
+  static once(world: World, workload: Workload, node: SimNode, operation: Operation): void {
+    const { process } = node;
+    if (node.server === undefined || process === undefined) return;
+    const session = new SimSession(world, workload, node, process);
+    session.consistency = operation.consistency;
+    process.enter(() => session.send([operation]));
+  }
+
   stop(): void {
     this.#isStopped = true;
   }

@@ -240,7 +240,7 @@ export class SimNode {
   #logger(): Logger {
     const { world } = this.#options;
     const note: Logger["info"] = (message, fields) => {
-      world.counted(message);
+      world.counted(this, message);
       if (world.trace.isFull) {
         world.note(`${this.name} log: ${message} ${JSON.stringify(fields ?? {})}`);
       }

@@ -135,6 +135,9 @@ class Simulation {
     this.#nemesis = new Nemesis({
       world: this.#world,
       random: new Prng(random.nextUint32()),
+      workload: this.#workload,
+      electionTimeoutMs: this.#electionTimeoutMs,
+      areClocksFair: this.#areClocksFair,
       addNode: () => this.#addNode(this.#world.nodes.map(({ address }) => address), 0),
     });
     const clients = 2 + random.below(5);
@@ -154,7 +157,7 @@ class Simulation {
       bootstrapExpect,
     });
     // Leases hold while clocks run alike to within a tenth.
-    const drift = this.#areClocksFair ? 0.03 : 0.3;
+    const drift = this.#areClocksFair ? 0.045 : 0.3;
     node.clockRules.rate = 1 + (random.next() * 2 - 1) * drift;
     node.clockRules.wallOffsetMs = (random.next() * 2 - 1) * 500;
     return node;

@@ -7,6 +7,7 @@ import type {
   NodeId,
   RaftStatus,
 } from "../../src/raft/types.ts";
+import { Claims } from "./claims.ts";
 import { Reference } from "./reference.ts";
 import { ShadowLog, sumOf } from "./shadow_log.ts";
 
@@ -49,6 +50,12 @@ export class Truth {
   readonly #digests: number[] = [];
   readonly #reached = new Map<NodeId, Reached>();
   readonly #configurationIndexes = new Map<NodeId, number[]>();
+  readonly #claims = new Claims({
+    shadow: (id) => this.shadow(id),
+    leaderOf: (term) => this.#leaders.get(term),
+    commit: () => this.commit,
+    termAt: (index) => this.committed[index - 1]?.term,
+  });
 
   violate(invariant: string, detail: string): void {
     this.violation ??= { invariant, detail };
@@ -105,6 +112,7 @@ export class Truth {
     const shadow = this.shadow(id);
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
+    shadow.learnMembers(log);
     if (isSame(shadow, log)) return;
     if (pending !== undefined) {
       const after = shadow.copy();
@@ -141,6 +149,8 @@ export class Truth {
 
   sending(messages: readonly Message[]): void {
     for (const message of messages) {
+      const broken = this.#claims.sending(message);
+      if (broken !== undefined) this.violate(...broken);
       const problem = this.#revealed(message);
       if (problem === undefined) continue;
       const { from, to, type, term } = message;
@@ -199,6 +209,8 @@ export class Truth {
     if (status.role === "leader") this.#lead(status);
     while (this.commit < commit) this.#commitNext(status);
     if (applied > reached.applied) this.#checkApplied(status, reached.applied);
+    const broken = this.#claims.looking(status);
+    if (broken !== undefined) this.violate(...broken);
     reached.term = term;
     reached.commit = commit;
     reached.applied = applied;

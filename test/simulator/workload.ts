@@ -45,6 +45,14 @@ export class Workload {
     return { argv: ["SET", "r0", token], db: 0, token, consistency: "linearizable", floor: 0 };
   }
 
+  /** Of few keys, so that a read that comes from the past is seen to. */
+  hunted(kind: "read" | "write", consistency: Session["consistency"]): Operation {
+    const token = `t${this.#next++}`;
+    const key = `r${this.#random.below(2)}`;
+    const argv = kind === "read" ? ["GET", key] : ["SET", key, token];
+    return { argv, db: 0, token, consistency, floor: 0 };
+  }
+
   invoked(operation: Operation): void {
     operation.floor = this.#known;
     this.counts.operations++;

@@ -20,6 +20,7 @@ export class World {
   /** Of the founders that are given their identity; empty: they found the cluster themselves. */
   founders: readonly SimNode[] = [];
   onCrash: (node: SimNode) => void = () => {};
+  onEvent: (node: SimNode, event: string) => void = () => {};
   /** A share of the states found at a start are compared with what they must be. */
   isStateChecked: () => boolean = () => true;
   readonly #touched = new Set<SimNode>();
@@ -47,8 +48,10 @@ export class World {
   }
 
   /** A line of a node's log, of which some tell what was covered. */
-  counted(message: string): void {
-    if (EVENTS.has(message)) this.count(message);
+  counted(node: SimNode, message: string): void {
+    if (!EVENTS.has(message)) return;
+    this.count(message);
+    this.onEvent(node, message);
   }
 
   nextSession(): number {

@@ -1,0 +1,163 @@
+import type { Prng } from "../../src/base/prng.ts";
+import { SimClient } from "./sim_client.ts";
+import type { SimNode } from "./sim_node.ts";
+import type { Workload } from "./workload.ts";
+import type { World } from "./world.ts";
+
+export interface HuntsOptions {
+  readonly world: World;
+  readonly workload: Workload;
+  readonly random: Prng;
+  readonly electionTimeoutMs: number;
+  /** Leases are promised to hold. */
+  readonly areClocksFair: boolean;
+  /** Runs a part of a hunt later, unless faults are over. */
+  readonly later: (delayMs: number, run: () => void) => void;
+  readonly crash: (node: SimNode, isPowerLost: boolean) => void;
+  readonly snapshot: (node: SimNode) => void;
+}
+
+/** Ways in which a leader loses its followers. */
+const WAYS = ["alone", "deaf", "mute", "stopped", "late answers", "hands over"] as const;
+
+/** Faults with clients about them that look just where something would show. */
+export class Hunts {
+  readonly #options: HuntsOptions;
+  #isReigning = false;
+
+  constructor(options: HuntsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A leader is cut off, stopped or handed over, and read from all the time, while others are
+   * written to: it must never answer what is no longer so.
+   */
+  oldLeader(): boolean {
+    const { world, random, electionTimeoutMs, areClocksFair } = this.#options;
+    const leader = this.#leader();
+    if (leader === undefined || world.nodes.length < 3) return false;
+    const way = WAYS[random.below(WAYS.length)];
+    world.note(`hunt: ${leader.name} leads, then ${way}`);
+    const forMs = electionTimeoutMs * (1.5 + random.next() * 2);
+    this.#loses(leader, way, forMs);
+    const isLease = areClocksFair && random.next() < 0.7;
+    const everyMs = 2 + random.next() * 10;
+    const read = () => this.#send(leader, "read", isLease ? "lease" : "linearizable");
+    for (let atMs = 0; atMs < forMs; atMs += everyMs) {
+      this.#options.later(atMs, read);
+      this.#options.later(atMs + random.next() * everyMs, () => this.#writeBeside(leader));
+    }
+    return true;
+  }
+
+  /**
+   * Leaders one after the other each for moments only, with few to hear them: entries of many terms
+   * stand on some disks and not on others (figure 8 of the paper).
+   */
+  shortReigns(): boolean {
+    const { world, random } = this.#options;
+    if (this.#isReigning || world.nodes.length < 3) return false;
+    this.#isReigning = true;
+    let left = 3 + random.below(8);
+    let last = 0;
+    const look = () => {
+      const leader = this.#leader();
+      const term = leader?.server?.driver.raft.status().term ?? 0;
+      if (leader !== undefined && term !== last) {
+        last = term;
+        left--;
+        this.#options.later(random.next() ** 2 * 40, () => this.#endReign(leader));
+      }
+      if (left === 0) this.#isReigning = false;
+      else this.#options.later(5, look);
+    };
+    look();
+    return true;
+  }
+
+  /** A follower is away until the log that it lacks is gone: it needs a snapshot. */
+  leftBehind(): boolean {
+    const { world, random } = this.#options;
+    const leader = this.#leader();
+    const away = world.nodes[random.below(world.nodes.length)];
+    if (leader === undefined || away === leader) return false;
+    world.note(`hunt: ${away.name} is left behind`);
+    for (const other of world.nodes) this.#cut(away, other);
+    const forMs = 300 + random.next() * 1200;
+    for (let i = 0; i < 4; i++) this.#options.later(forMs * i / 4, () => this.#writeBeside(away));
+    this.#options.later(forMs, () => {
+      for (const node of world.nodes) if (node !== away) this.#options.snapshot(node);
+    });
+    this.#options.later(forMs + 200 + random.next() * 200, () => world.network.heal());
+    return true;
+  }
+
+  #leader(): SimNode | undefined {
+    const leaders = this.#options.world.nodes.filter(({ server }) => server?.leadership.isLeader);
+    return leaders[this.#options.random.below(Math.max(1, leaders.length))];
+  }
+
+  #cut(a: SimNode, b: SimNode): void {
+    if (a === b) return;
+    this.#options.world.network.cut(a.name, b.name);
+    this.#options.world.network.cut(b.name, a.name);
+  }
+
+  #loses(leader: SimNode, way: (typeof WAYS)[number], forMs: number): void {
+    const { world, random, later } = this.#options;
+    const { network, nodes } = world;
+    const others = nodes.filter((node) => node !== leader);
+    if (way === "stopped") return leader.process?.block(world.scheduler.nowMs + forMs * 0.8);
+    if (way === "hands over") {
+      const to = others[random.below(others.length)].id;
+      // What it hears of its successor comes late.
+      if (random.next() < 0.7) this.#slow(leader, 20 + random.next() * 150);
+      leader.process?.enter(() => {
+        if (to !== 0) leader.server?.transferLeader(to);
+      });
+    } else if (way === "late answers") {
+      this.#slow(leader, 20 + random.next() * 150);
+      later(random.next() * forMs / 2, () => {
+        for (const other of others) network.cut(leader.name, other.name);
+      });
+    } else {
+      for (const other of others) {
+        if (way !== "deaf") network.cut(leader.name, other.name);
+        if (way !== "mute") network.cut(other.name, leader.name);
+      }
+    }
+    later(forMs * (0.8 + random.next()), () => network.heal());
+  }
+
+  #slow(leader: SimNode, addedMs: number): void {
+    const { network, nodes } = this.#options.world;
+    for (const { name } of nodes) if (name !== leader.name) network.slow(name, leader.name, addedMs);
+  }
+
+  #endReign(leader: SimNode): void {
+    const { world, random } = this.#options;
+    if (!leader.isUp) return;
+    if (random.next() < 0.4) this.#options.crash(leader, random.next() < 0.5);
+    else {
+      // Some of those that it has reached lose it too.
+      world.network.heal();
+      const lost = world.nodes.filter((node) => node === leader || random.next() < 0.3);
+      for (const node of lost) for (const other of world.nodes) this.#cut(node, other);
+      this.#options.later(random.next() * 600, () => world.network.heal());
+    }
+    this.#send(leader, "write", "linearizable");
+    this.#writeBeside(leader);
+  }
+
+  #writeBeside(leader: SimNode): void {
+    const { nodes } = this.#options.world;
+    const node = nodes[this.#options.random.below(nodes.length)];
+    if (node !== leader) this.#send(node, "write", "linearizable");
+  }
+
+  #send(node: SimNode, kind: "read" | "write", level: "lease" | "linearizable"): void {
+    const { world, workload } = this.#options;
+    SimClient.once(world, workload, node, workload.hunted(kind, level));
+  }
+}
