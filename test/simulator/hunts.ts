@@ -18,7 +18,15 @@ export interface HuntsOptions {
 }
 
 /** Ways in which a leader loses its followers. */
-const WAYS = ["alone", "deaf", "mute", "stopped", "late answers", "hands over"] as const;
+const WAYS = [
+  "alone",
+  "deaf",
+  "mute",
+  "stopped",
+  "late answers",
+  "hands over",
+  "hands over",
+] as const;
 
 /** Faults with clients about them that look just where something would show. */
 export class Hunts {
@@ -111,8 +119,13 @@ export class Hunts {
     if (way === "stopped") return leader.process?.block(world.scheduler.nowMs + forMs * 0.8);
     if (way === "hands over") {
       const to = others[random.below(others.length)].id;
-      // What it hears of its successor comes late.
-      if (random.next() < 0.7) this.#slow(leader, 20 + random.next() * 150);
+      // What it hears of its successor comes late, or not at all.
+      if (random.next() < 0.3) this.#slow(leader, 20 + random.next() * 150);
+      else {
+        later(random.next() * 5, () => {
+          for (const other of others) network.cut(other.name, leader.name);
+        });
+      }
       leader.process?.enter(() => {
         if (to !== 0) leader.server?.transferLeader(to);
       });
@@ -132,7 +145,9 @@ export class Hunts {
 
   #slow(leader: SimNode, addedMs: number): void {
     const { network, nodes } = this.#options.world;
-    for (const { name } of nodes) if (name !== leader.name) network.slow(name, leader.name, addedMs);
+    for (const { name } of nodes) {
+      if (name !== leader.name) network.slow(name, leader.name, addedMs);
+    }
   }
 
   #endReign(leader: SimNode): void {

@@ -53,6 +53,10 @@ export class Nemesis {
     this.#world = options.world;
     this.#random = options.random;
     options.world.onCrash = (node) => this.#crashed(node);
+    options.world.mayRemove = (id) => {
+      const node = this.#world.nodes.find(({ ids }) => ids[ids.length - 1] === id);
+      return node === undefined || node.isRetired || node.isDamaged || this.#isSpare(node);
+    };
     options.world.onEvent = (node, event) => this.#aim(node, event);
     this.#aimedShare = this.#random.next() < 0.5 ? this.#random.next() * 0.3 : 0;
     const kinds = Object.keys(this.#faults);

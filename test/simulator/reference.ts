@@ -1,6 +1,8 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import type { Entry } from "../../src/raft/types.ts";
 import { decodeBatch } from "../../src/server/batch.ts";
+import { change, elementsOf } from "./reference_collections.ts";
+import { type Origin, ReferenceWaiters } from "./reference_waiters.ts";
 
 /**
  * A place in the order of all commands: the index of the entry, and behind the point the command's
@@ -43,6 +45,9 @@ export class Reference {
   readonly #versions = new Map<string, Version[]>();
   readonly #expiring = new Map<string, number>();
   readonly #seen = new Map<number, Seen>();
+  readonly #waiters = new ReferenceWaiters();
+  /** Idempotency key -> what was answered, and until when. */
+  readonly #remembered = new Map<Bytes, { readonly reply: string; readonly dueAtMs: number }>();
   /** Tokens that were answered as not done. */
   readonly #never = new Set<string>();
   readonly #violate: (invariant: string, detail: string) => void;
@@ -73,7 +78,8 @@ export class Reference {
         if (firstSequence + i <= seen.sequence) continue;
         seen.sequence = firstSequence + i;
         this.#at += 1 / COMMANDS_MAX;
-        if (argv.length > 0) this.#run(db, argv);
+        if (argv.length === 0) continue;
+        this.#run({ node, incarnation, sequence: firstSequence + i }, db, argv);
       }
       this.#seen.set(node, seen);
     }
@@ -100,9 +106,21 @@ export class Reference {
     return found;
   }
 
-  #run(db: number, argv: readonly Bytes[]): void {
+  #run(origin: Origin, db: number, argv: readonly Bytes[]): void {
+    if (this.#waiters.run(origin, db, argv)) {
+      if (argv[0] === "\0rewait") this.#serve(db, argv[4]);
+      return;
+    }
+    if (argv[0].toLowerCase() === "blpop") return this.#popOrWait(origin, db, argv);
+    if (argv[0] === "\0exec") return this.#runAll(db, argv);
+    if (argv[0].toLowerCase() === "idempotent") return this.#runOnce(db, argv);
     const reply = this.#reply(db, argv);
-    if (reply === undefined) return;
+    if (reply !== undefined) this.#note(argv, reply);
+    this.#serve(db, argv[1]);
+  }
+
+  /** Notes what a command has done, under its name. */
+  #note(argv: readonly Bytes[], reply: string): void {
     const token = tokenOf(argv, reply);
     if (token === undefined) return;
     const before = this.outcomes.get(token);
@@ -112,6 +130,48 @@ export class Reference {
     }
     if (this.#never.has(token)) this.#violate("an error tells the truth", `${token} is done`);
     this.outcomes.set(token, { at: this.#at, reply });
+  }
+
+  /** An EXEC: nothing was watched. */
+  #runAll(db: number, words: readonly Bytes[]): void {
+    const replies: string[] = [];
+    const keys = new Set<Bytes>();
+    for (let at = 3; at < words.length;) {
+      const end = at + 2 + Number(words[at + 1]);
+      const argv = words.slice(at + 2, end);
+      replies.push(this.#reply(db, argv) ?? "?");
+      keys.add(argv[1]);
+      at = end;
+    }
+    this.#note(words, `[${replies.join()}]`);
+    for (const key of keys) this.#serve(db, key);
+  }
+
+  /** A command that comes with an idempotency key. */
+  #runOnce(db: number, [, name, ttl, ...argv]: readonly Bytes[]): void {
+    const known = this.#remembered.get(name);
+    if (known !== undefined && known.dueAtMs > this.#logTimeMs) return;
+    const reply = this.#reply(db, argv) ?? "?";
+    this.#remembered.set(name, { reply, dueAtMs: this.#logTimeMs + Number(ttl) });
+    this.#note(argv, reply);
+    this.#serve(db, argv[1]);
+  }
+
+  #popOrWait(origin: Origin, db: number, argv: readonly Bytes[]): void {
+    const key = `${db}/${argv[1]}`;
+    if (elementsOf(this.#get(key)).length > 0) this.#pop(db, argv[1]);
+    else this.#waiters.add(origin, key);
+  }
+
+  /** Whoever waits for a list gets of it what there is. */
+  #serve(db: number, key: Bytes): void {
+    const name = `${db}/${key}`;
+    while (this.#get(name)?.startsWith("l") && this.#waiters.take(name)) this.#pop(db, key);
+  }
+
+  #pop(db: number, key: Bytes): void {
+    const argv = ["BLPOP", key];
+    this.#note(argv, `[$${key},${this.#reply(db, ["LPOP", key])}]`);
   }
 
   /** Undefined for a command that changes nothing. */
@@ -141,6 +201,11 @@ export class Reference {
     if (name === "mset") {
       for (let i = 1; i < argv.length; i += 2) this.#put(`${db}/${argv[i]}`, argv[i + 1]);
       return "+OK";
+    }
+    const changed = change(this.#get(key), argv);
+    if (changed !== undefined) {
+      this.#put(key, changed.value, this.#expiring.get(key));
+      return changed.reply;
     }
     if (name === "rename") return this.#rename(key, `${db}/${argv[2]}`);
     if (name === "flushdb") {
@@ -205,9 +270,25 @@ export function versionAt(versions: readonly Version[], at: Position): Version |
   return versions[low - 1];
 }
 
-/** What names a command: its token, or for INCR the number that only it can have answered. */
+/** Counters, each of whose values one command alone can have answered. */
+const COUNTING: ReadonlySet<string> = new Set(["incr", "hincrby", "zincrby"]);
+const POPS: ReadonlySet<string> = new Set(["lpop", "rpop", "blpop"]);
+/** They name what others have brought. */
+const REMOVALS: ReadonlySet<string> = new Set(["srem", "zrem"]);
+const POPPED = /\$(t\d+)\]?$/;
+
+/**
+ * What names a command: its token, or for one that counts the number that only it can have answered,
+ * or for one that takes an element away that element.
+ */
 export function tokenOf(argv: readonly Bytes[], reply: string): string | undefined {
-  if (argv[0].toLowerCase() === "incr") return `${argv[1]}=${reply}`;
+  const name = argv[0].toLowerCase();
+  if (REMOVALS.has(name)) return undefined;
+  if (COUNTING.has(name)) return `${argv[1]}=${reply}`;
+  if (POPS.has(name)) {
+    const popped = POPPED.exec(reply);
+    return popped === null ? undefined : `pop ${popped[1]}`;
+  }
   for (let i = argv.length - 1; i >= 1; i--) {
     const match = TOKEN.exec(argv[i]);
     if (match !== null) return match[1];

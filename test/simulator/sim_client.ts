@@ -1,6 +1,16 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import type { Prng } from "../../src/base/prng.ts";
-import { ErrorReply, type Reply, Status } from "../../src/resp/reply.ts";
+import {
+  DoubleReply,
+  ErrorReply,
+  MapReply,
+  NilArray,
+  PairsReply,
+  type Reply,
+  SetReply,
+  Status,
+  TransactionReply,
+} from "../../src/resp/reply.ts";
 import { Session } from "../../src/server/session.ts";
 import type { Operation, Workload } from "./workload.ts";
 import type { Process } from "./process.ts";
@@ -82,7 +92,7 @@ export class SimClient {
       { length: count },
       () => this.#workload.next(db, session.consistency),
     );
-    session.process.enter(() => session.send(operations));
+    session.process.enter(() => session.send(operations.flat()));
   }
 
   #connect(): SimSession | undefined {
@@ -192,5 +202,11 @@ export function replyText(reply: Reply): string {
   if (typeof reply === "number" || typeof reply === "bigint") return `:${reply}`;
   if (Array.isArray(reply)) return `[${reply.map(replyText).join()}]`;
   if (reply instanceof Status) return `+${reply.text}`;
+  if (reply instanceof NilArray) return "nil";
+  if (reply instanceof DoubleReply) return `$${reply.text}`;
+  if (reply instanceof SetReply) return `[${reply.items.map(replyText).join()}]`;
+  if (reply instanceof MapReply) return `[${reply.entries.flat().map(replyText).join()}]`;
+  if (reply instanceof PairsReply) return `[${reply.pairs.flat().map(replyText).join()}]`;
+  if (reply instanceof TransactionReply) return `[${reply.replies.map(replyText).join()}]`;
   return reply instanceof ErrorReply ? `-${reply.text}` : "?";
 }

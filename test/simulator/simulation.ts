@@ -113,7 +113,7 @@ class Simulation {
         electionTimeoutMs,
         heartbeatMs: Math.floor(electionTimeoutMs / (4 + random.below(3))),
         inflightMax: 1 + random.below(4),
-        appendBytesMax: random.next() < 0.5 ? 200 + random.below(2000) : 1024 * 1024,
+        appendBytesMax: [1, 200 + random.below(2000), 1024 * 1024][random.below(3)],
         uncommittedBytesMax: random.next() < 0.2 ? 4096 : 1024 * 1024,
       },
       cacheBytes: random.next() < 0.5 ? 2000 + random.below(8000) : 1024 * 1024,

@@ -8,7 +8,7 @@ import type { World } from "./world.ts";
 /** Has the truth see what passes between the parts of a node. */
 export function watch(
   id: number,
-  _server: Server,
+  server: Server,
   core: NodeCore,
   storage: NodeStorage,
   truth: Truth,
@@ -16,6 +16,11 @@ export function watch(
 ): void {
   watchLog(id, storage, truth);
   watchState(id, storage, truth);
+  const change = server.changeMembership.bind(server);
+  server.changeMembership = (wanted) =>
+    wanted.kind === "remove" && !world.mayRemove(wanted.id)
+      ? { ok: false, reason: "invalid" }
+      : change(wanted);
   const { link } = core.cluster;
   const send = link.send.bind(link);
   link.send = (messages) => {

@@ -2,7 +2,9 @@ import type { Bytes } from "../../src/base/bytes.ts";
 import type { Prng } from "../../src/base/prng.ts";
 import type { Session } from "../../src/server/session.ts";
 import { endOf, type Position, tokenOf, type Version, versionAt } from "./reference.ts";
+import { readAll } from "./reference_collections.ts";
 import type { Truth } from "./truth.ts";
+import { idempotentWords, readWords, transactionWords, writeWords } from "./workload_commands.ts";
 
 /** One request of a client. */
 export interface Operation {
@@ -12,9 +14,12 @@ export interface Operation {
   readonly consistency: Session["consistency"];
   /** Everything up to this place was known to somebody when it was sent. */
   floor: Position;
+  /** A part of a transaction, whose EXEC tells what became of it. */
+  readonly isPart?: boolean;
 }
 
-const NOT_DONE = /^-(MISCONF|BUSY|CLUSTERDOWN|SHUTDOWN|LOADING)/;
+const NOT_DONE = /^-(MISCONF|BUSY|CLUSTERDOWN|SHUTDOWN|LOADING|EXECABORT)/;
+const READS = /^(GET|MGET|LRANGE|HGETALL|SMEMBERS|ZRANGE)$/;
 const UNKNOWN = /^-UNKNOWN/;
 
 /** What the clients ask for, and whether what they are told can be true. */
@@ -24,6 +29,8 @@ export class Workload {
   readonly #random: Prng;
   readonly #valueBytesMax: number;
   #next = 1;
+  /** Requests with idempotency keys, to be sent again. */
+  readonly #sentOnce: (Operation | undefined)[] = [];
   /** The last place whose effect somebody has been told of. */
   #known: Position = 0;
 
@@ -33,10 +40,44 @@ export class Workload {
     this.#valueBytesMax = valueBytesMax;
   }
 
-  next(db: number, consistency: Session["consistency"]): Operation {
+  /** One request, or those of a transaction. */
+  next(db: number, consistency: Session["consistency"]): Operation[] {
+    const random = this.#random;
+    const chance = random.next();
+    if (chance < 0.45) return [this.#operation(readWords(random), db, "", consistency)];
     const token = `t${this.#next++}`;
-    const argv = this.#random.next() < 0.45 ? this.#read() : this.#write(token, db);
+    if (chance < 0.5 && db === 0) return this.#transaction(token, consistency);
+    if (chance < 0.56 && db === 0) return [this.#once(token, consistency)];
+    const argv = writeWords(random, token, db, this.#valueBytesMax);
+    return [this.#operation(argv, db, token, consistency)];
+  }
+
+  #operation(
+    argv: readonly Bytes[],
+    db: number,
+    token: string,
+    consistency: Session["consistency"],
+  ): Operation {
     return { argv, db, token, consistency, floor: 0 };
+  }
+
+  #transaction(token: string, consistency: Session["consistency"]): Operation[] {
+    const words = [["MULTI"], ...transactionWords(this.#random, token)];
+    const parts = words.map((argv) => ({
+      ...this.#operation(argv, 0, token, consistency),
+      isPart: true,
+    }));
+    return [...parts, this.#operation(["EXEC"], 0, token, consistency)];
+  }
+
+  /** One with an idempotency key, new or sent again. */
+  #once(token: string, consistency: Session["consistency"]): Operation {
+    const random = this.#random;
+    const again = this.#sentOnce[random.below(8)];
+    if (again !== undefined && random.next() < 0.6) return { ...again, consistency };
+    const operation = this.#operation(idempotentWords(random, token), 0, token, consistency);
+    this.#sentOnce[random.below(8)] = operation;
+    return operation;
   }
 
   /** A write that always succeeds. */
@@ -61,14 +102,16 @@ export class Workload {
   /** Checks a reply; returns the first place that it may stem from. */
   answered(operation: Operation, reply: string, staleFloor: number): number {
     const { counts } = this;
-    const isRead = operation.argv[0] === "GET" || operation.argv[0] === "MGET";
+    if (operation.isPart) return 0;
+    const isRead = READS.test(operation.argv[0]);
+    const isOnce = operation.argv[0] === "IDEMPOTENT";
     if (UNKNOWN.test(reply)) {
       counts.unknown++;
       return 0;
     }
     if (NOT_DONE.test(reply)) {
       counts.refused++;
-      if (!isRead) this.#truth.reference.neverDone(operation.token);
+      if (!isRead && !isOnce) this.#truth.reference.neverDone(operation.token);
       return 0;
     }
     if (isRead) return this.#checkRead(operation, reply, staleFloor);
@@ -77,12 +120,10 @@ export class Workload {
   }
 
   #checkWrite({ argv, floor, token }: Operation, reply: string): number {
-    const named = tokenOf(argv, reply) === undefined
-      ? undefined
-      : argv[0] === "INCR"
-      ? tokenOf(argv, reply)
-      : token;
-    // RENAME and FLUSHDB carry no name of their own: the state that they leave is compared.
+    const name = tokenOf(argv, reply);
+    // One that counts or takes away is named by its reply, any other by what it brings.
+    const named = argv[0] === "EXEC" || name === token ? token : name;
+    // RENAME, FLUSHDB, … carry no name of their own: the state that they leave is compared.
     if (named === undefined) return 0;
     const outcome = this.#truth.reference.outcomes.get(named);
     const what = `${argv.join(" ").slice(0, 80)} was answered ${reply.slice(0, 60)}`;
@@ -96,7 +137,8 @@ export class Workload {
         `${what}: it is ${outcome.reply} at ${outcome.at}`,
       );
     }
-    if (outcome.at <= floor) {
+    // With an idempotency key it may have been done long ago.
+    if (outcome.at <= floor && argv[0] !== "IDEMPOTENT") {
       this.#truth.violate("linearizable", `${what} at ${outcome.at}, sent after ${floor}`);
     }
     this.#known = Math.max(this.#known, outcome.at);
@@ -108,9 +150,14 @@ export class Workload {
     const isStale = consistency === "stale";
     this.counts[isStale ? "stale" : "reads"]++;
     const from = isStale ? staleFloor : Math.max(floor, staleFloor);
-    const keys = argv.slice(1);
+    const isMany = argv[0] === "MGET";
+    const keys = isMany ? argv.slice(1) : [argv[1]];
+    const text = argv[0] === "GET" || isMany ? valueText : collectionReply;
     const histories = keys.map((key) => this.#truth.reference.versions(db, key));
-    const found = this.#firstMatch(histories, reply, from, argv[0] === "MGET", isStale);
+    const found = this.#firstMatch(histories, reply, from, isStale, (at) => {
+      const texts = histories.map((versions) => text(versions, at));
+      return isMany ? `[${texts.join()}]` : texts[0];
+    });
     if (found === undefined) {
       const invariant = isStale ? "stale reads go forward" : `linearizable (${consistency})`;
       const detail = `${argv.join(" ")} was answered ${reply.slice(0, 80)}, ` +
@@ -127,8 +174,8 @@ export class Workload {
     histories: readonly (readonly Version[])[],
     reply: string,
     from: Position,
-    isMany: boolean,
     isStale: boolean,
+    textAt: (at: Position) => string,
   ): Position | undefined {
     const starts = new Set([from]);
     for (const versions of histories) {
@@ -138,9 +185,7 @@ export class Workload {
     }
     for (const at of [...starts].sort((a, b) => a - b)) {
       if (at > endOf(this.#truth.commit)) break;
-      const texts = histories.map((versions) => valueText(versions, at));
-      const expected = isMany ? `[${texts.join()}]` : texts[0];
-      if (expected === reply) return at;
+      if (textAt(at) === reply) return at;
       // By the clock of the node a key's time may have come before the log says so.
       if (isStale && reply.includes("nil") && this.#mayHaveExpired(histories, at)) return at;
     }
@@ -153,48 +198,13 @@ export class Workload {
       return version !== undefined && version.expireAtMs !== Infinity;
     });
   }
-
-  #read(): Bytes[] {
-    const random = this.#random;
-    const keys = ["r0", "r1", "r2", "r3", "v0", "v1", "c0", "c1", "l0", "l1"];
-    const key = keys[random.below(keys.length)];
-    return random.next() < 0.8 ? ["GET", key] : ["MGET", key, keys[random.below(keys.length)]];
-  }
-
-  #write(token: string, db: number): Bytes[] {
-    const random = this.#random;
-    const register = `r${random.below(4)}`;
-    const long = random.next() < 0.1 ? "x".repeat(random.below(this.#valueBytesMax)) : "";
-    const value = long === "" ? token : `${token}-${long}`;
-    switch (random.below(14)) {
-      case 0:
-        return ["SET", register, value, "NX"];
-      case 1:
-        return ["SET", register, value, "GET"];
-      case 2:
-        return ["DEL", register, `x:${token}`];
-      case 3:
-        return ["MSET", register, token, `r${random.below(4)}`, token];
-      case 4:
-      case 5:
-        return ["SET", `v${random.below(2)}`, value, "PX", String(1 + random.below(400))];
-      case 6:
-      case 7:
-      case 8:
-        // What is flushed would count from the start again.
-        return db === 1 ? ["SET", register, value] : ["INCR", "c0"];
-      case 9:
-      case 10:
-        return ["APPEND", `l${random.below(2)}`, `${token},`];
-      case 11:
-        return db === 1 && random.next() < 0.3 ? ["FLUSHDB"] : ["RENAME", register, "r0"];
-      default:
-        return ["SET", register, value];
-    }
-  }
 }
 
 function valueText(versions: readonly Version[], at: Position): string {
   const value = versionAt(versions, at)?.value;
   return value === undefined ? "nil" : `$${value}`;
+}
+
+function collectionReply(versions: readonly Version[], at: Position): string {
+  return readAll(versionAt(versions, at)?.value);
 }

@@ -1,5 +1,7 @@
 import type { Configuration, Message } from "../../src/raft/types.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
+import type { KeyRecord, RedisOperations } from "../../src/storage/redis_operations.ts";
+import { collectionText } from "./reference_collections.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimNetwork } from "./sim_net.ts";
 import type { SimNode } from "./sim_node.ts";
@@ -20,6 +22,8 @@ export class World {
   /** Of the founders that are given their identity; empty: they found the cluster themselves. */
   founders: readonly SimNode[] = [];
   onCrash: (node: SimNode) => void = () => {};
+  /** Whether an operator would still have a member removed: it was asked for a while ago. */
+  mayRemove: (id: number) => boolean = () => true;
   onEvent: (node: SimNode, event: string) => void = () => {};
   /** A share of the states found at a start are compared with what they must be. */
   isStateChecked: () => boolean = () => true;
@@ -119,7 +123,8 @@ export class World {
         const record = ops.find(db, key);
         const version = expected.get(`${db}/${key}`);
         if (record !== undefined && version !== undefined) {
-          const isSame = record.value === version.value && record.expireAtMs === version.expireAtMs;
+          const value = record.type === "string" ? record.value : storedText(ops, db, key, record);
+          const isSame = value === version.value && record.expireAtMs === version.expireAtMs;
           if (!isSame) this.#differs(node, `${db}/${key}`, index, when);
           count++;
         } else if (record === undefined || record.expireAtMs > ops.applied.logTimeMs) {
@@ -135,6 +140,30 @@ export class World {
     const detail = `${node.name} (node ${node.id}), ${when}: ${key} differs at index ${index}`;
     this.truth.violate("state machine safety", detail);
   }
+}
+
+/** A collection as the reference has it. */
+function storedText(
+  ops: RedisOperations,
+  db: number,
+  key: string,
+  { type }: KeyRecord,
+): string | undefined {
+  switch (type) {
+    case "list":
+      return collectionText("l", [...ops.collection(db, key, "list")!.values(0)]);
+    case "set":
+      return collectionText("s", [...ops.collection(db, key, "set")!.members()]);
+    case "hash": {
+      const fields = [...ops.collection(db, key, "hash")!.entries()];
+      return collectionText("h", fields.flatMap(([name, { value }]) => [name, value]));
+    }
+    case "zset": {
+      const members = [...ops.collection(db, key, "zset")!.range(0, Infinity)];
+      return collectionText("z", members.flatMap(({ name, score }) => [name, String(score)]));
+    }
+  }
+  return undefined;
 }
 
 /** Lines of a node's log that are worth counting. */

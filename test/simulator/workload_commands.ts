@@ -1,0 +1,112 @@
+import type { Bytes } from "../../src/base/bytes.ts";
+import type { Prng } from "../../src/base/prng.ts";
+
+/** Longer than any run, jumps of clocks included. */
+const REMEMBERED_MS = 86_400_000;
+/** Keys that are read; of a kind each, by their first letter. */
+const STRINGS = ["r0", "r1", "r2", "r3", "v0", "v1", "c0", "c1", "l0", "l1"];
+/** How all of a collection is read. */
+const READS: readonly (readonly Bytes[])[] = [
+  ["LRANGE", "q0", "0", "-1"],
+  ["LRANGE", "q1", "0", "-1"],
+  ["HGETALL", "h0"],
+  ["SMEMBERS", "s0"],
+  ["ZRANGE", "z0", "0", "-1", "WITHSCORES"],
+  ["HGETALL", "hn"],
+  ["ZRANGE", "zn", "0", "-1", "WITHSCORES"],
+];
+
+/** A request that reads and changes nothing. */
+export function readWords(random: Prng): readonly Bytes[] {
+  if (random.next() < 0.35) return READS[random.below(READS.length)];
+  const key = STRINGS[random.below(STRINGS.length)];
+  const other = STRINGS[random.below(STRINGS.length)];
+  return random.next() < 0.8 ? ["GET", key] : ["MGET", key, other];
+}
+
+/** A request that writes, named by `token`. */
+export function writeWords(random: Prng, token: string, db: number, bytesMax: number): Bytes[] {
+  return random.next() < 0.55
+    ? stringWords(random, token, db, bytesMax)
+    : collectionWords(random, token, db);
+}
+
+/** The writes of a transaction. */
+export function transactionWords(random: Prng, token: string): Bytes[][] {
+  const words = [["SET", `r${random.below(4)}`, token], ["SET", `r${random.below(4)}`, token]];
+  if (random.next() < 0.5) words.push(["RPUSH", `q${random.below(2)}`, token]);
+  if (random.next() < 0.3) words.push(["SADD", "s0", token]);
+  return words;
+}
+
+/** A write that may be sent again and is carried out once. */
+export function idempotentWords(random: Prng, token: string): Bytes[] {
+  const words = random.next() < 0.5 ? ["RPUSH", "q1", token] : ["APPEND", "l0", `${token},`];
+  return ["IDEMPOTENT", `once-${token}`, String(REMEMBERED_MS), ...words];
+}
+
+function stringWords(random: Prng, token: string, db: number, bytesMax: number): Bytes[] {
+  const register = `r${random.below(4)}`;
+  const long = random.next() < 0.1 ? "x".repeat(random.below(bytesMax)) : "";
+  const value = long === "" ? token : `${token}-${long}`;
+  switch (random.below(14)) {
+    case 0:
+      return ["SET", register, value, "NX"];
+    case 1:
+      return ["SET", register, value, "GET"];
+    case 2:
+      return ["DEL", register, `x:${token}`];
+    case 3:
+      return ["MSET", register, token, `r${random.below(4)}`, token];
+    case 4:
+    case 5:
+      return ["SET", `v${random.below(2)}`, value, "PX", String(1 + random.below(400))];
+    case 6:
+    case 7:
+    case 8:
+      // What is flushed would count from the start again.
+      return db === 1 ? ["SET", register, value] : ["INCR", "c0"];
+    case 9:
+    case 10:
+      return ["APPEND", `l${random.below(2)}`, `${token},`];
+    case 11:
+      return db === 1 && random.next() < 0.3 ? ["FLUSHDB"] : ["RENAME", register, "r0"];
+    default:
+      return ["SET", register, value];
+  }
+}
+
+function collectionWords(random: Prng, token: string, db: number): Bytes[] {
+  const list = `q${random.below(2)}`;
+  switch (random.below(14)) {
+    case 0:
+    case 1:
+      return ["RPUSH", list, token];
+    case 2:
+      return ["LPUSH", list, token];
+    case 3:
+      return ["LPOP", list];
+    case 4:
+      return ["RPOP", list];
+    case 5:
+    case 6:
+      // In one database, for elements that are flushed while one waits are of no interest.
+      return db === 0 ? ["BLPOP", list, String((1 + random.below(40)) / 100)] : ["RPOP", list];
+    case 7:
+      return ["HSET", "h0", `f${random.below(12)}`, token];
+    case 8:
+      return random.next() < 0.5 || db === 1
+        ? ["HDEL", "h0", `f${random.below(12)}`]
+        : ["HINCRBY", "hn", "n", "1"];
+    case 9:
+      return ["SADD", "s0", token];
+    case 10:
+      return random.next() < 0.2 ? ["DEL", "s0"] : ["SREM", "s0", `t${random.below(200)}`];
+    case 11:
+      return ["ZADD", "z0", String(random.below(9)), token];
+    case 12:
+      return random.next() < 0.2 ? ["DEL", "z0"] : ["ZREM", "z0", `t${random.below(200)}`];
+    default:
+      return db === 1 ? ["ZADD", "z0", "1", token] : ["ZINCRBY", "zn", "1", "n"];
+  }
+}
