@@ -278,8 +278,8 @@ const REMOVALS: ReadonlySet<string> = new Set(["srem", "zrem"]);
 const POPPED = /\$(t\d+)\]?$/;
 
 /**
- * What names a command: its token, or for one that counts the number that only it can have answered,
- * or for one that takes an element away that element.
+ * What names a command: its token, or for one that counts the number that only it can have
+ * answered, or for one that takes an element away that element.
  */
 export function tokenOf(argv: readonly Bytes[], reply: string): string | undefined {
   const name = argv[0].toLowerCase();
