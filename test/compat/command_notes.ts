@@ -26,21 +26,6 @@ export const NOT_OFFERED: Readonly<Record<string, string>> = {
   "fcall": "functions are not there yet",
   "fcall_ro": "functions are not there yet",
   "function": "functions are not there yet",
-  "xack": "streams are not there yet",
-  "xadd": "streams are not there yet",
-  "xautoclaim": "streams are not there yet",
-  "xclaim": "streams are not there yet",
-  "xdel": "streams are not there yet",
-  "xgroup": "streams are not there yet",
-  "xinfo": "streams are not there yet",
-  "xlen": "streams are not there yet",
-  "xpending": "streams are not there yet",
-  "xrange": "streams are not there yet",
-  "xread": "streams are not there yet",
-  "xreadgroup": "streams are not there yet",
-  "xrevrange": "streams are not there yet",
-  "xsetid": "streams are not there yet",
-  "xtrim": "streams are not there yet",
   "waitaof": "what is acknowledged is on disk on a majority; see WAIT",
 };
 
@@ -64,6 +49,8 @@ export const PARTIAL: Readonly<Record<string, string>> = {
   "object|freq": "refused as under a policy that is not LFU: nothing is evicted",
   "restore": "IDLETIME and FREQ are checked and not kept",
   "save": "answers as if done: nothing is left to save",
+  "xinfo|consumers": 'without 7.2\'s "inactive"',
+  "xinfo|stream": 'FULL without 7.2\'s "active-time"',
 };
 
 /** What 7.2 has beyond 7.0 and this server does not. */

@@ -46,6 +46,35 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     A: CLIENT TRACKING OFF
     p: SET k 2
     A: PING`,
+  "streams": `
+    p: FLUSHALL
+    p: XADD s 1-1 f v
+    p: XGROUP CREATE s g 0
+    A: CLIENT TRACKING ON
+    A: XLEN s
+    p: XREADGROUP GROUP g ann STREAMS s >
+    p: XACK s g 1-1
+    p: XGROUP SETID s g 0
+    p: XSETID s 5-5
+    A: PING
+    p: XADD s 6-1 f v
+    A< 1
+    A: XRANGE s - +
+    p: XDEL s 9-9
+    A: PING
+    p: XDEL s 1-1
+    A< 1
+    A: XREAD STREAMS s nothing 0 0
+    p: XTRIM s MAXLEN 0
+    A< 1
+    p: XGROUP CREATE nothing g 0 MKSTREAM
+    A< 1
+    A: XPENDING s g
+    p: XADD s 7-1 f v
+    A< 1
+    A: XINFO STREAM s
+    p: DEL s
+    A< 1`,
   "OPTIN, OPTOUT, NOLOOP": `
     p: FLUSHALL
     A: CLIENT TRACKING ON OPTIN NOLOOP
