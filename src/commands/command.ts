@@ -19,6 +19,8 @@ interface CommandBase {
   /** Number of arguments, the name included; negative: at least that many. */
   readonly arity: number;
   readonly keys?: KeyPositions;
+  /** The keys of a request, where they have no fixed place: of what only reads. */
+  readonly findKeys?: (argv: readonly Bytes[]) => readonly Bytes[];
 }
 
 /**

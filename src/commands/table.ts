@@ -165,6 +165,7 @@ function unknownCommand(argv: readonly Bytes[]): ErrorReply {
 
 /** The keys in `argv`, whose arity has been checked, in order; empty when it names none. */
 export function keysOf(command: Command, argv: readonly Bytes[]): readonly Bytes[] {
+  if (command.findKeys !== undefined) return command.findKeys(argv);
   const keys: Bytes[] = [];
   for (const index of keyIndexesOf(command, argv.length)) keys.push(argv[index]);
   return keys;

@@ -46,6 +46,20 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     A: CLIENT TRACKING OFF
     p: SET k 2
     A: PING`,
+  "keys that are counted": `
+    p: FLUSHALL
+    p: SADD s 1
+    p: ZADD z 1 a
+    A: CLIENT TRACKING ON
+    A: SINTERCARD 2 s t
+    p: SADD t 1
+    A< 1
+    A: ZUNION 2 y z
+    p: ZADD z 2 b
+    A< 1
+    A: ZINTERCARD 1 z LIMIT 5
+    p: DEL z
+    A< 1`,
   "streams": `
     p: FLUSHALL
     p: XADD s 1-1 f v
