@@ -60,8 +60,8 @@ export const MAXCLIENTS_DEFAULT = 10_000;
 export const OUTPUT_HIGH_WATER_BYTES = 1024 * 1024;
 /** A connection that lets more than this pile up is closed. */
 export const OUTPUT_LIMIT_BYTES = 1024 * 1024 * 1024;
-/** The same for one that listens to channels: Redis's default hard limit. */
-export const SUBSCRIBER_OUTPUT_LIMIT_BYTES = 32 * 1024 * 1024;
+/** The same for one that has to authenticate itself and has not. */
+export const UNAUTHENTICATED_OUTPUT_BYTES = 64 * 1024;
 /** Replies of a turn are handed to the socket in pieces of about this size. */
 export const OUTPUT_CHUNK_BYTES = 256 * 1024;
 /** A connection that waits is not read from once this much of its requests is held. */

@@ -41,6 +41,8 @@ export interface LocalCommand extends CommandBase {
   readonly path: "local";
   /** Allowed before authentication. */
   readonly noAuth?: boolean;
+  /** What runs in its place for arguments that concern data: DEBUG OBJECT key. */
+  readonly onData?: (argv: readonly Bytes[]) => DataCommand | undefined;
   /** The reply; a promise holds back the later replies of its connection until it settles. */
   run(context: LocalContext, argv: readonly Bytes[]): Reply | Promise<Reply>;
 }

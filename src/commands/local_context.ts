@@ -76,6 +76,13 @@ export interface SlowLogEntry {
   readonly clientName: Bytes;
 }
 
+/** How long the calls of a command took. */
+export interface LatencyView {
+  readonly calls: number;
+  /** Of each bucket that has any: its upper bound in microseconds, and the calls up to it. */
+  readonly upToUs: readonly (readonly [upTo: number, calls: number])[];
+}
+
 /** What ROLE answers. */
 export type RoleView =
   | {
@@ -114,10 +121,14 @@ export interface NodeView {
   /** Sets parameters, all or none; an error reply when one is unknown, immutable or invalid. */
   configSet(pairs: readonly (readonly [Bytes, Bytes])[]): ErrorReply | undefined;
   configResetStat(): void;
+  /** How long commands took, from their arrival to the reply, by full name. */
+  latencies(): ReadonlyMap<string, LatencyView>;
   /** Entries newest first. */
   slowLog: { readonly entries: readonly SlowLogEntry[]; reset(): void };
   /** Stops the node in order; a promise that never settles when it succeeds. */
   shutdown(): Promise<ErrorReply>;
+  /** Makes all data durable and forgets what memory holds of it: DEBUG RELOAD. */
+  reload(): void;
   /** Blocks this node's whole loop, as DEBUG SLEEP does. */
   sleepBlocking(milliseconds: number): void;
   readonly role: RoleView;

@@ -147,7 +147,8 @@ function withArity(
   command: RunnableCommand,
   argv: readonly Bytes[],
 ): RunnableCommand | ErrorReply {
-  return arityFits(command.arity, argv.length) ? command : wrongArity(command.name);
+  if (!arityFits(command.arity, argv.length)) return wrongArity(command.name);
+  return command.path === "local" ? command.onData?.(argv) ?? command : command;
 }
 
 /** Whether a command of this arity (negative: at least) takes so many arguments, name included. */

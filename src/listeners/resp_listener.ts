@@ -37,7 +37,10 @@ export class RespListener {
     this.#sessions = all;
     this.host = o.host;
     this.port = typeof address === "object" && address !== null ? address.port : o.port;
-    this.#sweep = setInterval(() => this.#closeIdle(o.limits.idleTimeoutMs), IDLE_SWEEP_MS);
+    this.#sweep = setInterval(() => {
+      this.#closeIdle(o.limits.idleTimeoutMs);
+      for (const session of all) session.checkSoftLimit(Date.now());
+    }, IDLE_SWEEP_MS);
     this.#sweep.unref?.();
   }
 

@@ -215,7 +215,7 @@ export class Node implements RunningServer {
       sqlite: this.#driver,
       respPort: this.respAddress.port,
       startedMs: this.#startedMs,
-      clientsMax: this.#limits.clientsMax,
+      limits: this.#limits,
       stateBytes: this.#storage.stateBytes,
       runId: this.#runId,
     };

@@ -1,10 +1,11 @@
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Bytes } from "../base/bytes.ts";
+import type { Histogram } from "../base/histogram.ts";
 import type { Clock } from "../base/clock.ts";
 import type { ClusterView } from "../commands/cluster_view.ts";
 import type { ConfigStore } from "../commands/config_store.ts";
-import type { ClientView, NodeView, RoleView } from "../commands/local_context.ts";
+import type { ClientView, LatencyView, NodeView, RoleView } from "../commands/local_context.ts";
 import type { TrackingOptions } from "../commands/tracking_view.ts";
 import type { PubSubView } from "../commands/pubsub_view.ts";
 import type { ErrorReply } from "../resp/reply.ts";
@@ -87,8 +88,24 @@ export class ServerNodeView implements NodeView {
     this.#options.server.metrics.reset();
   }
 
+  latencies(): ReadonlyMap<string, LatencyView> {
+    const { limits, server } = this.#options;
+    const { commands } = server.metrics;
+    return new Map(
+      limits.tracksLatency
+        ? [...commands].filter(([, { calls }]) => calls > 0).map(([name, { calls, latencyMs }]) =>
+          [name, { calls, upToUs: cumulated(latencyMs) }] as const
+        )
+        : [],
+    );
+  }
+
   shutdown(): Promise<ErrorReply> {
     return this.#options.shutdown();
+  }
+
+  reload(): void {
+    this.#options.server.ops.reload?.();
   }
 
   sleepBlocking(milliseconds: number): void {
@@ -123,8 +140,22 @@ export class ServerNodeView implements NodeView {
   }
 
   pauseClients(timeoutMs: number, mode: "write" | "all"): void {
-    this.#options.server.pause(timeoutMs, mode);
+    const { server } = this.#options;
+    server.pause.set(server.monotonicMs() + timeoutMs, timeoutMs === 0 ? "none" : mode);
   }
+}
+
+/** The buckets that hold something; what is beyond the last bound counts with it. */
+function cumulated({ bounds, counts }: Histogram): [number, number][] {
+  const buckets: [number, number][] = [];
+  let seen = 0;
+  for (let bucket = 0; bucket < bounds.length; bucket++) {
+    const isLast = bucket === bounds.length - 1;
+    const here = counts[bucket] + (isLast ? counts[bounds.length] : 0);
+    seen += here;
+    if (here > 0) buckets.push([Math.round(bounds[bucket] * 1000), seen]);
+  }
+  return buckets;
 }
 
 /** Hashes have one length, so that comparing them tells nothing of it. */

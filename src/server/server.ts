@@ -67,8 +67,8 @@ export class Server {
   #scheduled = false;
   #isFull: boolean | undefined; // As of this turn.
   #stopping = false;
-  /** At the end of the turn: the command that ended the pause is answered first. */
-  readonly #pause = new ClientPause((session) => this.answers.touch(session));
+  /** It lets go at the end of the turn: the command that ended it is answered first. */
+  readonly pause = new ClientPause((session) => this.answers.touch(session));
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -204,11 +204,6 @@ export class Server {
     return this.#options.clock.wallUs();
   }
 
-  /** Holds back the writes, or all commands, of every client for a time; 0 lets them go. */
-  pause(timeoutMs: number, mode: "write" | "all"): void {
-    this.#pause.set(this.monotonicMs() + timeoutMs, timeoutMs === 0 ? "none" : mode);
-  }
-
   get expiredKeys(): number {
     return this.#machine.expiredKeys;
   }
@@ -240,7 +235,7 @@ export class Server {
     if (session.type === "pubsub" && session.protocol === 2 && !isForSubscribers(command)) {
       return this.answers.reject(session, command, notForSubscribers(command.name));
     }
-    if (this.#pause.holdsBack(session, command)) return false;
+    if (this.pause.holdsBack(session, command)) return false;
     if (session.transaction !== undefined) {
       return this.features.transactions.take(session, command, argv);
     }
@@ -293,7 +288,7 @@ export class Server {
       this.#writes.abandonOverdue(nowMs);
       this.#reads.abandonOverdue(nowMs);
       this.#waiters.tick(nowMs);
-      this.#pause.tick(nowMs);
+      this.pause.tick(nowMs);
       this.metrics.sample(nowMs);
       this.driver.tick(nowMs);
       if (this.#leadership.isLeader) this.#announceDigest(nowMs);

@@ -256,9 +256,10 @@ class TransactionRun {
   #runLocal(command: LocalCommand, argv: readonly Bytes[]): Reply | Promise<Reply> {
     if (this.#isGivenUp || this.#session.closed) return OK;
     const { answers, node, monitor } = this.#options;
+    const startMs = answers.monotonicMs();
     const reply = command.run({ client: this.#session, node: node() }, argv);
     monitor(this.#session, command, argv);
-    if (!(reply instanceof Promise)) answers.metrics.countCall(command, 0, reply);
+    if (!(reply instanceof Promise)) answers.ran(this.#session, command, argv, startMs, reply);
     return reply;
   }
 
@@ -273,13 +274,14 @@ class TransactionRun {
     this.#options.monitor(this.#session, command, argv, db);
     const isNoted = command.path === "read" && this.#session.tracking !== undefined;
     const data = command as DataCommand;
+    const startMs = this.#options.answers.monotonicMs();
     const reply = (isNoted ? this.#options.noting(this.#session, data, true) : data).run(
       context,
       argv,
     );
     context.prng = prng;
     context.isLocal = isLocal;
-    this.#options.answers.metrics.countCall(command, 0, reply);
+    this.#options.answers.ran(this.#session, command, argv, startMs, reply);
     return reply;
   }
 }

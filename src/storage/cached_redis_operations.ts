@@ -370,6 +370,15 @@ export class CachedRedisOperations implements RedisOperations {
     this.#flusher.step(Infinity);
   }
 
+  reload(): void {
+    if (this.#isReplacing) return;
+    this.flushAll();
+    // The hand spares at its first round what was used since its last.
+    for (let round = 0; round < 2; round++) {
+      this.#hand.evict(this.#keyspaces, this.#ledger, -1, Infinity);
+    }
+  }
+
   /** Whether the last write found no room on the disk. */
   get diskFull(): boolean {
     return this.#retryMs !== undefined;

@@ -4,6 +4,7 @@ import { resolve } from "../../src/commands/table.ts";
 import type {
   ClientView,
   Consistency,
+  LatencyView,
   NodeView,
   RoleView,
   SlowLogEntry,
@@ -181,6 +182,11 @@ export class FakeNode implements NodeView {
   shutdown(): Promise<ErrorReply> {
     return Promise.resolve(err("shutdown was asked for"));
   }
+  reload(): void {}
+  latencies(): ReadonlyMap<string, LatencyView> {
+    return new Map();
+  }
+
   sleepBlocking(milliseconds: number): void {
     this.sleptMs = milliseconds;
   }
