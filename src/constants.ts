@@ -14,14 +14,20 @@ export const INLINE_BYTES_MAX = 64 * 1024;
 /** A request before authentication: arguments, and bytes of each. */
 export const UNAUTHENTICATED_ARGUMENTS_MAX = 10;
 export const UNAUTHENTICATED_BULK_BYTES_MAX = 16 * 1024;
-/** Bytes of one request that a connection may hold before it is complete. */
-export const REQUEST_BYTES_MAX = 512 * 1024 * 1024;
+/** Bytes of one request that a connection may hold at most: V8's strings end at 512 MiB - 24. */
+export const REQUEST_BYTES_MAX = 512 * 1024 * 1024 - 1024;
 
 // --- the log -----------------------------------------------------------------------------------
-/** Bytes of one log entry: a larger command is refused before it is appended. */
-export const ENTRY_BYTES_MAX = 64 * 1024 * 1024;
-/** A batch is closed at this size; a larger single command is an entry of its own. */
+/** A command, or what a transaction writes, is refused beyond it. */
+export const COMMAND_BYTES_MAX = 511 * 1024 * 1024;
+/** An entry's batch is closed at this size; a larger command goes into several, in pieces. */
 export const BATCH_BYTES_MAX = 1024 * 1024;
+/** Of one piece: two of them and what is small fit in a batch. */
+export const PIECE_BYTES = 512 * 1024;
+/** Pieces of a node that are on their way: each is applied there before another one is sent. */
+export const PIECES_UNDER_WAY_MAX = 8;
+/** Large commands of a node that wait for their turn to be sent; beyond it they are refused. */
+export const LARGE_BYTES_MAX = COMMAND_BYTES_MAX;
 /** Proposed and not yet committed bytes; beyond it writes are refused. */
 export const UNCOMMITTED_BYTES_MAX = 128 * 1024 * 1024;
 
@@ -97,7 +103,7 @@ export const SCRIPT_IMAGES_BYTES_MAX = 16 * 1024 * 1024;
 export const SCRIPT_INSTANCE_BYTES_KEPT = 8 * 1024 * 1024;
 
 // --- HTTP --------------------------------------------------------------------------------------
-export const HTTP_BODY_BYTES_MAX = ENTRY_BYTES_MAX;
+export const HTTP_BODY_BYTES_MAX = 64 * 1024 * 1024;
 /** Of the bodies that are being received at a time. */
 export const HTTP_BODIES_BYTES_MAX = 256 * 1024 * 1024;
 /** How long a body may take, and how fast what goes beyond that must come. */
@@ -113,6 +119,7 @@ export const HTTP_HEARTBEAT_MS = 15_000;
 assert(RAFT_DEFAULTS.heartbeatMs * 3 < RAFT_DEFAULTS.electionTimeoutMs, "a lost beat or two");
 assert(LOG_BYTES_SOFT_MAX * 2 <= LOG_BYTES_HARD_MAX, "slow followers find their entries");
 assert(SNAPSHOT_CHUNK_BYTES * 2 <= SNAPSHOT_WINDOW_BYTES, "one chunk on its way, one written");
-assert(BATCH_BYTES_MAX <= ENTRY_BYTES_MAX, "a batch fits in an entry");
-assert(ENTRY_BYTES_MAX < UNCOMMITTED_BYTES_MAX, "one entry fits in the uncommitted window");
+assert(PIECE_BYTES * 2 <= BATCH_BYTES_MAX, "a piece leaves room in its entry");
+assert(BATCH_BYTES_MAX * 2 < UNCOMMITTED_BYTES_MAX, "entries fit in the uncommitted window");
+assert(COMMAND_BYTES_MAX < REQUEST_BYTES_MAX, "what may be written may be received");
 assert(REQUEST_BYTES_MAX <= BULK_BYTES_MAX, "a held request is no larger than a bulk may be");

@@ -56,8 +56,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
   },
   { name: "latency-monitor-threshold", value: "0", type: integer(0n, LONG_MAX) },
   { name: "proto-max-bulk-len", value: "512mb", type: memory(MEBIBYTE, LONG_MAX) },
-  // Redis has 1gb; a command over 64 MiB is refused here anyway.
-  { name: "client-query-buffer-limit", value: "128mb", type: memory(MEBIBYTE, LONG_MAX) },
+  { name: "client-query-buffer-limit", value: "1gb", type: memory(MEBIBYTE, LONG_MAX) },
   { name: "loglevel", value: "notice", type: choice("debug", "verbose", "notice", "warning") },
   { name: "tracking-table-max-keys", value: "1000000", type: integer(0n, LONG_MAX) },
   { name: "notify-keyspace-events", value: "", type: eventClasses() },

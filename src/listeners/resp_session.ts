@@ -16,6 +16,7 @@ import type { OutputLimit } from "../commands/config_types.ts";
 import type { Limits } from "../server/limits.ts";
 import { Session, type SessionOptions } from "../server/session.ts";
 import type { Server } from "../server/server.ts";
+import { OutputQueue } from "./output_queue.ts";
 
 /** What a client may send on after the last reply, which it may not have read yet. */
 const DISCARDED_BYTES_MAX = 1024 * 1024;
@@ -28,6 +29,8 @@ export class RespSession extends Session {
   readonly #decoder = new RequestDecoder();
   /** Replies of this turn. */
   #out: Bytes = "";
+  /** Long output, and what follows it. */
+  readonly #queue: OutputQueue;
   /** A request that must wait for those before it. */
   #held: readonly Bytes[] | undefined;
   #protocolError: string | undefined;
@@ -49,6 +52,7 @@ export class RespSession extends Session {
     this.#server = server;
     this.#socket = socket;
     this.#limits = limits;
+    this.#queue = new OutputQueue(socket);
   }
 
   get queryBufferBytes(): number {
@@ -56,7 +60,7 @@ export class RespSession extends Session {
   }
 
   get outputBufferBytes(): number {
-    return this.#out.length + this.#socket.writableLength;
+    return this.#out.length + this.#queue.bytes + this.#socket.writableLength;
   }
 
   get outputBlocked(): boolean {
@@ -85,8 +89,10 @@ export class RespSession extends Session {
 
   /** The socket has taken all that was written. */
   drained(): void {
+    if (!this.closed) this.#queue.pump();
     this.#server.resumeReads(this);
     this.#work();
+    if (this.#closing) this.#endIfDone();
   }
 
   /** The socket is closed. */
@@ -95,6 +101,7 @@ export class RespSession extends Session {
     this.#closing = true;
     this.release();
     this.#out = "";
+    this.#queue.clear();
     this.#held = undefined;
     this.pendingReads -= this.deferredReads.length;
     this.deferredReads = [];
@@ -102,8 +109,21 @@ export class RespSession extends Session {
 
   override deliver(reply: Reply): void {
     if (this.closed || this.#isCutOff) return;
+    if (typeof reply === "string" && reply.length > OUTPUT_CHUNK_BYTES) {
+      return this.#deliverLong(reply);
+    }
     this.#out += encodeReply(reply, this.protocol);
     if (this.#out.length > OUTPUT_CHUNK_BYTES) this.#send();
+  }
+
+  /** The same without a copy of the whole. */
+  #deliverLong(reply: Bytes): void {
+    this.#out += `$${reply.length}\r\n`;
+    this.#send();
+    this.#queue.push(reply);
+    this.#server.metrics.bytesOut += reply.length;
+    this.#out = "\r\n";
+    this.#send();
   }
 
   override flush(): void {
@@ -155,6 +175,7 @@ export class RespSession extends Session {
     }
     if (!this.#closing) return;
     this.#send();
+    if (this.#queue.bytes > 0) return;
     this.#socket.end();
     this.#isEnded = true;
     // For all others it is gone, whenever the client closes its side.
@@ -198,9 +219,14 @@ export class RespSession extends Session {
     const out = this.#out;
     this.#out = "";
     this.#server.metrics.bytesOut += out.length;
-    this.#socket.write(out, "latin1");
+    if (this.#queue.bytes === 0 && out.length <= 2 * OUTPUT_CHUNK_BYTES) {
+      this.#socket.write(out, "latin1");
+    } else {
+      this.#queue.push(out);
+      this.#queue.pump();
+    }
     const limitBytes = this.authenticated ? OUTPUT_LIMIT_BYTES : UNAUTHENTICATED_OUTPUT_BYTES;
-    if (this.#socket.writableLength > limitBytes) this.#cutOff();
+    if (this.outputBufferBytes > limitBytes) this.#cutOff();
   }
 
   get #outputLimit(): OutputLimit {
@@ -224,6 +250,7 @@ export class RespSession extends Session {
   #cutOff(): void {
     this.#isCutOff = true;
     this.#out = "";
+    this.#queue.clear();
     this.close(true);
   }
 }

@@ -1,6 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { ConfigStore } from "../commands/config_store.ts";
 import { type OutputLimit, parseOutputLimits } from "../commands/config_types.ts";
+import { REQUEST_BYTES_MAX } from "../constants.ts";
 
 /** The configuration parameters that the server and its listeners act on, as plain numbers. */
 export class Limits {
@@ -34,7 +35,8 @@ export class Limits {
     this.clientsMax = config.number("maxclients");
     this.idleTimeoutMs = config.number("timeout") * 1000;
     this.bulkBytesMax = config.number("proto-max-bulk-len");
-    this.requestBytesMax = config.number("client-query-buffer-limit");
+    const requestBytes = config.number("client-query-buffer-limit");
+    this.requestBytesMax = Math.min(requestBytes, REQUEST_BYTES_MAX);
     this.slowLogUs = config.number("slowlog-log-slower-than");
     this.slowLogMax = config.number("slowlog-max-len");
     const outputs = parseOutputLimits(config.text("client-output-buffer-limit"));

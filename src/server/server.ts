@@ -4,7 +4,7 @@ import { Prng } from "../base/prng.ts";
 import type { DataCommand } from "../commands/command.ts";
 import type { NodeView } from "../commands/local_context.ts";
 import { resolve } from "../commands/table.ts";
-import { ENTRY_BYTES_MAX, PIPELINE_DEPTH_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
+import { PIPELINE_DEPTH_MAX } from "../constants.ts";
 import type {
   Entry,
   MembershipChange,
@@ -22,11 +22,10 @@ import type { RedisOperations } from "../storage/redis_operations.ts";
 import { Answers } from "./answers.ts";
 import { AppliedWaiters } from "./applied_waiters.ts";
 import { nextForgettingMs } from "./beside_keys.ts";
-import { commandBytes } from "./batch.ts";
 import { ClientFeatures } from "./client_features.ts";
 import { ClientPause } from "./client_pause.ts";
 import { DigestHistory, DivergenceError } from "./digest_check.ts";
-import { DISK_FULL, NOT_AUTHENTICATED, OVERLOADED, STOPPING, TOO_LARGE } from "./errors.ts";
+import { DISK_FULL, NOT_AUTHENTICATED, STOPPING } from "./errors.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Metrics } from "./metrics.ts";
 import { RaftDriver } from "./raft_driver.ts";
@@ -106,6 +105,7 @@ export class Server {
       identity,
       advance: () => this.driver.advance(),
       isHeldBack: () => options.isBacklogged(),
+      pieceBytes: options.pieceBytes,
       schedule: () => this.#schedule(),
       stillWaits: (...waiter) => this.features.blocking.waitsInSnapshot(...waiter),
       giveUp: (pending, reply) => {
@@ -264,6 +264,7 @@ export class Server {
       return true;
     }
     if (session.pendingReads > 0 || session.pendingLog >= PIPELINE_DEPTH_MAX) return false;
+    if (session.largeUnderWay) return false;
     const refusal = this.#refuseWrite(argv);
     if (refusal !== undefined) return this.answers.reject(session, command, refusal);
     this.answers.begin(session, command, argv);
@@ -273,7 +274,7 @@ export class Server {
 
   /** Some of the data was written: commands that were held back may go on. */
   stateWritten(): void {
-    if (this.#writes.outbox.hasUnsent) this.#schedule();
+    if (this.#writes.hasUnsent) this.#schedule();
   }
 
   /** Runs timers of the core; call it every few milliseconds. */
@@ -353,15 +354,12 @@ export class Server {
     // A follower that cannot log cannot apply either, and so would never answer.
     this.#isFull ??= this.#leadership.isLeader ? this.isDiskFull : this.driver.diskFull;
     if (this.#isFull) return DISK_FULL;
-    const { outbox } = this.#writes;
-    const bytes = commandBytes(argv);
-    if (bytes > ENTRY_BYTES_MAX) return TOO_LARGE;
-    return outbox.bytes + bytes > UNCOMMITTED_BYTES_MAX ? OVERLOADED : undefined;
+    return this.#writes.refusal(argv);
   }
 
   #enqueue(pending: Pending): void {
     pending.session.pendingLog++;
-    this.#writes.outbox.push(pending);
+    this.#writes.take(pending);
     this.#schedule();
   }
 
@@ -377,7 +375,8 @@ export class Server {
 
   #completeLogged(pending: Pending, reply: Reply, durationMs: number): void {
     if (pending.isAbandoned) return;
-    pending.session.pendingLog--;
+    const { session } = pending;
+    if (--session.pendingLog === 0) session.largeUnderWay = false;
     this.answers.complete(pending, reply, durationMs);
   }
 

@@ -3,6 +3,7 @@ import type { ClientView, Consistency } from "../commands/local_context.ts";
 import type { TrackingState } from "../commands/tracking_view.ts";
 import type { RunnableCommand } from "../commands/command.ts";
 import type { Reply } from "../resp/reply.ts";
+import type { PieceOf } from "./pieces.ts";
 import type { Subscription } from "./pubsub.ts";
 import { Transaction } from "./transaction.ts";
 import type { Watches } from "./watches.ts";
@@ -51,6 +52,8 @@ export abstract class Session implements ClientView {
   pendingReads = 0;
   /** Commands under way in the log. */
   pendingLog = 0;
+  /** One of those is large and not yet answered: nothing may overtake it. */
+  largeUnderWay = false;
   /** Those of them that wait until the client takes what it has asked for. */
   deferredReads: Pending[] = [];
   /** A command is running that changes the session or answers later: nothing else may begin. */
@@ -154,12 +157,14 @@ export interface Pending {
   readonly command: RunnableCommand & { readonly path: "read" | "write" };
   readonly db: number;
   readonly argv: readonly Bytes[];
+  /** In the outbox alone: what it is a piece of. */
+  readonly piece: PieceOf | undefined;
   /** CLIENT REPLY OFF or SKIP was on when it was sent. */
   readonly silent: boolean;
   /** When it came, on the monotonic clock. */
   readonly startMs: number;
-  /** On the monotonic clock: it is answered with an error then. */
-  readonly deadlineMs: number;
+  /** On the monotonic clock: it is answered with an error then. Later while a large one moves on. */
+  deadlineMs: number;
   /** It was sent to a leader before the present one. */
   wasSent: boolean;
   /** It was answered so: whatever comes of it, nobody waits. */
@@ -180,6 +185,7 @@ export function makePending(
     command: command as Pending["command"],
     db: session.db,
     argv,
+    piece: undefined,
     silent,
     startMs,
     deadlineMs,

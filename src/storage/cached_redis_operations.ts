@@ -37,6 +37,8 @@ const EVICTION_STEPS = 32;
 const EVICTION_STEPS_MANY = 1024;
 /** Of the cache, in changes that are not durable. */
 const BACKLOG_SHARE = 0.75;
+/** What counts of it for a flush under way: few begin with more, and then little may come beside. */
+const FLUSHING_SHARE_MAX = 0.6;
 const KEYS_PER_PAGE = 256;
 
 /**
@@ -387,7 +389,10 @@ export class CachedRedisOperations implements RedisOperations {
   /** Whether changes come faster than they are flushed: the caller should take fewer. */
   get backlogged(): boolean {
     const { dirtyBytes, frozenBytes } = this.#ledger;
-    return dirtyBytes + frozenBytes > this.#options.cacheBytes * BACKLOG_SHARE;
+    const { cacheBytes } = this.#options;
+    // A flush of one value that is larger than the cache holds nobody up.
+    const flushing = Math.min(frozenBytes, cacheBytes * FLUSHING_SHARE_MAX);
+    return dirtyBytes + flushing > cacheBytes * BACKLOG_SHARE;
   }
 
   /**

@@ -17,6 +17,8 @@ import { WriteOrder } from "./write_order.ts";
 const ROWS_PER_LOOK = 16;
 const BYTES_PER_LOOK = 64 * 1024;
 const PURGED_PER_LOOK = 64;
+/** Fewer are written here, where there are few rows too: 4 MiB take some 10 ms. */
+const REMOTE_BYTES_MIN = 4 * 1024 * 1024;
 /** Batches on their way there: more are made when it has run some. */
 const REMOTE_BATCHES_MAX = 8;
 
@@ -231,8 +233,10 @@ export class StateFlusher {
   #begin(frozen: FrozenState, deadlineMs: number): void {
     let rows = frozen.elements.length;
     for (const { records } of frozen.parts) rows += records.length;
+    let bytes = this.#ledger.frozenBytes;
+    for (const { frozenBytes } of this.#sideTables) bytes += frozenBytes ?? 0;
     this.#isRemote = this.#remote !== undefined && deadlineMs !== Infinity &&
-      rows >= this.#remote.writer.rowsMin;
+      (rows >= this.#remote.writer.rowsMin || bytes >= REMOTE_BYTES_MIN);
     this.#hasSent = false;
     if (!this.#isRemote) this.#tables.sql.exec("BEGIN IMMEDIATE");
     this.#phase = "write";

@@ -25,7 +25,8 @@ class FakeFlushWriter implements FlushWriter {
 
   write(texts: readonly string[], values: SqlValue[], place: { first: boolean; last: boolean }) {
     if (place.first) this.#outcome.begin();
-    this.#batches.push({ kind: "write", texts: texts.slice(this.#textsKnown), values, ...place });
+    const added = texts.slice(this.#textsKnown);
+    this.#batches.push({ kind: "write", texts: added, values, places: [], ...place });
     this.#textsKnown = texts.length;
   }
 
@@ -34,7 +35,8 @@ class FakeFlushWriter implements FlushWriter {
   }
 
   abandon(): void {
-    this.#batches.push({ kind: "abandon", texts: [], values: [], first: false, last: false });
+    const nothing = { texts: [], values: [], places: [] };
+    this.#batches.push({ kind: "abandon", ...nothing, first: false, last: false });
     this.wait();
   }
 
