@@ -26,8 +26,9 @@ interface Asked {
 export class ReadClaims {
   readonly #options: ReadClaimsOptions;
   readonly #asked = new Map<number, Asked>();
-  /** The largest round answered by each node, in the present term. */
+  /** The largest round answered by each node, in the present term and in the one before. */
   #answered = new Map<NodeId, number>();
+  #answeredBefore = new Map<NodeId, number>();
   #sentRound = 0;
   #term = 0;
 
@@ -61,6 +62,7 @@ export class ReadClaims {
   #enter(term: number): void {
     if (term === this.#term) return;
     this.#term = term;
+    this.#answeredBefore = this.#answered;
     this.#answered = new Map();
     this.#sentRound = 0;
   }
@@ -100,13 +102,14 @@ export class ReadClaims {
       const what = `node ${id} gives ${index}, when ${commit} was committed before it was asked`;
       violate("a read point is not behind what was committed", what);
     }
-    const { configuration, term: now } = raft.status();
-    const confirms = (voter: NodeId) =>
-      voter === id || (now === term && (this.#answered.get(voter) ?? 0) > round);
+    const { configuration } = raft.status();
+    // What was confirmed is handed out a moment later, perhaps in another term.
+    const answered = term === this.#term ? this.#answered : this.#answeredBefore;
+    const confirms = (voter: NodeId) => voter === id || (answered.get(voter) ?? 0) > round;
     for (const voters of [configuration.voters, configuration.votersOutgoing]) {
       if (voters.length === 0 || voters.filter(confirms).length > voters.length / 2) continue;
       const what = `node ${id}, asked behind round ${round}, has answers of ${
-        [...this.#answered].map((each) => each.join(": "))
+        [...answered].map((each) => each.join(": "))
       }`;
       violate("a quorum answers after a read was asked for", what);
     }

@@ -18,9 +18,16 @@ export function watch(
 ): void {
   watchLog(id, storage, truth);
   watchState(id, storage, truth);
+  const { raft } = server.driver;
+  // What is committed is judged by the members of the time, which the next call may change.
+  const ready = raft.ready.bind(raft);
+  raft.ready = () => {
+    truth.look(raft.status());
+    return ready();
+  };
   const core = {
     id,
-    raft: server.driver.raft,
+    raft,
     violate: (invariant: string, detail: string) => truth.violate(invariant, detail),
   };
   new ReadClaims({
@@ -30,10 +37,12 @@ export function watch(
   });
   new FollowerClaims(core);
   const change = server.changeMembership.bind(server);
-  server.changeMembership = (wanted) =>
-    wanted.kind === "remove" && !world.mayRemove(wanted.id)
+  server.changeMembership = (wanted) => {
+    truth.look(raft.status());
+    return wanted.kind === "remove" && !world.mayRemove(wanted.id)
       ? { ok: false, reason: "invalid" }
       : change(wanted);
+  };
   const { link } = cluster;
   const send = link.send.bind(link);
   link.send = (messages) => {
