@@ -8,8 +8,8 @@ export interface FollowerClaimsOptions {
 }
 
 /**
- * What a follower may take from an append (figure 2 of the paper): it has compared its log up to the
- * last new entry and no further, so it commits and acknowledges no more, whatever else it holds.
+ * What a follower may take from an append (figure 2 of the paper): it has compared its log up to
+ * the last new entry and no further, so it commits and acknowledges no more, whatever it holds.
  */
 export class FollowerClaims {
   readonly #options: FollowerClaimsOptions;
