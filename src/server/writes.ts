@@ -110,8 +110,10 @@ export class Writes {
   /** Takes a command of a client of this node. */
   take(pending: Pending): void {
     const bytes = commandBytes(pending.argv);
-    if (!this.large.isLarge(bytes)) return this.outbox.push(pending);
-    pending.session.largeUnderWay = true;
+    const { session } = pending;
+    // What follows a large one on a connection, reads that turned to the log, stays behind it.
+    if (!session.largeUnderWay && !this.large.isLarge(bytes)) return this.outbox.push(pending);
+    session.largeUnderWay = true;
     this.large.push(pending, bytes);
   }
 
@@ -250,7 +252,12 @@ export class Writes {
 
   /** Answers those whose time is up; the error tells whether it may still happen. */
   abandonOverdue(nowMs: number): void {
+    this.#abandonHeld(nowMs);
+    // Behind what came before them on their connections.
     this.large.abandonOverdue(nowMs, this.#options.giveUp);
+  }
+
+  #abandonHeld(nowMs: number): void {
     for (const { pending: item, sent, at } of this.outbox.held()) {
       if (item.piece?.isLast === false) continue;
       const pending = item.piece?.whole ?? item;
