@@ -37,6 +37,7 @@ import { makePending, type Pending, type Session } from "./session.ts";
 import { asReadOfScript } from "./script_reads.ts";
 import type { SnapshotService } from "./snapshot_service.ts";
 import { type LogPosition, StateMachine } from "./state_machine.ts";
+import { withNodeLimits } from "./stream_limits.ts";
 import { Writes } from "./writes.ts";
 
 /**
@@ -226,9 +227,10 @@ export class Server {
    * Takes one request of a session. The reply goes to session.deliver, now or later. False: it
    * cannot be taken before what the session has under way is done; try again at session.resume().
    */
-  execute(session: Session, argv: readonly Bytes[]): boolean {
-    const command = resolve(argv);
-    if (command instanceof ErrorReply) return this.answers.unresolved(session, argv, command);
+  execute(session: Session, request: readonly Bytes[]): boolean {
+    const command = resolve(request);
+    if (command instanceof ErrorReply) return this.answers.unresolved(session, request, command);
+    const argv = withNodeLimits(command, request);
     if (!session.authenticated && !(command.path === "local" && command.noAuth === true)) {
       return this.answers.reject(session, command, NOT_AUTHENTICATED);
     }
