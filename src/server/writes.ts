@@ -112,13 +112,16 @@ export class Writes {
     const bytes = commandBytes(pending.argv);
     const { session } = pending;
     // What follows a large one on a connection, reads that turned to the log, stays behind it.
-    if (!session.largeUnderWay && !this.large.isLarge(bytes)) return this.outbox.push(pending);
+    if (!session.largeUnderWay && !this.large.isLarge(bytes)) return this.#push(pending);
     session.largeUnderWay = true;
     this.large.push(pending, bytes);
   }
 
   /** Sends on what is unsent: into the log here, or to the leader. */
   send(): void {
+    if (this.outbox.length === 0 && !this.large.isEmpty) {
+      this.#progressMs = this.#options.clock.monotonicMs();
+    }
     this.large.feed();
     const { isLeader, leader, term } = this.#options.leadership();
     if (isLeader) return this.#propose();
@@ -138,8 +141,14 @@ export class Writes {
 
   /** A command of this node about those that wait, which has nobody waiting for its reply. */
   enqueue(pending: Pending): void {
-    this.outbox.push(pending);
+    this.#push(pending);
     this.#options.schedule();
+  }
+
+  #push(pending: Pending): void {
+    // Progress can be missed from now on, not since the last command before an idle time.
+    if (this.outbox.length === 0) this.#progressMs = this.#options.clock.monotonicMs();
+    this.outbox.push(pending);
   }
 
   /**

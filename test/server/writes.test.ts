@@ -57,7 +57,7 @@ beforeEach(() => {
 });
 
 function write(name: string, deadlineMs = Infinity): void {
-  writes.outbox.push(pendingOf(session, ["SET", name, "1"], deadlineMs));
+  writes.take(pendingOf(session, ["SET", name, "1"], deadlineMs));
   writes.send();
 }
 
@@ -130,6 +130,19 @@ test("without a connection commands wait; what was never sent is certain not to 
   expect(session.replies).toEqual([NOT_DONE]);
   write("b");
   expect(sent()).toEqual(["2/5: 1 -b"]);
+});
+
+test("what is not applied for a while is sent again, but not the first after an idle time", () => {
+  clock.nowMs = 100_000;
+  write("a");
+  clock.nowMs += 1999;
+  writes.abandonOverdue(clock.nowMs);
+  writes.send();
+  expect(sent()).toEqual(["2/5: 1 a"]);
+  clock.nowMs++;
+  writes.abandonOverdue(clock.nowMs);
+  writes.send();
+  expect(sent()).toEqual(["2/5: 1 a", "2/5: 1 a"]);
 });
 
 test("a command that was sent ends as unknown, and is not sent again", () => {
