@@ -103,7 +103,7 @@ await until(() => cluster.areEqual([0, 1, 2, 3]), "all nodes are equal", 60_000)
 say(`equal, term ${term} -> ${(await cluster.raft(leader))!.get("raft_term")}`);
 for (const each of [leader, node]) {
   const lines = cluster.server(each).output().split("\n");
-  console.log(lines.filter((line) => /snapshot|role|error|PROBE/.test(line)).join("\n"));
+  console.log(lines.filter((line) => /snapshot|role|error/.test(line)).join("\n"));
 }
 for (const each of cluster.members.keys()) await cluster.kill9(each);
 cleanupAll();
