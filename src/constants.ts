@@ -11,6 +11,9 @@ export const DATABASE_COUNT = 16;
 export const BULK_BYTES_MAX = 512 * 1024 * 1024;
 /** An inline request, or the header line of a multibulk one. */
 export const INLINE_BYTES_MAX = 64 * 1024;
+/** Users of the access control list, and entries of ACL LOG (acllog-max-len). */
+export const USERS_MAX = 10_000;
+export const ACL_LOG_DEFAULT = 128;
 /** A request before authentication: arguments, and bytes of each. */
 export const UNAUTHENTICATED_ARGUMENTS_MAX = 10;
 export const UNAUTHENTICATED_BULK_BYTES_MAX = 16 * 1024;

@@ -2,7 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { WaitingPart } from "./blocking.ts";
 import type { DataContext } from "./data_context.ts";
-import type { LocalContext } from "./local_context.ts";
+import type { LocalContext, NodeView } from "./local_context.ts";
 
 /** Where keys stand in the argument list, as COMMAND INFO has it. */
 export interface KeyPositions {
@@ -33,6 +33,8 @@ export interface DataCommand extends CommandBase {
   readonly isQuick?: boolean;
   /** How it waits, where it may have to: BLPOP and the like. */
   readonly waiting?: WaitingPart;
+  /** The request as it goes into the log, where that is not what the client has sent. */
+  prepare?(argv: readonly Bytes[], node: NodeView): readonly Bytes[];
   run(context: DataContext, argv: readonly Bytes[]): Reply;
 }
 

@@ -1,4 +1,4 @@
-import { DATABASE_COUNT, MAXCLIENTS_DEFAULT } from "../constants.ts";
+import { ACL_LOG_DEFAULT, DATABASE_COUNT, MAXCLIENTS_DEFAULT } from "../constants.ts";
 import {
   choice,
   type ConfigParameter,
@@ -45,6 +45,12 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
   { name: "timeout", value: "0", type: integer(0n, INT_MAX) },
   { name: "tcp-keepalive", value: "300", type: integer(0n, INT_MAX) },
   { name: "requirepass", value: "", type: text() },
+  { name: "acllog-max-len", value: `${ACL_LOG_DEFAULT}`, type: integer(0n, LONG_MAX) },
+  {
+    name: "acl-pubsub-default",
+    value: "resetchannels",
+    type: choice("allchannels", "resetchannels"),
+  },
   { name: "slowlog-log-slower-than", value: "10000", type: integer(-1n, LONG_MAX) },
   { name: "slowlog-max-len", value: "128", type: integer(0n, LONG_MAX) },
   { name: "latency-tracking", value: "yes", type: yesNo() },

@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { ErrorReply } from "../resp/reply.ts";
+import type { AclView } from "./acl_view.ts";
 import type { ClusterView } from "./cluster_view.ts";
 import type { TrackingOptions, TrackingState } from "./tracking_view.ts";
 import type { PubSubView, SubscriptionView } from "./pubsub_view.ts";
@@ -109,8 +110,9 @@ export interface NodeView {
   nowUs(): number;
   /** Whether commands need AUTH on this node. */
   readonly passwordRequired: boolean;
-  /** Whether user and password are right. Takes the same time for any wrong password. */
-  checkPassword(user: Bytes, password: Bytes): boolean;
+  readonly acl: AclView;
+  /** Has a client go on as a user, if the password is right; `word`: how it put the request. */
+  authenticate(client: ClientView, user: Bytes, password: Bytes, word: Bytes): boolean;
   /** Every open connection, ascending by id. */
   clients(): Iterable<ClientView>;
   client(id: number): ClientView | undefined;

@@ -136,5 +136,5 @@ export class ScriptCalls implements ScriptHost {
 
 function isAllowed(command: RunnableCommand, local: LocalCall | undefined): boolean {
   if (command.path === "local") return local !== undefined;
-  return !NO_SCRIPT.has(command.name) && !/^(script|function)\|/.test(command.name);
+  return !NO_SCRIPT.has(command.name) && !/^(acl|script|function)\|/.test(command.name);
 }

@@ -55,7 +55,7 @@ import { zsetRangeCommands } from "./zset_range.ts";
 const GROUPS: readonly (readonly Command[])[] = [
   connectionCommands,
   introspectionCommands(() => table),
-  [aclCommand(() => table)],
+  [aclCommand(() => table, (argv) => resolve(argv))],
   [idempotentCommand((argv) => resolve(argv))],
   scriptCommands({ find: (name) => findCommand(name), arityFits }),
   serverCommands,

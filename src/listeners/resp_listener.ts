@@ -109,7 +109,8 @@ function accept(
     nowMs: server.wallMs(),
     remoteAddress: `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`,
     localAddress: `${socket.localAddress ?? "?"}:${socket.localPort ?? 0}`,
-    passwordRequired: () => limits.password !== "",
+    passwordRequired: () => server.features.access.passwordRequired,
+    restriction: () => server.features.access.restrictionOf("default"),
   }, limits);
   sessions.add(session);
   server.sessions.set(session.id, session);

@@ -230,10 +230,13 @@ export class Server {
   execute(session: Session, request: readonly Bytes[]): boolean {
     const command = resolve(request);
     if (command instanceof ErrorReply) return this.answers.unresolved(session, request, command);
-    const argv = withNodeLimits(command, request);
+    const prepared = command.path === "write" && command.prepare?.(request, this.node);
+    const argv = withNodeLimits(command, prepared || request);
     if (!session.authenticated && !(command.path === "local" && command.noAuth === true)) {
       return this.answers.reject(session, command, NOT_AUTHENTICATED);
     }
+    const refused = session.restriction && this.features.access.refuse(session, command, argv);
+    if (refused !== undefined) return refused;
     if (session.type === "pubsub" && session.protocol === 2 && !isForSubscribers(command)) {
       return this.answers.reject(session, command, notForSubscribers(command.name));
     }

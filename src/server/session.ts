@@ -6,6 +6,7 @@ import type { Reply } from "../resp/reply.ts";
 import type { PieceOf } from "./pieces.ts";
 import type { Subscription } from "./pubsub.ts";
 import { Transaction } from "./transaction.ts";
+import type { User } from "../storage/users_table.ts";
 import type { Watches } from "./watches.ts";
 
 /**
@@ -31,6 +32,8 @@ export abstract class Session implements ClientView {
   protocol: 2 | 3 = 2;
   authenticated: boolean;
   user: Bytes = "default";
+  /** The rules that the user is held to; undefined when it may do everything. */
+  restriction: User | undefined;
   noEvict = false;
   noTouch = false;
   replyMode: "on" | "off" | "skip" = "on";
@@ -70,6 +73,7 @@ export abstract class Session implements ClientView {
   closed = false;
 
   readonly #passwordRequired: () => boolean;
+  readonly #restriction: (() => User | undefined) | undefined;
 
   constructor(options: SessionOptions) {
     this.id = options.id;
@@ -79,6 +83,8 @@ export abstract class Session implements ClientView {
     this.localAddress = options.localAddress;
     this.#passwordRequired = options.passwordRequired;
     this.authenticated = !options.passwordRequired();
+    this.#restriction = options.restriction;
+    this.restriction = options.restriction?.();
   }
 
   abstract readonly queryBufferBytes: number;
@@ -129,6 +135,7 @@ export abstract class Session implements ClientView {
     this.protocol = 2;
     this.authenticated = !this.#passwordRequired();
     this.user = "default";
+    this.restriction = this.#restriction?.();
     this.noEvict = false;
     this.noTouch = false;
     this.replyMode = "on";
@@ -143,6 +150,8 @@ export interface SessionOptions {
   readonly remoteAddress: string;
   readonly localAddress: string;
   readonly passwordRequired: () => boolean;
+  /** What the default user is held to; nothing when absent. */
+  readonly restriction?: () => User | undefined;
 }
 
 /** What a session has while its command waits for data. */

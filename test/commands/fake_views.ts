@@ -1,5 +1,7 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import { ConfigStore } from "../../src/commands/config_store.ts";
+import { defaultUser } from "../../src/commands/acl_user.ts";
+import type { AclView } from "../../src/commands/acl_view.ts";
 import { resolve } from "../../src/commands/table.ts";
 import type {
   ClientView,
@@ -158,7 +160,28 @@ export class FakeNode implements NodeView {
   get passwordRequired(): boolean {
     return this.config.text("requirepass") !== "";
   }
-  checkPassword(user: Bytes, password: Bytes): boolean {
+  get acl(): AclView {
+    const user = (name: Bytes) =>
+      name === "default" ? defaultUser(this.config.text("requirepass")) : undefined;
+    return {
+      names: ["default"],
+      user,
+      checkPassword: (...pair) => this.#checkPassword(...pair),
+      log: { entries: [], reset: () => {} },
+      randomHex: (digits) => "0".repeat(digits),
+      nodePassword: this.config.text("requirepass"),
+      newUserChannels: "resetchannels",
+    };
+  }
+
+  authenticate(client: ClientView, user: Bytes, password: Bytes): boolean {
+    if (!this.#checkPassword(user, password)) return false;
+    client.authenticated = true;
+    client.user = user;
+    return true;
+  }
+
+  #checkPassword(user: Bytes, password: Bytes): boolean {
     if (user !== "default") return false;
     return !this.passwordRequired || password === this.config.text("requirepass");
   }

@@ -1,14 +1,7 @@
 /** Why commands of Redis 7.2 are not offered; a container's reason holds for its subcommands. */
 export const NOT_OFFERED: Readonly<Record<string, string>> = {
-  "acl|load": "users are kept with the data, not in a file",
-  "acl|save": "users are kept with the data, not in a file",
   "asking": "of Redis Cluster: every node has all the data",
   "cluster": "of Redis Cluster: every node has all the data; see RAFT.CLUSTER, RAFT.NODE",
-  "acl|deluser": "there is one user yet",
-  "acl|dryrun": "there is one user yet",
-  "acl|genpass": "there is one user yet",
-  "acl|log": "there is one user yet",
-  "acl|setuser": "there is one user yet",
   "failover": "of Redis replication: see RAFT.TRANSFER_LEADER",
   "latency|graph": "no events of latency are recorded; see LATENCY HISTOGRAM, GET /metrics",
   "migrate": "a node makes no connections on behalf of clients: DUMP and RESTORE",
