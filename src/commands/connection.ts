@@ -50,18 +50,20 @@ function echo(_context: LocalContext, argv: readonly Bytes[]): Reply {
 /** AUTH [username] password */
 function auth(context: LocalContext, argv: readonly Bytes[]): Reply {
   if (argv.length > 3) return SYNTAX_ERROR;
-  if (argv.length === 3) return authenticate(context, argv[1], argv[2], argv[0]) ?? OK;
-  if (context.node.acl.user("default")!.noPass) return NO_PASSWORD_CONFIGURED;
-  return authenticate(context, "default", argv[1], argv[0]) ?? OK;
+  if (argv.length === 3) return authenticate(context, argv[1], argv[2]) ?? OK;
+  if (!context.node.passwordRequired) return NO_PASSWORD_CONFIGURED;
+  return authenticate(context, "default", argv[1]) ?? OK;
 }
 
 function authenticate(
   { client, node }: LocalContext,
   user: Bytes,
   password: Bytes,
-  word: Bytes,
 ): ErrorReply | undefined {
-  return node.authenticate(client, user, password, word) ? undefined : WRONG_PASSWORD;
+  if (!node.checkPassword(user, password)) return WRONG_PASSWORD;
+  client.authenticated = true;
+  client.user = user;
+  return undefined;
 }
 
 /** HELLO [protover [AUTH username password] [SETNAME clientname]] */
@@ -98,7 +100,7 @@ function applyHelloOptions(
     const option = optionName(argv[i]);
     const more = argv.length - 1 - i;
     if (option === "auth" && more >= 2) {
-      const error = authenticate(context, argv[i + 1], argv[i + 2], argv[0]);
+      const error = authenticate(context, argv[i + 1], argv[i + 2]);
       if (error !== undefined) return error;
       i += 2;
     } else if (option === "setname" && more >= 1) {

@@ -37,8 +37,7 @@ function dump(context: DataContext, argv: readonly Bytes[]): Reply {
   return payload + crc64(payload);
 }
 
-/** What is at a key, apart from it. */
-export function valueOf({ ops, db }: DataContext, key: Bytes, record: KeyRecord): DumpedValue {
+function valueOf({ ops, db }: DataContext, key: Bytes, record: KeyRecord): DumpedValue {
   switch (record.type) {
     case "string":
       return { type: "string", value: record.value };

@@ -5,7 +5,6 @@ import {
   BooleanReply,
   DoubleReply,
   ErrorReply,
-  KeyedReply,
   MapReply,
   NilArray,
   PairsReply,
@@ -51,7 +50,6 @@ function encodeResp2(reply: Reply): Bytes {
   if (reply instanceof MapReply) return encodeItems("*", reply.entries.flat(), 2);
   if (reply instanceof SetReply) return encodeItems("*", reply.items, 2);
   if (reply instanceof PairsReply) return encodeItems("*", reply.pairs.flat(), 2);
-  if (reply instanceof KeyedReply) return encodeItems("*", reply.entries, 2);
   if (reply instanceof DoubleReply) return "$" + sized(reply.text);
   if (reply instanceof BooleanReply) return encodeNumber("i", Number(reply.value));
   if (reply instanceof VerbatimReply) return "$" + sized(reply.text);
@@ -60,7 +58,7 @@ function encodeResp2(reply: Reply): Bytes {
 }
 
 function encodeResp3(reply: Reply): Bytes {
-  if (reply instanceof MapReply || reply instanceof KeyedReply) {
+  if (reply instanceof MapReply) {
     let out = "%" + uint32(reply.entries.length);
     for (const [key, value] of reply.entries) {
       out += encodeForScript(key, 3) + encodeForScript(value, 3);

@@ -37,10 +37,7 @@ export class RespListener {
     this.#sessions = all;
     this.host = o.host;
     this.port = typeof address === "object" && address !== null ? address.port : o.port;
-    this.#sweep = setInterval(() => {
-      this.#closeIdle(o.limits.idleTimeoutMs);
-      for (const session of all) session.checkSoftLimit(Date.now());
-    }, IDLE_SWEEP_MS);
+    this.#sweep = setInterval(() => this.#closeIdle(o.limits.idleTimeoutMs), IDLE_SWEEP_MS);
     this.#sweep.unref?.();
   }
 
@@ -109,8 +106,7 @@ function accept(
     nowMs: server.wallMs(),
     remoteAddress: `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`,
     localAddress: `${socket.localAddress ?? "?"}:${socket.localPort ?? 0}`,
-    passwordRequired: () => server.features.access.passwordRequired,
-    restriction: () => server.features.access.restrictionOf("default"),
+    passwordRequired: () => limits.password !== "",
   }, limits);
   sessions.add(session);
   server.sessions.set(session.id, session);

@@ -191,10 +191,7 @@ export class Node implements RunningServer {
       infoSources: () => this.#infoSources(server),
       shutdown: () => this.#shutdownByCommand(),
     });
-    const { access, events, tracking } = server.features;
-    access.nodePassword = () => this.#limits.password;
-    access.onChange = (name) => this.#http?.userChanged(name);
-    access.logMax = () => this.#parameters.number("acllog-max-len");
+    const { events, tracking } = server.features;
     tracking.keysMax = this.#parameters.number("tracking-table-max-keys");
     events.configure(this.#parameters.text("notify-keyspace-events"));
     this.#parameters.onChange((name, value) => {
@@ -218,7 +215,7 @@ export class Node implements RunningServer {
       sqlite: this.#driver,
       respPort: this.respAddress.port,
       startedMs: this.#startedMs,
-      limits: this.#limits,
+      clientsMax: this.#limits.clientsMax,
       stateBytes: this.#storage.stateBytes,
       runId: this.#runId,
     };

@@ -3,7 +3,6 @@ import type { Clock } from "../base/clock.ts";
 import { Status } from "../resp/reply.ts";
 import type { NodeId } from "../raft/types.ts";
 import type { Answers } from "./answers.ts";
-import { AccessControl } from "./access_control.ts";
 import type { BesideKeys } from "./beside_keys.ts";
 import { Blocking, type BlockingOptions } from "./blocking.ts";
 import { KeyspaceEvents, type KeyspaceEventsOptions } from "./keyspace_events.ts";
@@ -26,7 +25,7 @@ type PartOptions = Omit<
   & WaiterDropsOptions
   & KeyspaceEventsOptions
   & TrackingOfNodeOptions,
-  "touches" | "waiters" | "enqueue" | "pubsub" | "monitor" | "noting" | "refusal"
+  "touches" | "waiters" | "enqueue" | "pubsub" | "monitor" | "noting"
 >;
 
 export interface ClientFeaturesOptions extends PartOptions {
@@ -50,7 +49,6 @@ export class ClientFeatures {
   readonly events: KeyspaceEvents;
   readonly monitors: Monitors;
   readonly tracking: Tracking;
-  readonly access: AccessControl;
   readonly #answers: Answers;
 
   constructor(options: ClientFeaturesOptions) {
@@ -60,10 +58,8 @@ export class ClientFeatures {
     this.pubsub.relay = this.pubsubPeers;
     beside.scripting.outlets = new Outlets(this.pubsub, options.logger);
     this.touches = new Touches(beside.changes.recorder);
-    this.access = new AccessControl({ ...options, users: beside.users });
     this.transactions = new Transactions({
       ...options,
-      refusal: (...request) => this.access.refusalAtExec(...request),
       touches: this.touches,
       monitor: (...command) => this.monitors.feed(...command),
       noting: (...read) => this.tracking.noting(...read),

@@ -5,7 +5,6 @@ import { RUNTIME_NAME, RUNTIME_VERSION } from "../runtime/runtime.ts";
 import type { LogStore } from "../storage/raft_log_types.ts";
 import type { SqliteDriver } from "../storage/sqlite_types.ts";
 import type { ServeConfig } from "./config.ts";
-import type { Limits } from "./limits.ts";
 import { roleOf } from "./role.ts";
 import type { Server } from "./server.ts";
 
@@ -17,7 +16,7 @@ export interface InfoSources {
   readonly sqlite: SqliteDriver;
   readonly respPort: number;
   readonly startedMs: number;
-  readonly limits: Limits;
+  readonly clientsMax: number;
   readonly stateBytes: () => number;
   /** Random hex that names this run of the process. */
   readonly runId: string;
@@ -36,13 +35,12 @@ const SECTIONS: Record<string, Section> = {
   cpu: cpuSection,
   modules: () => [],
   commandstats: commandStatsSection,
-  latencystats: latencyStatsSection,
   errorstats: errorStatsSection,
   cluster: () => [["cluster_enabled", 0]],
   raft: raftSection,
   keyspace: keyspaceSection,
 };
-const NOT_IN_DEFAULT = new Set(["commandstats", "latencystats"]);
+const NOT_IN_DEFAULT = new Set(["commandstats"]);
 
 /** The text of INFO for these section names in lower case. */
 export function formatInfo(names: readonly string[], sources: InfoSources): Bytes {
@@ -85,8 +83,8 @@ function serverSection({ server, config, sqlite, respPort, startedMs, runId }: I
   ];
 }
 
-function clientsSection({ server, limits }: InfoSources): Lines {
-  let blocked = server.pause.heldCount;
+function clientsSection({ server, clientsMax }: InfoSources): Lines {
+  let blocked = 0;
   let inputMax = 0;
   let outputMax = 0;
   for (const session of server.sessions.values()) {
@@ -97,7 +95,7 @@ function clientsSection({ server, limits }: InfoSources): Lines {
   return [
     ["connected_clients", server.sessions.size],
     ["cluster_connections", 0],
-    ["maxclients", limits.clientsMax],
+    ["maxclients", clientsMax],
     ["client_recent_max_input_buffer", inputMax],
     ["client_recent_max_output_buffer", outputMax],
     ["blocked_clients", blocked],
@@ -120,8 +118,6 @@ function memorySection({ config }: InfoSources): Lines {
     ["maxmemory_policy", "noeviction"],
     ["mem_fragmentation_ratio", (rss / Math.max(1, heapUsed + external)).toFixed(2)],
     ["mem_allocator", RUNTIME_NAME],
-    // What is deleted is out of the key space at once, its rows leave the disk later.
-    ["lazyfree_pending_objects", 0],
   ];
 }
 
@@ -159,9 +155,8 @@ function statsSection({ server }: InfoSources): Lines {
     ["expired_keys", server.expiredKeys],
     ["evicted_keys", 0],
     ["total_error_replies", metrics.errorReplies],
-    ["pubsub_channels", server.features.pubsub.names("channel").size],
-    ["pubsub_patterns", server.features.pubsub.names("pattern").size],
-    ["pubsubshard_channels", server.features.pubsub.names("shard").size],
+    ["pubsub_channels", 0],
+    ["pubsub_patterns", 0],
   ];
 }
 
@@ -218,18 +213,6 @@ function commandStatsSection({ server }: InfoSources): Lines {
     ]);
   }
   return lines;
-}
-
-function latencyStatsSection({ server, limits }: InfoSources): Lines {
-  if (!limits.tracksLatency) return [];
-  return [...server.metrics.commands].filter(([, { calls }]) => calls > 0).map((
-    [name, { latencyMs }],
-  ) => [
-    `latency_percentiles_usec_${name}`,
-    limits.latencyPercentiles.map((percent) =>
-      `p${percent}=${(latencyMs.percentile(percent) * 1000).toFixed(3)}`
-    ).join(","),
-  ]);
 }
 
 function errorStatsSection({ server }: InfoSources): Lines {

@@ -1,7 +1,6 @@
 import { assert } from "../base/assert.ts";
 import { BATCH_BYTES_MAX } from "../constants.ts";
 import { commandBytes } from "./batch.ts";
-import { PIECE_NAME } from "./pieces.ts";
 import type { Pending } from "./session.ts";
 
 /** Commands for one segment, with their numbers. */
@@ -26,8 +25,6 @@ export class Outbox {
   #unsent = 0;
   /** Encoded size of all that is held. */
   bytes = 0;
-  /** Pieces of large commands among it. */
-  pieces = 0;
 
   get length(): number {
     return this.#items.length - this.#head;
@@ -45,7 +42,6 @@ export class Outbox {
     const bytes = commandBytes(pending.argv);
     this.#items.push(pending);
     this.bytes += bytes;
-    if (pending.piece !== undefined) this.pieces++;
   }
 
   /** The next unsent commands: as many as BATCH_BYTES_MAX takes, at least one; marks them sent. */
@@ -81,9 +77,8 @@ export class Outbox {
    */
   blank(at: number): void {
     const pending = this.#at(at);
-    const argv = pending.piece === undefined ? [] : [PIECE_NAME];
-    this.bytes += commandBytes(argv) - commandBytes(pending.argv);
-    this.#items[at] = { ...pending, argv };
+    this.bytes += commandBytes([]) - commandBytes(pending.argv);
+    this.#items[at] = { ...pending, argv: [] };
   }
 
   /**
@@ -98,7 +93,6 @@ export class Outbox {
       pending = this.#at(this.#head);
       const bytes = commandBytes(pending.argv);
       this.bytes -= bytes;
-      if (pending.piece !== undefined) this.pieces--;
       this.#items[this.#head++] = undefined;
       this.#headSequence++;
     }

@@ -1,6 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { SlowLogEntry } from "../commands/local_context.ts";
-import { redacted } from "./redacted.ts";
 import type { Session } from "./session.ts";
 
 /** Arguments, and bytes of each, that an entry keeps (Redis's SLOWLOG_ENTRY_MAX_*). */
@@ -17,7 +16,7 @@ export class SlowLog {
       id: this.#nextId++,
       atMs: nowMs,
       durationUs: Math.round(durationMs * 1000),
-      argv: trim(redacted(argv)),
+      argv: trim(argv),
       remoteAddress: session.remoteAddress,
       clientName: session.name,
     });

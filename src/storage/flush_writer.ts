@@ -1,5 +1,5 @@
 import type { Worker } from "node:worker_threads";
-import { LONG_BYTES_MIN } from "./sql_bytes.ts";
+import type { PackedRows } from "./packed_rows.ts";
 import type { SqlValue } from "./sqlite_types.ts";
 import type { WorkerOutcome } from "./worker_outcome.ts";
 
@@ -9,15 +9,8 @@ export interface FlushWriter {
   readonly rowsMin: number;
   /** Statements sent and not yet run, in batches. */
   readonly pending: number;
-  /**
-   * Sends statements, as RecordedDatabase notes them; the first batch of a flush begins the
-   * transaction, the last one commits it.
-   */
-  write(
-    texts: readonly string[],
-    values: SqlValue[],
-    place: { first: boolean; last: boolean },
-  ): void;
+  /** Sends a part; the first one of a flush begins the transaction, the last one commits it. */
+  write(part: FlushPart, place: { first: boolean; last: boolean }): void;
   /** Whether the transaction is committed. Throws what it failed with: it was rolled back then. */
   isCommitted(): boolean;
   /** Rolls back what was sent. */
@@ -26,14 +19,19 @@ export interface FlushWriter {
   wait(): void;
 }
 
-/** One message to the worker. */
-export interface FlushBatch {
-  readonly kind: "write" | "abandon";
-  /** Texts of statements that the worker does not know yet; they follow those it knows. */
+/** What is to be written next: the rows of strings, then statements as RecordedDatabase has them. */
+export interface FlushPart {
+  readonly packed: PackedRows;
   readonly texts: readonly string[];
   readonly values: readonly SqlValue[];
-  /** Where in `values` the long byte strings belong that came before it, each in a message. */
-  readonly places: readonly number[];
+}
+
+/** One message to the worker. */
+export interface FlushBatch extends Omit<FlushPart, "packed"> {
+  readonly kind: "write" | "abandon";
+  readonly packed?: PackedRows;
+  /** Texts of statements that the worker does not know yet; they follow those it knows. */
+  readonly texts: readonly string[];
   readonly first: boolean;
   readonly last: boolean;
 }
@@ -58,23 +56,13 @@ export class WorkerFlushWriter implements FlushWriter {
     return (this.#sent - this.#outcome.done) | 0;
   }
 
-  write(
-    texts: readonly string[],
-    values: SqlValue[],
-    { first, last }: { first: boolean; last: boolean },
-  ): void {
+  write(part: FlushPart, { first, last }: { first: boolean; last: boolean }): void {
     if (first) this.#outcome.begin();
-    const added = texts.slice(this.#textsKnown);
-    this.#textsKnown = texts.length;
-    const places: number[] = [];
-    for (const [at, value] of values.entries()) {
-      if (typeof value !== "string" || value.length < LONG_BYTES_MIN) continue;
-      // Bun copies no string that comes in a plain array: 200 MB take 0 ms, else 240.
-      this.#worker().postMessage([value]);
-      places.push(at);
-      values[at] = null;
-    }
-    this.#send({ kind: "write", texts: added, values, places, first, last });
+    const texts = part.texts.slice(this.#textsKnown);
+    this.#textsKnown = part.texts.length;
+    const { numbers, text } = part.packed;
+    const memory = [numbers.buffer, text.buffer as ArrayBuffer];
+    this.#send({ kind: "write", ...part, texts, first, last }, memory);
   }
 
   isCommitted(): boolean {
@@ -82,7 +70,7 @@ export class WorkerFlushWriter implements FlushWriter {
   }
 
   abandon(): void {
-    this.#send({ kind: "abandon", texts: [], values: [], places: [], first: false, last: false });
+    this.#send({ kind: "abandon", texts: [], values: [], first: false, last: false });
     this.wait();
   }
 
@@ -90,8 +78,8 @@ export class WorkerFlushWriter implements FlushWriter {
     if (!this.#outcome.wait(this.#sent)) throw new Error("The writer of state.db does not answer");
   }
 
-  #send(batch: FlushBatch): void {
-    this.#worker().postMessage(batch);
+  #send(batch: FlushBatch, memory: ArrayBuffer[] = []): void {
+    this.#worker().postMessage(batch, memory);
     this.#sent = (this.#sent + 1) | 0;
   }
 }

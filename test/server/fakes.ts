@@ -101,7 +101,6 @@ export function pendingOf(
     command,
     db: 0,
     argv,
-    piece: undefined,
     silent: false,
     startMs: 0,
     deadlineMs,

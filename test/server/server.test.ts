@@ -56,8 +56,7 @@ beforeEach(() => {
     lowOnDisk: () => false,
   });
   server.node = {
-    pauseClients: (timeoutMs, mode) =>
-      server.pause.set(server.monotonicMs() + timeoutMs, timeoutMs > 0 ? mode : "none"),
+    pauseClients: (timeoutMs, mode) => server.pause(timeoutMs, mode),
     shutdown: () => new Promise(() => {}),
   } as Partial<NodeView> as NodeView;
   const socket = {
@@ -90,10 +89,10 @@ test("commands behind a CLIENT UNPAUSE are answered behind it", () => {
 });
 
 test("a command without a connection goes on when CLIENT PAUSE is over", async () => {
-  server.pause.set(server.monotonicMs() + 1000, "all");
+  server.pause(1000, "all");
   const replies = new BatchSession(server, [["PING"]], OPTIONS).run();
   run();
-  server.pause.set(0, "none");
+  server.pause(0, "all");
   run();
   expect(await Promise.race([replies, "still held"])).toMatchObject({ replies: [PONG] });
 });
