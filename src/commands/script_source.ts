@@ -19,6 +19,8 @@ const FLAGS: ReadonlySet<Bytes> = new Set([
   "allow-stale",
   "no-cluster",
   "allow-cross-slot-keys",
+  // Of Upstash, whose @upstash/ratelimit gives it: only declared keys are locked meanwhile.
+  "allow-key-locking",
 ]);
 
 /** Whether a script of a library or an EVAL may have this flag. */
@@ -30,7 +32,7 @@ const NO_SHEBANG: ScriptHead = { hasShebang: false, isReadOnly: false, length: 0
 
 /**
  * The head of a script, `#!lua flags=no-writes,allow-stale`; or Redis's error for one that is
- * wrong. Of the flags only no-writes has an effect: the others are for what does not occur here.
+ * wrong. Of the flags only no-writes has an effect: the others are about what does not occur here.
  */
 export function parseHead(text: Bytes): ScriptHead | ErrorReply {
   if (!text.startsWith("#!")) return NO_SHEBANG;
