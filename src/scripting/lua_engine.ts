@@ -32,6 +32,7 @@ export interface LuaSource {
 export class LuaEngine {
   readonly #version: string;
   readonly #versionNumber: number;
+  readonly #unitsMax: number;
   #instance: LuaInstance | undefined;
   /** The memory of a Lua without a script. */
   readonly #fresh = new Map<LuaSource["kind"], Uint8Array>();
@@ -39,8 +40,9 @@ export class LuaEngine {
   readonly #images = new Map<string, Uint8Array>();
   #imagesBytes = 0;
 
-  /** `version`: what redis.REDIS_VERSION is, "7.2.0". */
-  constructor(version: string) {
+  /** `version`: what redis.REDIS_VERSION is, "7.2.0". `unitsMax`: what a run may take. */
+  constructor(version: string, unitsMax = SCRIPT_UNITS_MAX) {
+    this.#unitsMax = unitsMax;
     this.#version = version;
     const [major, minor, patch] = version.split(".").map(Number);
     this.#versionNumber = (major << 16) | (minor << 8) | patch;
@@ -50,7 +52,7 @@ export class LuaEngine {
   compile(source: LuaSource): ScriptOutcome {
     return this.#guard((instance) => {
       instance.restore(this.#freshImage(source.kind));
-      instance.lua.set_budget(SCRIPT_UNITS_MAX);
+      instance.lua.set_budget(this.#unitsMax);
       if (!instance.write(source.text)) return NO_ROOM;
       const { length } = source.text;
       const { lua } = instance;
@@ -75,7 +77,7 @@ export class LuaEngine {
     }
     return this.#guard((instance) => {
       instance.restore(this.#image(source.id));
-      instance.lua.set_budget(SCRIPT_UNITS_MAX);
+      instance.lua.set_budget(this.#unitsMax);
       instance.host = host;
       let input = functionName === undefined ? "" : sized(functionName);
       for (let i = 0; i < keys.length; i++) input += sized(keys[i]);
@@ -109,7 +111,7 @@ export class LuaEngine {
     const known = this.#fresh.get(kind);
     if (known !== undefined) return known;
     const instance = new LuaInstance();
-    instance.lua.set_budget(SCRIPT_UNITS_MAX);
+    instance.lua.set_budget(this.#unitsMax);
     instance.write(this.#version + "\0");
     const status = instance.lua.boot(Number(kind === "library"), this.#versionNumber);
     if (status !== 0) throw new Error(`Cannot start Lua: ${instance.read()}`);
