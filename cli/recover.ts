@@ -18,7 +18,7 @@ const RECOVER_FLAGS = {
   yes: {
     kind: kinds.toggle(),
     default: false,
-    help: "do not ask",
+    help: "do not ask; without a terminal there is no question",
     notInEnvironment: true,
   },
   "sqlite-driver": SERVE_FLAGS["sqlite-driver"],
@@ -38,16 +38,13 @@ export async function recover(args: readonly string[]): Promise<number> {
   if (!settings["force-new-cluster"]) {
     throw new UsageError("recover needs --force-new-cluster (balsa recover --help says when)");
   }
-  if (!settings.yes && !process.stdin.isTTY) {
-    throw new UsageError("there is nobody to ask: confirm with --yes");
-  }
   if (!existsSync(settings.data)) throw new UsageError(`--data: there is no ${settings.data}`);
   const { Recovery } = await import("../src/node/recover.ts");
   let recovery: OpenRecovery | undefined;
   try {
     recovery = await Recovery.open(settings.data, settings["sqlite-driver"]);
     for (const line of consequences(recovery.facts)) console.log(line);
-    if (!settings.yes && !await confirmed()) {
+    if (!settings.yes && process.stdin.isTTY && !await confirmed()) {
       console.log("nothing was changed");
       return 1;
     }

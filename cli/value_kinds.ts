@@ -110,6 +110,10 @@ export function advertisedAddress(): ValueKind<string> {
     fromText: (value) => value,
     schema: v.pipe(
       v.string(message),
+      v.check(
+        (value) => !/^\[?::\]?$/.test(value),
+        "is no address that other nodes can connect to",
+      ),
       v.transform((value) => normalAddress(value, true)),
       v.string(message),
     ),

@@ -11,17 +11,26 @@ export const DATABASE_COUNT = 16;
 export const BULK_BYTES_MAX = 512 * 1024 * 1024;
 /** An inline request, or the header line of a multibulk one. */
 export const INLINE_BYTES_MAX = 64 * 1024;
+/** Users of the access control list, and entries of ACL LOG (acllog-max-len). */
+export const USERS_MAX = 10_000;
+export const ACL_LOG_DEFAULT = 128;
 /** A request before authentication: arguments, and bytes of each. */
 export const UNAUTHENTICATED_ARGUMENTS_MAX = 10;
 export const UNAUTHENTICATED_BULK_BYTES_MAX = 16 * 1024;
-/** Bytes of one request that a connection may hold before it is complete. */
-export const REQUEST_BYTES_MAX = 512 * 1024 * 1024;
+/** Bytes of one request that a connection may hold at most: V8's strings end at 512 MiB - 24. */
+export const REQUEST_BYTES_MAX = 512 * 1024 * 1024 - 1024;
 
 // --- the log -----------------------------------------------------------------------------------
-/** Bytes of one log entry: a larger command is refused before it is appended. */
-export const ENTRY_BYTES_MAX = 64 * 1024 * 1024;
-/** A batch is closed at this size; a larger single command is an entry of its own. */
+/** A command, or what a transaction writes, is refused beyond it. */
+export const COMMAND_BYTES_MAX = 511 * 1024 * 1024;
+/** An entry's batch is closed at this size; a larger command goes into several, in pieces. */
 export const BATCH_BYTES_MAX = 1024 * 1024;
+/** Of one piece: two of them and what is small fit in a batch. */
+export const PIECE_BYTES = 512 * 1024;
+/** Pieces of a node that are on their way: each is applied there before another one is sent. */
+export const PIECES_UNDER_WAY_MAX = 8;
+/** Large commands of a node that wait for their turn to be sent; beyond it they are refused. */
+export const LARGE_BYTES_MAX = COMMAND_BYTES_MAX;
 /** Proposed and not yet committed bytes; beyond it writes are refused. */
 export const UNCOMMITTED_BYTES_MAX = 128 * 1024 * 1024;
 
@@ -60,8 +69,8 @@ export const MAXCLIENTS_DEFAULT = 10_000;
 export const OUTPUT_HIGH_WATER_BYTES = 1024 * 1024;
 /** A connection that lets more than this pile up is closed. */
 export const OUTPUT_LIMIT_BYTES = 1024 * 1024 * 1024;
-/** The same for one that listens to channels: Redis's default hard limit. */
-export const SUBSCRIBER_OUTPUT_LIMIT_BYTES = 32 * 1024 * 1024;
+/** The same for one that has to authenticate itself and has not. */
+export const UNAUTHENTICATED_OUTPUT_BYTES = 64 * 1024;
 /** Replies of a turn are handed to the socket in pieces of about this size. */
 export const OUTPUT_CHUNK_BYTES = 256 * 1024;
 /** A connection that waits is not read from once this much of its requests is held. */
@@ -97,7 +106,7 @@ export const SCRIPT_IMAGES_BYTES_MAX = 16 * 1024 * 1024;
 export const SCRIPT_INSTANCE_BYTES_KEPT = 8 * 1024 * 1024;
 
 // --- HTTP --------------------------------------------------------------------------------------
-export const HTTP_BODY_BYTES_MAX = ENTRY_BYTES_MAX;
+export const HTTP_BODY_BYTES_MAX = 64 * 1024 * 1024;
 /** Of the bodies that are being received at a time. */
 export const HTTP_BODIES_BYTES_MAX = 256 * 1024 * 1024;
 /** How long a body may take, and how fast what goes beyond that must come. */
@@ -113,6 +122,7 @@ export const HTTP_HEARTBEAT_MS = 15_000;
 assert(RAFT_DEFAULTS.heartbeatMs * 3 < RAFT_DEFAULTS.electionTimeoutMs, "a lost beat or two");
 assert(LOG_BYTES_SOFT_MAX * 2 <= LOG_BYTES_HARD_MAX, "slow followers find their entries");
 assert(SNAPSHOT_CHUNK_BYTES * 2 <= SNAPSHOT_WINDOW_BYTES, "one chunk on its way, one written");
-assert(BATCH_BYTES_MAX <= ENTRY_BYTES_MAX, "a batch fits in an entry");
-assert(ENTRY_BYTES_MAX < UNCOMMITTED_BYTES_MAX, "one entry fits in the uncommitted window");
+assert(PIECE_BYTES * 2 <= BATCH_BYTES_MAX, "a piece leaves room in its entry");
+assert(BATCH_BYTES_MAX * 2 < UNCOMMITTED_BYTES_MAX, "entries fit in the uncommitted window");
+assert(COMMAND_BYTES_MAX < REQUEST_BYTES_MAX, "what may be written may be received");
 assert(REQUEST_BYTES_MAX <= BULK_BYTES_MAX, "a held request is no larger than a bulk may be");

@@ -20,6 +20,20 @@ export class Histogram {
     this.sum += value;
     this.count++;
   }
+
+  /**
+   * The upper bound of the bucket that the value at a percentile (0 to 100) is in; of the last
+   * bucket, the lower one.
+   */
+  percentile(percent: number): number {
+    const rank = Math.max(1, Math.ceil(this.count * percent / 100));
+    let seen = 0;
+    for (let bucket = 0; bucket < this.bounds.length; bucket++) {
+      seen += this.counts[bucket];
+      if (seen >= rank) return this.bounds[bucket];
+    }
+    return this.bounds[this.bounds.length - 1];
+  }
 }
 
 /** Bounds for the times of requests and writes to disk, milliseconds. */

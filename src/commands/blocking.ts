@@ -41,6 +41,7 @@ export interface BlockingOptions {
   /** A `read` waits on its node alone, a `write` in the log, in the order of all nodes. */
   readonly path?: "read" | "write";
   readonly keys?: KeyPositions;
+  readonly findKeys?: DataCommand["findKeys"];
   readonly type: KeyType;
   /** What it answers where it may not wait: within EXEC, and over HTTP. */
   readonly nil: Reply;
@@ -55,12 +56,12 @@ export function blockingCommand(
   tryServe: TryServe,
   options: BlockingOptions,
 ): DataCommand {
-  const { path = "write", keys, type, nil, mayWait = () => true } = options;
+  const { path = "write", keys, findKeys, type, nil, mayWait = () => true } = options;
   const run = (context: DataContext, argv: readonly Bytes[]) => {
     const served = tryServe(context, argv);
     return served instanceof Waiting ? nil : served;
   };
-  return { name, arity, path, keys, run, waiting: { tryServe, type, mayWait } };
+  return { name, arity, path, keys, findKeys, run, waiting: { tryServe, type, mayWait } };
 }
 
 /** What the first key gives that has a value of this type; undefined: none has. */

@@ -47,32 +47,34 @@ function setInfo({ client }: LocalContext, argv: readonly Bytes[]): Reply {
 }
 
 /** CLIENT INFO */
-function info({ client, node }: LocalContext): Reply {
-  return new VerbatimReply("txt", clientInfoLine(client, node.nowUs() / 1000) + "\n");
+function info({ client, node }: LocalContext, argv: readonly Bytes[]): Reply {
+  const line = clientInfoLine(client, node.nowUs() / 1000, { client, argv });
+  return new VerbatimReply("txt", line + "\n");
 }
 
 /** CLIENT LIST [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id …] */
-function list({ node }: LocalContext, argv: readonly Bytes[]): Reply {
+function list({ client: asking, node }: LocalContext, argv: readonly Bytes[]): Reply {
   const nowMs = node.nowUs() / 1000;
+  const request = { client: asking, argv };
   const filter = argv.length > 2 ? optionName(argv[2]) : "";
   let text = "";
   if (argv.length === 4 && filter === "type") {
     const type = parseClientType(argv[3]);
     if (type instanceof ErrorReply) return type;
     for (const client of node.clients()) {
-      if (client.type === type) text += clientInfoLine(client, nowMs) + "\n";
+      if (client.type === type) text += clientInfoLine(client, nowMs, request) + "\n";
     }
   } else if (argv.length > 3 && filter === "id") {
     for (let i = 3; i < argv.length; i++) {
       const id = parseOffset(argv[i]);
       if (id === undefined) return err("Invalid client ID");
       const client = node.client(id);
-      if (client !== undefined) text += clientInfoLine(client, nowMs) + "\n";
+      if (client !== undefined) text += clientInfoLine(client, nowMs, request) + "\n";
     }
   } else if (argv.length !== 2) {
     return SYNTAX_ERROR;
   } else {
-    for (const client of node.clients()) text += clientInfoLine(client, nowMs) + "\n";
+    for (const client of node.clients()) text += clientInfoLine(client, nowMs, request) + "\n";
   }
   return new VerbatimReply("txt", text);
 }

@@ -2,7 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import { err, ErrorReply, OK, type Reply, SYNTAX_ERROR } from "../resp/reply.ts";
 import { type ClientType, parseClientType } from "./client_info.ts";
 import { errQuoting, quoted } from "./help.ts";
-import type { ClientView, LocalContext } from "./local_context.ts";
+import type { ClientView, LocalContext, NodeView } from "./local_context.ts";
 import { optionName, parseOffset } from "./parse.ts";
 
 interface Filter {
@@ -20,7 +20,7 @@ interface Filter {
  */
 export function clientKill({ client, node }: LocalContext, argv: readonly Bytes[]): Reply {
   const oldForm = argv.length === 3;
-  const filter = oldForm ? { address: argv[2], skipMe: false } : parseFilter(argv);
+  const filter = oldForm ? { address: argv[2], skipMe: false } : parseFilter(node, argv);
   if (filter instanceof ErrorReply) return filter;
   let killed = 0;
   for (const other of [...node.clients()]) {
@@ -42,17 +42,22 @@ function fits(filter: Filter, client: ClientView): boolean {
     (filter.user === undefined || filter.user === client.user);
 }
 
-function parseFilter(argv: readonly Bytes[]): Filter | ErrorReply {
+function parseFilter(node: NodeView, argv: readonly Bytes[]): Filter | ErrorReply {
   const filter: Filter = { skipMe: true };
   for (let i = 2; i < argv.length; i += 2) {
     if (i + 1 >= argv.length) return SYNTAX_ERROR;
-    const error = parseOption(filter, optionName(argv[i]), argv[i + 1]);
+    const error = parseOption(filter, node, optionName(argv[i]), argv[i + 1]);
     if (error !== undefined) return error;
   }
   return filter;
 }
 
-function parseOption(filter: Filter, option: string, value: Bytes): ErrorReply | undefined {
+function parseOption(
+  filter: Filter,
+  node: NodeView,
+  option: string,
+  value: Bytes,
+): ErrorReply | undefined {
   if (option === "id") {
     const id = parseOffset(value);
     if (id === undefined || id < 1) return err("client-id should be greater than 0");
@@ -66,7 +71,7 @@ function parseOption(filter: Filter, option: string, value: Bytes): ErrorReply |
   } else if (option === "laddr") {
     filter.localAddress = value;
   } else if (option === "user") {
-    if (value !== "default") return errQuoting(`No such user '${quoted(value)}'`);
+    if (node.acl.user(value) === undefined) return errQuoting(`No such user '${quoted(value)}'`);
     filter.user = value;
   } else if (option === "skipme") {
     const answer = optionName(value);

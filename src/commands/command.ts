@@ -2,7 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { Reply } from "../resp/reply.ts";
 import type { WaitingPart } from "./blocking.ts";
 import type { DataContext } from "./data_context.ts";
-import type { LocalContext } from "./local_context.ts";
+import type { LocalContext, NodeView } from "./local_context.ts";
 
 /** Where keys stand in the argument list, as COMMAND INFO has it. */
 export interface KeyPositions {
@@ -19,6 +19,8 @@ interface CommandBase {
   /** Number of arguments, the name included; negative: at least that many. */
   readonly arity: number;
   readonly keys?: KeyPositions;
+  /** The keys of a request, where they have no fixed place: of what only reads. */
+  readonly findKeys?: (argv: readonly Bytes[]) => readonly Bytes[];
 }
 
 /**
@@ -31,6 +33,8 @@ export interface DataCommand extends CommandBase {
   readonly isQuick?: boolean;
   /** How it waits, where it may have to: BLPOP and the like. */
   readonly waiting?: WaitingPart;
+  /** The request as it goes into the log, where that is not what the client has sent. */
+  prepare?(argv: readonly Bytes[], node: NodeView): readonly Bytes[];
   run(context: DataContext, argv: readonly Bytes[]): Reply;
 }
 
@@ -39,6 +43,8 @@ export interface LocalCommand extends CommandBase {
   readonly path: "local";
   /** Allowed before authentication. */
   readonly noAuth?: boolean;
+  /** What runs in its place for arguments that concern data: DEBUG OBJECT key. */
+  readonly onData?: (argv: readonly Bytes[]) => DataCommand | undefined;
   /** The reply; a promise holds back the later replies of its connection until it settles. */
   run(context: LocalContext, argv: readonly Bytes[]): Reply | Promise<Reply>;
 }

@@ -1,4 +1,4 @@
-import { DATABASE_COUNT, MAXCLIENTS_DEFAULT } from "../constants.ts";
+import { ACL_LOG_DEFAULT, DATABASE_COUNT, MAXCLIENTS_DEFAULT } from "../constants.ts";
 import {
   choice,
   type ConfigParameter,
@@ -6,6 +6,8 @@ import {
   fixed,
   integer,
   memory,
+  outputLimits,
+  percentiles,
   text,
   yesNo,
 } from "./config_types.ts";
@@ -16,6 +18,9 @@ const UINT_MAX = 4294967295n;
 const LONG_MAX = 9223372036854775807n;
 const ULONG_MAX = 18446744073709551615n;
 const MEBIBYTE = 1024n * 1024n;
+
+/** Redis's defaults. */
+const OUTPUT_LIMITS = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60";
 
 const POLICIES = [
   "volatile-lru",
@@ -40,12 +45,24 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
   { name: "timeout", value: "0", type: integer(0n, INT_MAX) },
   { name: "tcp-keepalive", value: "300", type: integer(0n, INT_MAX) },
   { name: "requirepass", value: "", type: text() },
+  { name: "acllog-max-len", value: `${ACL_LOG_DEFAULT}`, type: integer(0n, LONG_MAX) },
+  {
+    name: "acl-pubsub-default",
+    value: "resetchannels",
+    type: choice("allchannels", "resetchannels"),
+  },
   { name: "slowlog-log-slower-than", value: "10000", type: integer(-1n, LONG_MAX) },
   { name: "slowlog-max-len", value: "128", type: integer(0n, LONG_MAX) },
+  { name: "latency-tracking", value: "yes", type: yesNo() },
+  { name: "latency-tracking-info-percentiles", value: "50 99 99.9", type: percentiles() },
+  {
+    name: "client-output-buffer-limit",
+    value: OUTPUT_LIMITS,
+    type: outputLimits(OUTPUT_LIMITS),
+  },
   { name: "latency-monitor-threshold", value: "0", type: integer(0n, LONG_MAX) },
   { name: "proto-max-bulk-len", value: "512mb", type: memory(MEBIBYTE, LONG_MAX) },
-  // Redis has 1gb; a command over 64 MiB is refused here anyway.
-  { name: "client-query-buffer-limit", value: "128mb", type: memory(MEBIBYTE, LONG_MAX) },
+  { name: "client-query-buffer-limit", value: "1gb", type: memory(MEBIBYTE, LONG_MAX) },
   { name: "loglevel", value: "notice", type: choice("debug", "verbose", "notice", "warning") },
   { name: "tracking-table-max-keys", value: "1000000", type: integer(0n, LONG_MAX) },
   { name: "notify-keyspace-events", value: "", type: eventClasses() },

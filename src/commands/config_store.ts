@@ -69,7 +69,7 @@ export class ConfigStore {
     }
     const changes: Change[] = [];
     for (const [name, [parameter, text]] of wanted) {
-      const parsed = parameter.type.parse(text);
+      const parsed = parameter.type.parse(text, this.#valueOf(parameter));
       if ("error" in parsed) return failed(name, parsed.error);
       changes.push({ parameter, value: parsed.value });
     }

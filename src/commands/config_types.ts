@@ -2,8 +2,11 @@ import type { Bytes } from "../base/bytes.ts";
 
 /** A parameter's type: turns what CONFIG SET gives into the value as CONFIG GET shows it. */
 export interface ConfigType {
-  /** The value in its canonical form; or in `error` why it is none, in Redis's words. */
-  parse(text: Bytes): { readonly value: Bytes } | { readonly error: string };
+  /**
+   * The value in its canonical form; or in `error` why it is none, in Redis's words. `previous`:
+   * the value so far, which what is given may leave in part.
+   */
+  parse(text: Bytes, previous?: Bytes): { readonly value: Bytes } | { readonly error: string };
 }
 
 /** A configuration parameter. */
@@ -105,6 +108,89 @@ export function fixed(only: string, type: ConfigType): ConfigType {
       return { error: `only '${only}' is supported` };
     },
   };
+}
+
+/** Percentiles, from 0 to 100. */
+export function percentiles(): ConfigType {
+  return {
+    parse: (text) => {
+      const numbers = text.split(" ").filter((word) => word !== "").map(Number);
+      if (numbers.some(Number.isNaN)) {
+        return { error: "Invalid latency-tracking-info-percentiles parameters" };
+      }
+      if (numbers.some((number) => number < 0 || number > 100)) {
+        const range = "parameters should sit between [0.0,100.0]";
+        return { error: `latency-tracking-info-percentiles ${range}` };
+      }
+      return { value: numbers.map(String).join(" ") };
+    },
+  };
+}
+
+/** What a client may leave unread: bytes at most, and bytes for so many seconds; 0: no limit. */
+export interface OutputLimit {
+  readonly hardBytes: number;
+  readonly softBytes: number;
+  readonly softSeconds: number;
+}
+
+/** The classes of clients, in the order told, each with the names that set it. */
+const CLIENT_CLASSES: readonly (readonly [name: string, alias: string])[] = [
+  ["normal", "normal"],
+  ["slave", "replica"],
+  ["pubsub", "pubsub"],
+];
+const NO_OUTPUT_LIMIT: OutputLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
+
+/** The limits that a value of `client-output-buffer-limit` in its canonical form has. */
+export function parseOutputLimits(text: Bytes): ReadonlyMap<string, OutputLimit> {
+  const words = text.split(" ");
+  const limits = new Map<string, OutputLimit>();
+  for (let at = 0; at + 3 < words.length; at += 4) {
+    const [hardBytes, softBytes, softSeconds] = words.slice(at + 1, at + 4).map(Number);
+    limits.set(words[at], { hardBytes, softBytes, softSeconds });
+  }
+  return limits;
+}
+
+/** Limits of clients' unread replies; `previous`: those of the classes that are not named. */
+export function outputLimits(defaults: Bytes): ConfigType {
+  return {
+    parse: (text, previous = defaults) => {
+      const words = text.split(" ").filter((word) => word !== "");
+      if (words.length === 0 || words.length % 4 !== 0) {
+        return { error: "Wrong number of arguments in buffer limit configuration." };
+      }
+      const limits = new Map(parseOutputLimits(previous));
+      for (let at = 0; at < words.length; at += 4) {
+        const name = words[at].toLowerCase();
+        const found = CLIENT_CLASSES.find((each) => each.includes(name));
+        if (found === undefined) {
+          return { error: "Invalid client class specified in buffer limit configuration." };
+        }
+        const [hardBytes, softBytes] = words.slice(at + 1, at + 3).map(memoryBytes);
+        const softSeconds = INTEGER.test(words[at + 3]) ? Number(words[at + 3]) : -1;
+        if (hardBytes === undefined || softBytes === undefined || softSeconds < 0) {
+          return {
+            error: "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
+          };
+        }
+        limits.set(found[0], { hardBytes, softBytes, softSeconds });
+      }
+      const parts = CLIENT_CLASSES.map(([name]) => {
+        const { hardBytes, softBytes, softSeconds } = limits.get(name) ?? NO_OUTPUT_LIMIT;
+        return `${name} ${hardBytes} ${softBytes} ${softSeconds}`;
+      });
+      return { value: parts.join(" ") };
+    },
+  };
+}
+
+/** A number of bytes with or without a unit; undefined when it is none. */
+function memoryBytes(text: Bytes): number | undefined {
+  const match = MEMORY.exec(text.toLowerCase());
+  const unit = match === null ? undefined : UNIT_BYTES.get(match[2]);
+  return match === null || unit === undefined ? undefined : Number(BigInt(match[1]) * unit);
 }
 
 /** The event classes of keyspace notifications that "A" stands for, in the order told. */

@@ -50,20 +50,18 @@ function echo(_context: LocalContext, argv: readonly Bytes[]): Reply {
 /** AUTH [username] password */
 function auth(context: LocalContext, argv: readonly Bytes[]): Reply {
   if (argv.length > 3) return SYNTAX_ERROR;
-  if (argv.length === 3) return authenticate(context, argv[1], argv[2]) ?? OK;
-  if (!context.node.passwordRequired) return NO_PASSWORD_CONFIGURED;
-  return authenticate(context, "default", argv[1]) ?? OK;
+  if (argv.length === 3) return authenticate(context, argv[1], argv[2], argv[0]) ?? OK;
+  if (context.node.acl.user("default")!.noPass) return NO_PASSWORD_CONFIGURED;
+  return authenticate(context, "default", argv[1], argv[0]) ?? OK;
 }
 
 function authenticate(
   { client, node }: LocalContext,
   user: Bytes,
   password: Bytes,
+  word: Bytes,
 ): ErrorReply | undefined {
-  if (!node.checkPassword(user, password)) return WRONG_PASSWORD;
-  client.authenticated = true;
-  client.user = user;
-  return undefined;
+  return node.authenticate(client, user, password, word) ? undefined : WRONG_PASSWORD;
 }
 
 /** HELLO [protover [AUTH username password] [SETNAME clientname]] */
@@ -100,7 +98,7 @@ function applyHelloOptions(
     const option = optionName(argv[i]);
     const more = argv.length - 1 - i;
     if (option === "auth" && more >= 2) {
-      const error = authenticate(context, argv[i + 1], argv[i + 2]);
+      const error = authenticate(context, argv[i + 1], argv[i + 2], argv[0]);
       if (error !== undefined) return error;
       i += 2;
     } else if (option === "setname" && more >= 1) {

@@ -4,6 +4,7 @@ import { type ErrorReply, WRONG_TYPE } from "../resp/reply.ts";
 import type { Collections, CollectionType } from "../storage/collections.ts";
 import type { IdempotencyTable } from "../storage/idempotency_table.ts";
 import type { ScriptSurroundings } from "./script_surroundings.ts";
+import type { UsersTable } from "../storage/users_table.ts";
 import type { KeyRecord, KeyType, RedisOperations } from "../storage/redis_operations.ts";
 
 /** What kind of change a keyspace event tells of: the classes of notify-keyspace-events. */
@@ -45,16 +46,23 @@ export class DataContext {
   readonly idempotency: IdempotencyTable | undefined;
   /** What scripts run with. */
   readonly scripting: ScriptSurroundings | undefined;
+  /** The users: in a write. */
+  readonly users: UsersTable | undefined;
 
   constructor(
     ops: RedisOperations,
     prng: Prng,
-    beside: { idempotency?: IdempotencyTable; scripting?: ScriptSurroundings } = {},
+    beside: {
+      readonly idempotency?: IdempotencyTable;
+      readonly scripting?: ScriptSurroundings;
+      readonly users?: UsersTable;
+    } = {},
   ) {
     this.ops = ops;
     this.prng = prng;
     this.idempotency = beside.idempotency;
     this.scripting = beside.scripting;
+    this.users = beside.users;
   }
 
   /**

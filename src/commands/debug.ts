@@ -13,9 +13,11 @@ import {
   SetReply,
   VerbatimReply,
 } from "../resp/reply.ts";
+import type { LocalCommand } from "./command.ts";
 import { localCommand } from "./define_local.ts";
 import { helpReply, unknownSubcommandOrArity } from "./help.ts";
-import type { LocalContext } from "./local_context.ts";
+import { debugOnData } from "./debug_value.ts";
+import type { LocalContext, NodeView } from "./local_context.ts";
 import { optionName } from "./parse.ts";
 
 /** DEBUG PROTOCOL: one reply of each kind, for the tests of clients. */
@@ -46,13 +48,24 @@ const PROTOCOL_SAMPLES: Readonly<Record<string, Reply>> = {
 };
 
 const HELP_LINES = [
+  "DIGEST",
+  "    Return a digest of all keys and values of this node.",
+  "DIGEST-VALUE <key> [<key> ...]",
+  "    Return a digest of the value of each key.",
   "ERROR <string>",
   "    Return a Redis protocol error with <string> as message. Useful for clients",
   "    unit tests to simulate Redis errors.",
+  "OBJECT <key>",
+  "    Show how the value of a key is held.",
   "PROTOCOL <type>",
   "    Reply with a test value of the specified type. <type> can be: string,",
   "    integer, double, null, array, set, map, attrib, push, verbatim, true,",
   "    false, bignum.",
+  "QUICKLIST-PACKED-THRESHOLD <size>",
+  "    Accepted; elements of a list are held alike whatever their size.",
+  "RELOAD [NOSAVE|NOFLUSH|MERGE]",
+  "    Write what is in memory to state.db, forget it, and read it from there again.",
+  "    Options are accepted. LOADAOF does the same.",
   "SET-ACTIVE-EXPIRE <0|1>",
   "    Accepted; expired keys are always deleted in the background.",
   "SLEEP <seconds>",
@@ -63,6 +76,9 @@ const HELP_LINES = [
 function debug({ node, client }: LocalContext, argv: readonly Bytes[]): Reply {
   const subcommand = optionName(argv[1]);
   if (subcommand === "help" && argv.length === 2) return helpReply("DEBUG", HELP_LINES);
+  if (subcommand === "reload" || (subcommand === "loadaof" && argv.length === 2)) {
+    return reload(node, argv);
+  }
   if (argv.length === 3) {
     switch (subcommand) {
       case "sleep": {
@@ -71,6 +87,7 @@ function debug({ node, client }: LocalContext, argv: readonly Bytes[]): Reply {
         return OK;
       }
       case "set-active-expire":
+      case "quicklist-packed-threshold":
         return OK;
       case "error":
         return new ErrorReply(argv[2].replace(/[\r\n]/g, " "));
@@ -79,6 +96,15 @@ function debug({ node, client }: LocalContext, argv: readonly Bytes[]): Reply {
     }
   }
   return unknownSubcommandOrArity("debug", argv[1]);
+}
+
+function reload(node: NodeView, argv: readonly Bytes[]): Reply {
+  const options = argv.slice(2).map(optionName);
+  if (options.some((option) => !["nosave", "noflush", "merge"].includes(option))) {
+    return err("DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+  }
+  node.reload();
+  return OK;
 }
 
 function protocolSample(type: string, protocol: 2 | 3): Reply {
@@ -94,4 +120,7 @@ function protocolSample(type: string, protocol: 2 | 3): Reply {
 }
 
 /** The command DEBUG. */
-export const debugCommand = localCommand("debug", -2, debug);
+export const debugCommand: LocalCommand = {
+  ...localCommand("debug", -2, debug),
+  onData: debugOnData,
+};

@@ -39,6 +39,12 @@ export function writeCommand(
   return { name, arity, path: "write", keys, run };
 }
 
+/** A command that changes nothing, of the form `NAME numkeys key [key ...] …`. */
+export function countedReadCommand(name: string, arity: number, run: DataRun): DataCommand {
+  const findKeys = (argv: readonly Bytes[]) => argv.slice(2, 2 + Number(argv[1]));
+  return { name, arity, path: "read", findKeys, run };
+}
+
 /** The command, noted as one that takes about a microsecond whatever the data are. */
 export function quick(command: DataCommand): DataCommand {
   return { ...command, isQuick: true };

@@ -37,7 +37,8 @@ function dump(context: DataContext, argv: readonly Bytes[]): Reply {
   return payload + crc64(payload);
 }
 
-function valueOf({ ops, db }: DataContext, key: Bytes, record: KeyRecord): DumpedValue {
+/** What is at a key, apart from it. */
+export function valueOf({ ops, db }: DataContext, key: Bytes, record: KeyRecord): DumpedValue {
   switch (record.type) {
     case "string":
       return { type: "string", value: record.value };

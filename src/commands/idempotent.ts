@@ -27,7 +27,16 @@ const NAME = "idempotent";
  * command of Redis.
  */
 export function idempotentCommand(resolve: Resolve): Command {
-  return writeCommand(NAME, -4, (context, argv) => run(resolve, context, argv));
+  return {
+    ...writeCommand(NAME, -4, (context, argv) => run(resolve, context, argv)),
+    prepare: (argv, node) => {
+      const inner = argv.slice(3);
+      const command = resolve(inner);
+      const isPrepared = !(command instanceof ErrorReply) && command.path === "write" &&
+        command.name !== NAME && command.prepare !== undefined;
+      return isPrepared ? [...argv.slice(0, 3), ...command.prepare!(inner, node)] : argv;
+    },
+  };
 }
 
 function run(resolve: Resolve, context: DataContext, argv: readonly Bytes[]): Reply {

@@ -76,7 +76,7 @@ function lookUp(table: Table, name: Bytes): Command | undefined {
 }
 
 /** What is known of a command; one that Redis does not have describes itself. */
-function metadataOf(metadata: Metadata, command: Command): CommandMetadata {
+export function metadataOf(metadata: Metadata, command: Command): CommandMetadata {
   const known = metadata[command.name];
   if (known !== undefined) return known;
   const flags = command.path === "write" ? ["write"] : command.path === "read" ? ["readonly"] : [];

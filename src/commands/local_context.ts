@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { ErrorReply } from "../resp/reply.ts";
+import type { AclView } from "./acl_view.ts";
 import type { ClusterView } from "./cluster_view.ts";
 import type { TrackingOptions, TrackingState } from "./tracking_view.ts";
 import type { PubSubView, SubscriptionView } from "./pubsub_view.ts";
@@ -76,6 +77,13 @@ export interface SlowLogEntry {
   readonly clientName: Bytes;
 }
 
+/** How long the calls of a command took. */
+export interface LatencyView {
+  readonly calls: number;
+  /** Of each bucket that has any: its upper bound in microseconds, and the calls up to it. */
+  readonly upToUs: readonly (readonly [upTo: number, calls: number])[];
+}
+
 /** What ROLE answers. */
 export type RoleView =
   | {
@@ -102,8 +110,9 @@ export interface NodeView {
   nowUs(): number;
   /** Whether commands need AUTH on this node. */
   readonly passwordRequired: boolean;
-  /** Whether user and password are right. Takes the same time for any wrong password. */
-  checkPassword(user: Bytes, password: Bytes): boolean;
+  readonly acl: AclView;
+  /** Has a client go on as a user, if the password is right; `word`: how it put the request. */
+  authenticate(client: ClientView, user: Bytes, password: Bytes, word: Bytes): boolean;
   /** Every open connection, ascending by id. */
   clients(): Iterable<ClientView>;
   client(id: number): ClientView | undefined;
@@ -114,10 +123,14 @@ export interface NodeView {
   /** Sets parameters, all or none; an error reply when one is unknown, immutable or invalid. */
   configSet(pairs: readonly (readonly [Bytes, Bytes])[]): ErrorReply | undefined;
   configResetStat(): void;
+  /** How long commands took, from their arrival to the reply, by full name. */
+  latencies(): ReadonlyMap<string, LatencyView>;
   /** Entries newest first. */
   slowLog: { readonly entries: readonly SlowLogEntry[]; reset(): void };
   /** Stops the node in order; a promise that never settles when it succeeds. */
   shutdown(): Promise<ErrorReply>;
+  /** Makes all data durable and forgets what memory holds of it: DEBUG RELOAD. */
+  reload(): void;
   /** Blocks this node's whole loop, as DEBUG SLEEP does. */
   sleepBlocking(milliseconds: number): void;
   readonly role: RoleView;

@@ -42,7 +42,7 @@ function encoding(context: DataContext, argv: readonly Bytes[]): Reply {
 }
 
 /** How Redis would hold the value: what storage keeps of it, else as after a SET. */
-function encodingOf(record: KeyRecord): Bytes {
+export function encodingOf(record: KeyRecord): Bytes {
   if (record.encoding !== undefined) return record.encoding;
   if (parseInt64(record.value) !== undefined) return "int";
   return record.value.length <= EMBEDDED_BYTES_MAX ? "embstr" : "raw";

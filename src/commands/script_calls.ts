@@ -4,6 +4,7 @@ import { DB_OUT_OF_RANGE, err, ErrorReply, OK, PONG, type Reply } from "../resp/
 import type { ScriptHost } from "../scripting/lua_instance.ts";
 import type { Command, RunnableCommand } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
+import { errQuoting, quoted } from "./help.ts";
 import { parseInt32 } from "./parse.ts";
 import type { ScriptSurroundings } from "./script_surroundings.ts";
 import { encodeForScript } from "./script_values.ts";
@@ -124,11 +125,16 @@ export class ScriptCalls implements ScriptHost {
     const isWrite = command.path === "write" || MAY_REPLICATE.has(command.name);
     if (this.#isReadOnly && isWrite) return READ_ONLY;
     if (command.path === "local") return local!(this, argv);
+    if (command.waiting?.type === "stream" && command.waiting.mayWait(argv)) {
+      return errQuoting(
+        `${quoted(argv[0])} command is not allowed with BLOCK option from scripts`,
+      );
+    }
     return command.run(this.#context, argv);
   }
 }
 
 function isAllowed(command: RunnableCommand, local: LocalCall | undefined): boolean {
   if (command.path === "local") return local !== undefined;
-  return !NO_SCRIPT.has(command.name) && !/^(script|function)\|/.test(command.name);
+  return !NO_SCRIPT.has(command.name) && !/^(acl|script|function)\|/.test(command.name);
 }

@@ -5,6 +5,7 @@ import {
   BooleanReply,
   DoubleReply,
   ErrorReply,
+  KeyedReply,
   MapReply,
   NilArray,
   PairsReply,
@@ -50,6 +51,7 @@ function encodeResp2(reply: Reply): Bytes {
   if (reply instanceof MapReply) return encodeItems("*", reply.entries.flat(), 2);
   if (reply instanceof SetReply) return encodeItems("*", reply.items, 2);
   if (reply instanceof PairsReply) return encodeItems("*", reply.pairs.flat(), 2);
+  if (reply instanceof KeyedReply) return encodeItems("*", reply.entries, 2);
   if (reply instanceof DoubleReply) return "$" + sized(reply.text);
   if (reply instanceof BooleanReply) return encodeNumber("i", Number(reply.value));
   if (reply instanceof VerbatimReply) return "$" + sized(reply.text);
@@ -58,7 +60,7 @@ function encodeResp2(reply: Reply): Bytes {
 }
 
 function encodeResp3(reply: Reply): Bytes {
-  if (reply instanceof MapReply) {
+  if (reply instanceof MapReply || reply instanceof KeyedReply) {
     let out = "%" + uint32(reply.entries.length);
     for (const [key, value] of reply.entries) {
       out += encodeForScript(key, 3) + encodeForScript(value, 3);

@@ -3,7 +3,7 @@ import { err, ErrorReply, type Reply, SetReply, SYNTAX_ERROR } from "../resp/rep
 import type { SetOperations } from "../storage/collections.ts";
 import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
-import { ALL_KEYS, type DataRun, readCommand, writeCommand } from "./define.ts";
+import { ALL_KEYS, countedReadCommand, type DataRun, readCommand, writeCommand } from "./define.ts";
 import { optionName, parseAtLeast } from "./parse.ts";
 import { inReplyOrder } from "./set.ts";
 
@@ -117,5 +117,5 @@ export const setAlgebraCommands: readonly Command[] = [
   writeCommand("sinterstore", -3, stored("sinterstore", intersection), ALL_KEYS),
   writeCommand("sunionstore", -3, stored("sunionstore", union), ALL_KEYS),
   writeCommand("sdiffstore", -3, stored("sdiffstore", difference), ALL_KEYS),
-  readCommand("sintercard", -3, sintercard),
+  countedReadCommand("sintercard", -3, sintercard),
 ];

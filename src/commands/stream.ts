@@ -35,7 +35,7 @@ import {
   parseRangeEnd,
   parseRangeStart,
 } from "./stream_id.ts";
-import { NODE_LIMITS, parseAddOrTrim } from "./stream_trim.ts";
+import { parseAddOrTrim } from "./stream_trim.ts";
 
 const ID_ZERO_ERROR = err("The ID specified in XADD must be greater than 0-0");
 const ID_TOO_SMALL = err(
@@ -68,7 +68,7 @@ function xadd(context: DataContext, argv: readonly Bytes[]): Reply {
   if (compareIds(stream.lastId, ID_MAX) === 0) return IDS_EXHAUSTED;
   const id = newId(wanted, stream.lastId, context.nowMs);
   if (id === undefined || compareIds(id, stream.lastId) <= 0) return ID_TOO_SMALL;
-  stream.append({ ...id, words }, NODE_LIMITS);
+  stream.append({ ...id, words }, options.limits);
   context.notify("stream", "xadd", key);
   if (trim !== undefined && stream.trim(trim) > 0) context.notify("stream", "xtrim", key);
   return idText(id);

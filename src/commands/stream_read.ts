@@ -78,9 +78,16 @@ export function readMayWait(argv: readonly Bytes[], ofGroup: boolean): boolean {
   return !(request instanceof ErrorReply) && request.blockMs !== undefined;
 }
 
+function findKeys(argv: readonly Bytes[]): readonly Bytes[] {
+  const request = parseRead(argv, false);
+  return request instanceof ErrorReply ? [] : request.keys;
+}
+
+/** The command that reads of several streams. */
 export const streamReadCommands: readonly Command[] = [
   blockingCommand("xread", -4, xread, {
     path: "read",
+    findKeys,
     type: "stream",
     nil: NIL_ARRAY,
     mayWait: (argv) => readMayWait(argv, false),

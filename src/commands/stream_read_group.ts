@@ -169,6 +169,7 @@ function readHistory(
   });
 }
 
+/** The command that reads for a consumer of a group. */
 export const streamReadGroupCommands: readonly Command[] = [
   blockingCommand("xreadgroup", -7, xreadgroup, {
     type: "stream",

@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import { err, ErrorReply, NOT_INTEGER, SYNTAX_ERROR } from "../resp/reply.ts";
+import type { NodeLimits } from "../storage/stream_nodes.ts";
 import type { TrimRequest } from "../storage/streams.ts";
 import { optionName, parseOffset } from "./parse.ts";
 import { type NewId, parseId, parseNewId } from "./stream_id.ts";
@@ -15,14 +16,17 @@ const LIMIT_ALONE = err(
 const LIMIT_EXACT = err("syntax error, LIMIT cannot be used without the special ~ option");
 const NO_STRATEGY = err("syntax error, XTRIM must be called with a trimming strategy");
 
-/** Redis's limits of a node of a stream, which trimming with "~" shows. */
-export const NODE_LIMITS = { entries: 100, bytes: 4096 };
+/** Redis's limits of a node of a stream, by default, which trimming with "~" shows. */
+export const NODE_LIMITS: NodeLimits = { entries: 100, bytes: 4096 };
+/** Of XADD and XTRIM, with other ones: entries and bytes. Before all other options. */
+export const NODE_LIMITS_OPTION = "NODELIMITS";
 /** Nodes that "~" removes at most, when no LIMIT is given. */
 const NODES_PER_TRIM = 100;
 
 /** What XADD and XTRIM are told before the fields. */
 export interface AddOrTrim {
   readonly trim: TrimRequest | undefined;
+  readonly limits: NodeLimits;
   readonly noMakeStream: boolean;
   /** Undefined for "*". */
   readonly id: NewId | undefined;
@@ -40,7 +44,8 @@ export function parseAddOrTrim(argv: readonly Bytes[], isAdd: boolean): AddOrTri
   let limit: number | undefined;
   let noMakeStream = false;
   let id: NewId | undefined;
-  let i = 2;
+  const limits = parseNodeLimits(argv);
+  let i = limits === undefined ? 2 : 5;
   for (; i < argv.length; i++) {
     const name = optionName(argv[i]);
     const left = argv.length - 1 - i;
@@ -71,9 +76,17 @@ export function parseAddOrTrim(argv: readonly Bytes[], isAdd: boolean): AddOrTri
   if (limit !== undefined && limit > 0 && strategy === undefined) return LIMIT_ALONE;
   if (!isAdd && strategy === undefined) return NO_STRATEGY;
   if (limit !== undefined && !isApproximate) return LIMIT_EXACT;
-  limit ??= isApproximate ? limitOf(NODE_LIMITS.entries) : 0;
+  limit ??= isApproximate ? limitOf((limits ?? NODE_LIMITS).entries) : 0;
   const trim = strategy && { ...strategy, isApproximate, limit };
-  return { trim, noMakeStream, id, idAt: i };
+  return { trim, limits: limits ?? NODE_LIMITS, noMakeStream, id, idAt: i };
+}
+
+/** Undefined when there are none; what is none in full is no option of its own. */
+function parseNodeLimits(argv: readonly Bytes[]): NodeLimits | undefined {
+  if (argv[2] !== NODE_LIMITS_OPTION || argv.length < 5) return undefined;
+  const [entries, bytes] = [parseOffset(argv[3]), parseOffset(argv[4])];
+  if (entries === undefined || bytes === undefined || entries < 0 || bytes < 0) return undefined;
+  return { entries, bytes };
 }
 
 function parseStrategy(name: "maxlen" | "minid", text: Bytes): Strategy | ErrorReply {

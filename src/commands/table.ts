@@ -55,7 +55,7 @@ import { zsetRangeCommands } from "./zset_range.ts";
 const GROUPS: readonly (readonly Command[])[] = [
   connectionCommands,
   introspectionCommands(() => table),
-  [aclCommand(() => table)],
+  [aclCommand(() => table, (argv) => resolve(argv))],
   [idempotentCommand((argv) => resolve(argv))],
   scriptCommands({ find: (name) => findCommand(name), arityFits }),
   serverCommands,
@@ -147,7 +147,8 @@ function withArity(
   command: RunnableCommand,
   argv: readonly Bytes[],
 ): RunnableCommand | ErrorReply {
-  return arityFits(command.arity, argv.length) ? command : wrongArity(command.name);
+  if (!arityFits(command.arity, argv.length)) return wrongArity(command.name);
+  return command.path === "local" ? command.onData?.(argv) ?? command : command;
 }
 
 /** Whether a command of this arity (negative: at least) takes so many arguments, name included. */
@@ -165,6 +166,7 @@ function unknownCommand(argv: readonly Bytes[]): ErrorReply {
 
 /** The keys in `argv`, whose arity has been checked, in order; empty when it names none. */
 export function keysOf(command: Command, argv: readonly Bytes[]): readonly Bytes[] {
+  if (command.findKeys !== undefined) return command.findKeys(argv);
   const keys: Bytes[] = [];
   for (const index of keyIndexesOf(command, argv.length)) keys.push(argv[index]);
   return keys;

@@ -4,7 +4,7 @@ import type { ScoredMember, SetOperations, SortedSetOperations } from "../storag
 import { compareScored } from "../storage/score_order.ts";
 import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
-import { type DataRun, FIRST_KEY, readCommand, writeCommand } from "./define.ts";
+import { countedReadCommand, type DataRun, FIRST_KEY, writeCommand } from "./define.ts";
 import { parseDouble } from "./double.ts";
 import { optionName, parseAtLeast, parseOffset } from "./parse.ts";
 import { membersReply } from "./zset_range.ts";
@@ -205,7 +205,7 @@ function bySize(sources: readonly Source[]): Source[] {
 /** The commands on several sorted sets. */
 export const zsetCombineCommands: readonly Command[] = (["union", "inter", "diff"] as const)
   .flatMap((operation) => [
-    readCommand(
+    countedReadCommand(
       `z${operation}`,
       -3,
       combine({ name: `z${operation}`, operation, result: "reply" }),
@@ -217,7 +217,7 @@ export const zsetCombineCommands: readonly Command[] = (["union", "inter", "diff
       FIRST_KEY,
     ),
   ]).concat(
-    readCommand(
+    countedReadCommand(
       "zintercard",
       -3,
       combine({ name: "zintercard", operation: "inter", result: "count" }),

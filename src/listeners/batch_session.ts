@@ -8,6 +8,8 @@ import type { Server } from "../server/server.ts";
 export interface BatchOptions extends SessionOptions {
   /** What reads may answer from; linearizable when absent. */
   readonly consistency?: Consistency;
+  /** Whose commands they are; one who may do everything when absent. */
+  readonly user?: Bytes;
 }
 
 /** A session without a connection: runs a list of commands in order and collects the replies. */
@@ -27,6 +29,10 @@ export class BatchSession extends Session {
     this.#server = server;
     this.#commands = commands;
     this.authenticated = true;
+    if (options.user !== undefined) {
+      this.user = options.user;
+      this.restriction = server.features.access.restrictionOf(options.user);
+    }
     this.protocol = 3;
     this.consistency = options.consistency ?? "linearizable";
   }

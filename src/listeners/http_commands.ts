@@ -6,7 +6,7 @@ import type { Manner } from "./http_manner.ts";
 import { refusedToReaders } from "./http_permissions.ts";
 import { refusedOverHttp } from "./http_refused.ts";
 import type { HttpResponses } from "./http_response.ts";
-import type { HttpExecutor } from "./http_types.ts";
+import type { ExecuteOptions, HttpExecutor } from "./http_types.ts";
 
 /** Runs the commands of a request and answers it. */
 export class HttpCommands {
@@ -23,7 +23,7 @@ export class HttpCommands {
     const refused = refusal(argv, access);
     if (refused !== undefined) return this.#responses.reply(refused, manner.format);
     const command = withIdempotency(argv, manner, "");
-    return this.#executor.execute([command], manner).then(({ replies, position }) =>
+    return this.#executor.execute([command], how(manner, access)).then(({ replies, position }) =>
       this.#responses.reply(replies[0], manner.format, position)
     );
   }
@@ -40,7 +40,7 @@ export class HttpCommands {
       // Each command has a key of its own, made of the request's.
       if (replies[at] === null) allowed.push(withIdempotency(argv, manner, `\0${at}`));
     }
-    const outcome = await this.#executor.execute(allowed, manner);
+    const outcome = await this.#executor.execute(allowed, how(manner, access));
     let next = 0;
     for (let at = 0; at < replies.length; at++) {
       if (replies[at] === null) replies[at] = outcome.replies[next++];
@@ -65,7 +65,7 @@ export class HttpCommands {
     // Each write has a key of its own: one entry remembers all of them or none.
     const queue = commands.map((argv, at) => withIdempotency(argv, manner, `\0${at}`));
     const batch = [["MULTI"], ...queue, ["EXEC"]];
-    const { replies, position } = await this.#executor.execute(batch, manner);
+    const { replies, position } = await this.#executor.execute(batch, how(manner, access));
     const executed = replies[replies.length - 1];
     if (executed instanceof TransactionReply) {
       return this.#responses.batch(executed.replies, format, position);
@@ -77,6 +77,11 @@ export class HttpCommands {
 
 function refusal(argv: readonly Bytes[], access: Access): ErrorReply | undefined {
   return refusedOverHttp(argv) ?? (access === "read" ? refusedToReaders(argv) : undefined);
+}
+
+/** How the commands of a request are run. */
+function how(manner: Manner, access: Access): ExecuteOptions {
+  return typeof access === "string" ? manner : { ...manner, user: access.user };
 }
 
 /** The command as it is carried out once for the request's idempotency key, if it writes. */

@@ -12,7 +12,7 @@ import {
   type RequestTarget,
   splitTarget,
 } from "./http_arguments.ts";
-import { type Access, makeAuthorizer } from "./http_auth.ts";
+import { type Access, Authorizer } from "./http_auth.ts";
 import { BodyReader } from "./http_body.ts";
 import { changesSource, NOT_STARTED } from "./http_changes.ts";
 import { HttpCommands } from "./http_commands.ts";
@@ -22,6 +22,7 @@ import { HttpCounts } from "./http_counts.ts";
 import { parseCommand, parsePipeline } from "./http_json.ts";
 import { type Manner, mannerOf } from "./http_manner.ts";
 import { errorJson } from "./http_reply.ts";
+import type { ErrorReply } from "../resp/reply.ts";
 import { MonitorStream } from "./monitor_stream.ts";
 import { HttpResponses } from "./http_response.ts";
 import { type HttpExecutor, type HttpOptions, HttpProblem } from "./http_types.ts";
@@ -31,6 +32,8 @@ export interface HttpApp {
   fetch(request: Request, connection?: ConnectionView): Response | Promise<Response>;
   /** Ends all event streams; resolves when all that was asked before is answered. */
   stop(): Promise<void>;
+  /** The rules of a user have changed (without a name: of all): its streams end. */
+  userChanged(name?: Bytes): void;
   readonly counts: HttpCounts;
 }
 
@@ -49,6 +52,7 @@ export function makeHttpApp(executor: HttpExecutor, options: HttpOptions): HttpA
   return {
     fetch: (request, connection) => app.fetch(request, { connection }),
     stop: () => listener.stop(),
+    userChanged: (name) => listener.streams.endOf(name),
     counts: listener.counts,
   };
 }
@@ -60,8 +64,7 @@ class HttpListener {
   readonly #executor: HttpExecutor;
   readonly #bodies: BodyReader;
   readonly #commands: HttpCommands;
-  readonly #accessOf: ReturnType<typeof makeAuthorizer>;
-  readonly #open: boolean;
+  readonly #authorizer: Authorizer;
   readonly #cors: CorsPolicy;
   /** Set by a stop: nothing is under way any more. */
   #onQuiet: (() => void) | undefined;
@@ -79,8 +82,7 @@ class HttpListener {
       streamsMax: options.streamsMax ?? HTTP_STREAMS_MAX,
       heartbeatMs: options.heartbeatMs ?? HTTP_HEARTBEAT_MS,
     }, this.counts);
-    this.#accessOf = makeAuthorizer(options.tokens, options.readonlyTokens);
-    this.#open = options.tokens.length === 0;
+    this.#authorizer = new Authorizer(options, executor.users);
     this.#cors = new CorsPolicy(options.corsOrigin);
   }
 
@@ -124,9 +126,14 @@ class HttpListener {
       return this.#probe(target.path, method);
     }
     if (method === "OPTIONS") return this.#cors.preflight(request, methodsOf(target.path));
-    const access = this.#accessOf(headers.get("authorization"), queryToken(target.query));
+    const access = this.#authorizer.accessOf(
+      headers.get("authorization"),
+      queryToken(target.query),
+    );
     if (access === "none") return this.#problem(UNAUTHORIZED);
-    if (this.#open && this.#cors.isForeign(headers)) return this.#problem(FOREIGN_ORIGIN);
+    if (this.#cors.isForeign(headers) && this.#authorizer.anonymous() !== "none") {
+      return this.#problem(FOREIGN_ORIGIN);
+    }
     const manner = mannerOf(headers, this.#executor.state().clusterId);
     if (manner instanceof HttpProblem) return this.#problem(manner);
     if (manner.minIndex === 0) return this.#dispatch(request, target, manner, access, connection);
@@ -145,7 +152,7 @@ class HttpListener {
     connection?: ConnectionView,
   ): Response | Promise<Response> {
     if (POST_PATHS.has(target.path)) return this.#jsonForm(request, target.path, manner, access);
-    if (GET_PATHS.has(target.path)) return this.#page(request, target, connection);
+    if (GET_PATHS.has(target.path)) return this.#page(request, target, access, connection);
     if (STREAM_PATH.test(target.path)) {
       return this.#subscribe(request, target.path, access, connection);
     }
@@ -168,12 +175,17 @@ class HttpListener {
   #page(
     request: Request,
     target: RequestTarget,
+    access: Access,
     connection?: ConnectionView,
   ): Response | Promise<Response> {
     const { method } = request;
     if (method !== "GET" && method !== "HEAD") {
       return this.#problem(methodNotAllowed(method, METHODS_OF_GET_PATHS));
     }
+    const refused = target.path === "/changes"
+      ? typeof access === "string" ? undefined : noPermission("changes")
+      : this.#refusal(access, ["info"]);
+    if (refused !== undefined) return this.responses.reply(refused, "json");
     if (target.path === "/cluster") return this.responses.cluster(this.#executor.cluster());
     if (target.path === "/metrics") {
       return this.#executor.metrics().then(({ text, contentType }) =>
@@ -184,7 +196,11 @@ class HttpListener {
     const { index } = this.#executor.state();
     const make = changesSource(changes, target.query, request.headers, index);
     if (make instanceof HttpProblem) return this.#problem(make);
-    return this.#stream(method, make, connection);
+    return this.#stream(method, make, access, connection);
+  }
+
+  #refusal(access: Access, argv: readonly Bytes[]): ErrorReply | undefined {
+    return typeof access === "string" ? undefined : this.#executor.users.refusal(access, argv);
   }
 
   /**
@@ -203,26 +219,29 @@ class HttpListener {
     }
     const names = pathArguments(path);
     if (names instanceof HttpProblem) return this.#problem(names);
+    const refused = this.#refusal(access, names);
+    if (refused !== undefined) return this.responses.reply(refused, "json");
     const word = names.shift()!.toLowerCase();
     const { pubsub, monitors } = this.#executor;
     if (pubsub === undefined || monitors === undefined) return this.#problem(NOT_STARTED);
     if (word !== "monitor") {
       const space = word === "subscribe" ? "channel" : "pattern";
       const make = (wake: () => void) => new ChannelStream(pubsub, space, names, wake);
-      return this.#stream(method, make, connection);
+      return this.#stream(method, make, access, connection);
     }
-    if (access !== "all") return this.#problem(new HttpProblem(400, noPermission(word).text));
-    return this.#stream(method, (wake) => new MonitorStream(monitors, wake), connection);
+    if (access === "read") return this.responses.reply(noPermission(word), "json");
+    return this.#stream(method, (wake) => new MonitorStream(monitors, wake), access, connection);
   }
 
   #stream(
     method: string,
     make: (wake: () => void) => EventSource,
+    access: Access,
     connection?: ConnectionView,
   ): Response {
     const headers = this.responses.headers(undefined, "text/event-stream");
     if (method === "HEAD") return new Response(null, { headers });
-    const body = this.streams.open(make);
+    const body = this.streams.open(make, typeof access === "string" ? undefined : access.user);
     if (body instanceof HttpProblem) return this.#problem(body);
     connection?.keepOpen();
     return new Response(body, { headers });

@@ -1,4 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
+import type { HttpUsers } from "./http_auth.ts";
 import type { ClusterStatus } from "../commands/cluster_view.ts";
 import type { Consistency } from "../commands/local_context.ts";
 import type { Reply } from "../resp/reply.ts";
@@ -11,6 +12,8 @@ import type { ChangeFeed } from "../server/change_feed.ts";
 export interface ExecuteOptions {
   /** What reads may answer from; linearizable when absent. */
   readonly consistency?: Consistency;
+  /** Whose request it is; one who may do everything when absent. */
+  readonly user?: Bytes;
 }
 
 /** A place in the log. */
@@ -54,6 +57,7 @@ export interface HttpExecutor {
   cluster(): ClusterStatus | undefined;
   /** The text of GET /metrics and its content type. */
   metrics(): Promise<{ readonly text: string; readonly contentType: string }>;
+  readonly users: HttpUsers;
   /** The channels; undefined while this node is in no cluster. */
   readonly pubsub: PubSub | undefined;
   /** The commands that run here; undefined while this node is in no cluster. */
@@ -66,7 +70,7 @@ export interface HttpExecutor {
 export type ChangeSource = Pick<ChangeFeed, "trimmedIndex" | "read" | "follow">;
 
 export interface HttpOptions {
-  /** Any of these opens the door; empty: no authentication. */
+  /** Any of these opens the door; empty: only users are known. */
   readonly tokens: readonly string[];
   /** These open it for those who only read. */
   readonly readonlyTokens?: readonly string[];

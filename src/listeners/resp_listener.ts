@@ -37,7 +37,10 @@ export class RespListener {
     this.#sessions = all;
     this.host = o.host;
     this.port = typeof address === "object" && address !== null ? address.port : o.port;
-    this.#sweep = setInterval(() => this.#closeIdle(o.limits.idleTimeoutMs), IDLE_SWEEP_MS);
+    this.#sweep = setInterval(() => {
+      this.#closeIdle(o.limits.idleTimeoutMs);
+      for (const session of all) session.checkSoftLimit(Date.now());
+    }, IDLE_SWEEP_MS);
     this.#sweep.unref?.();
   }
 
@@ -106,7 +109,8 @@ function accept(
     nowMs: server.wallMs(),
     remoteAddress: `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`,
     localAddress: `${socket.localAddress ?? "?"}:${socket.localPort ?? 0}`,
-    passwordRequired: () => limits.password !== "",
+    passwordRequired: () => server.features.access.passwordRequired,
+    restriction: () => server.features.access.restrictionOf("default"),
   }, limits);
   sessions.add(session);
   server.sessions.set(session.id, session);

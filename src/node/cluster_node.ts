@@ -2,7 +2,6 @@ import * as v from "valibot";
 import type { ClusterAnswer, ClusterRequest, ClusterView } from "../commands/cluster_view.ts";
 import { sleep } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import { ENTRY_BYTES_MAX } from "../constants.ts";
 import type { Configuration, NodeId } from "../raft/types.ts";
 import { Cluster, JOINED_ID_BASE } from "../server/cluster.ts";
 import type { ServeConfig } from "../server/config.ts";
@@ -21,7 +20,8 @@ import { PeerMemory } from "./peer_memory.ts";
 import { answerRequests, PeerRequests } from "./peer_requests.ts";
 import { type SnapshotCounts, Snapshots } from "./snapshots.ts";
 
-const FRAME_PAYLOAD_BYTES_MAX = ENTRY_BYTES_MAX + 16 * 1024 * 1024;
+/** An append is about a megabyte; a message on a channel may be as long as a request. */
+const FRAME_PAYLOAD_BYTES_MAX = 80 * 1024 * 1024;
 const id = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const address = v.pipe(v.string(), v.maxLength(300));
 

@@ -1,4 +1,5 @@
-import { utf8Decode } from "../base/bytes.ts";
+import { type Bytes, utf8Decode } from "../base/bytes.ts";
+import { makeHttpUsers } from "./http_users.ts";
 import { BatchSession } from "../listeners/batch_session.ts";
 import type { HttpExecutor, NodeState } from "../listeners/http_types.ts";
 import type { ChangeFeed } from "../server/change_feed.ts";
@@ -18,6 +19,7 @@ export function makeHttpExecutor(
   current: () => Server | undefined,
   changes: ChangeFeed,
   page: MetricsPage,
+  nodePassword: Bytes,
 ): HttpExecutor {
   const execute: HttpExecutor["execute"] = (commands, options) => {
     const server = current();
@@ -32,6 +34,7 @@ export function makeHttpExecutor(
       localAddress: "",
       passwordRequired: () => false,
       consistency: options?.consistency,
+      user: options?.user,
     }).run();
   };
   return {
@@ -47,6 +50,7 @@ export function makeHttpExecutor(
     readiness: () => readiness(current(), execute),
     cluster: () => current()?.node.cluster.status(),
     metrics: () => page.render(),
+    users: makeHttpUsers(() => current()?.features.access, nodePassword),
     get monitors() {
       return current()?.features.monitors;
     },

@@ -1,3 +1,4 @@
+import { type Bytes, utf8Encode } from "../base/bytes.ts";
 import { sleep, SYSTEM_CLOCK } from "../base/clock.ts";
 import type { Histogram } from "../base/histogram.ts";
 import { HTTP_BODY_BYTES_MAX, HTTP_IDLE_TIMEOUT_MS } from "../constants.ts";
@@ -36,12 +37,13 @@ export class HttpGateway {
   /** Listens. Rejects with a ListenError. */
   static async listen(options: HttpGatewayOptions, port: number): Promise<HttpGateway> {
     const { config, core, storage } = options;
-    const { host, token, readonlyToken, corsOrigin } = config;
+    const { host, password, token, readonlyToken, corsOrigin } = config;
     const feed = new ChangeFeed(storage.beside.changes);
     const page = new MetricsPage(() => metricSources(options, app));
-    const executor = makeHttpExecutor(() => core.server, feed, page);
+    const executor = makeHttpExecutor(() => core.server, feed, page, utf8Encode(password));
     const app: HttpApp = makeHttpApp(executor, {
-      tokens: token === "" ? [] : [token],
+      // One that is the password is the default user's, for as long as that has it.
+      tokens: token === "" || token === password ? [] : [token],
       readonlyTokens: readonlyToken === "" ? [] : [readonlyToken],
       corsOrigin: corsOrigin === "" ? undefined : corsOrigin,
       bodyBytesMax: HTTP_BODY_BYTES_MAX,
@@ -53,6 +55,11 @@ export class HttpGateway {
       fetch: (request, connection) => app.fetch(request, connection),
     });
     return new HttpGateway(server, app);
+  }
+
+  /** The rules of a user have changed; without a name: of all. */
+  userChanged(name?: Bytes): void {
+    this.#app.userChanged(name);
   }
 
   get port(): number {

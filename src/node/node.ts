@@ -191,7 +191,10 @@ export class Node implements RunningServer {
       infoSources: () => this.#infoSources(server),
       shutdown: () => this.#shutdownByCommand(),
     });
-    const { events, tracking } = server.features;
+    const { access, events, tracking } = server.features;
+    access.nodePassword = () => this.#limits.password;
+    access.onChange = (name) => this.#http?.userChanged(name);
+    access.logMax = () => this.#parameters.number("acllog-max-len");
     tracking.keysMax = this.#parameters.number("tracking-table-max-keys");
     events.configure(this.#parameters.text("notify-keyspace-events"));
     this.#parameters.onChange((name, value) => {
@@ -215,7 +218,7 @@ export class Node implements RunningServer {
       sqlite: this.#driver,
       respPort: this.respAddress.port,
       startedMs: this.#startedMs,
-      clientsMax: this.#limits.clientsMax,
+      limits: this.#limits,
       stateBytes: this.#storage.stateBytes,
       runId: this.#runId,
     };

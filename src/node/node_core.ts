@@ -26,6 +26,8 @@ export interface NodeCoreOptions {
   readonly raft?: Partial<RaftOptions>;
   /** The size at which the log begins to be purged. */
   readonly logBytesMax?: number;
+  /** Of large commands in the log; its own default otherwise. */
+  readonly pieceBytes?: number;
 }
 
 /** A node without its listeners: storage, Raft core, server, and its part in the cluster. */
@@ -107,6 +109,7 @@ export class NodeCore {
       link: this.cluster.link,
       schedule: (turn) => outside.schedule(turn),
       requestTimeoutMs: config.requestTimeoutMs,
+      pieceBytes: this.#options.pieceBytes,
       fatal,
       isBacklogged: () => ops.backlogged,
       stateIsFull: () => ops.diskFull,

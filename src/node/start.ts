@@ -1,4 +1,6 @@
 import type { Logger } from "../base/log.ts";
+import { loadCatalog } from "../commands/acl_catalog.ts";
+import { commands } from "../commands/table.ts";
 import type { RunningServer, ServeConfig } from "../server/config.ts";
 import { openNodeStorage } from "../server/node_storage.ts";
 import { loadSqlite } from "../storage/sqlite.ts";
@@ -12,6 +14,8 @@ export async function startServer(config: ServeConfig, logger: Logger): Promise<
   const driver = await loadSqlite(config.sqliteDriver === "auto" ? undefined : config.sqliteDriver);
   const { dataDirectory: path, cacheBytes, changesBytes, logWriter } = config;
   const storage = openNodeStorage(driver, { path, cacheBytes, changesBytes, logWriter });
+  // Rules of users are checked as commands are applied: no time to load anything then.
+  await loadCatalog(commands);
   const node = new Node(config, logger, driver, storage);
   try {
     await node.start();

@@ -103,6 +103,24 @@ export class Answers {
     return true;
   }
 
+  /** Notes that a command of an EXEC ran, since `startMs` on the monotonic clock. */
+  ran(
+    session: Session,
+    command: RunnableCommand,
+    argv: readonly Bytes[],
+    startMs: number,
+    reply: Reply,
+  ) {
+    const durationMs = this.#options.clock.monotonicMs() - startMs;
+    this.metrics.countCall(command, durationMs, reply);
+    this.onCommand?.(session, argv, durationMs);
+  }
+
+  /** The monotonic clock. */
+  monotonicMs(): number {
+    return this.#options.clock.monotonicMs();
+  }
+
   /** Gives the reply of a command that was under way. */
   complete(pending: Pending, reply: Reply, durationMs: number): void {
     const { session, command } = pending;

@@ -81,7 +81,12 @@ export function encodeBatch(timeMs: number, seed: number, segments: readonly Byt
 
 /** Bytes that a command takes in a segment. */
 export function commandBytes(argv: readonly Bytes[]): number {
-  let bytes = 5;
+  return 1 + argumentsBytes(argv);
+}
+
+/** Bytes of an argument list as `encodeArguments` writes it. */
+export function argumentsBytes(argv: readonly Bytes[]): number {
+  let bytes = 4;
   for (let i = 0; i < argv.length; i++) bytes += 4 + argv[i].length;
   return bytes;
 }
@@ -117,6 +122,15 @@ export function encodeArguments(argv: readonly Bytes[]): Bytes {
   let out = word(argv.length);
   for (let i = 0; i < argv.length; i++) out += word(argv[i].length) + argv[i];
   return out;
+}
+
+/** What `encodeArguments` returns, in parts, none of which is empty. */
+export function* encodeInParts(argv: readonly Bytes[]): Generator<Bytes, undefined> {
+  yield word(argv.length);
+  for (const argument of argv) {
+    yield word(argument.length);
+    if (argument !== "") yield argument;
+  }
 }
 
 /** The argument list that `encodeArguments` wrote; throws BatchFormatError. */

@@ -3,6 +3,8 @@ import { IDEMPOTENCY_BYTES_MAX, SCRIPT_TEXTS_BYTES_MAX } from "../constants.ts";
 import { ChangesTable } from "../storage/changes_table.ts";
 import { IdempotencyTable } from "../storage/idempotency_table.ts";
 import { ScriptsTable } from "../storage/scripts_table.ts";
+import { PiecesTable } from "../storage/pieces_table.ts";
+import { UsersTable } from "../storage/users_table.ts";
 import { WaitersTable } from "../storage/waiters_table.ts";
 
 /** How long an idle node keeps a remembered reply beyond its time: nobody waits for its end. */
@@ -14,6 +16,8 @@ export interface BesideKeys {
   readonly changes: ChangesTable;
   readonly waiters: WaitersTable;
   readonly scripting: ScriptSurroundings;
+  readonly pieces: PiecesTable;
+  readonly users: UsersTable;
 }
 
 /** Empty ones, until a state.db is loaded; `changesBytes` of changes are kept. */
@@ -23,6 +27,8 @@ export function makeBesideKeys(changesBytes = Infinity): BesideKeys {
     changes: new ChangesTable(changesBytes),
     waiters: new WaitersTable(),
     scripting: new ScriptSurroundings(new ScriptsTable(SCRIPT_TEXTS_BYTES_MAX)),
+    pieces: new PiecesTable(),
+    users: new UsersTable(),
   };
 }
 

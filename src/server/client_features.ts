@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import { Status } from "../resp/reply.ts";
 import type { NodeId } from "../raft/types.ts";
 import type { Answers } from "./answers.ts";
+import { AccessControl } from "./access_control.ts";
 import type { BesideKeys } from "./beside_keys.ts";
 import { Blocking, type BlockingOptions } from "./blocking.ts";
 import { KeyspaceEvents, type KeyspaceEventsOptions } from "./keyspace_events.ts";
@@ -25,7 +26,7 @@ type PartOptions = Omit<
   & WaiterDropsOptions
   & KeyspaceEventsOptions
   & TrackingOfNodeOptions,
-  "touches" | "waiters" | "enqueue" | "pubsub" | "monitor" | "noting"
+  "touches" | "waiters" | "enqueue" | "pubsub" | "monitor" | "noting" | "refusal"
 >;
 
 export interface ClientFeaturesOptions extends PartOptions {
@@ -49,6 +50,7 @@ export class ClientFeatures {
   readonly events: KeyspaceEvents;
   readonly monitors: Monitors;
   readonly tracking: Tracking;
+  readonly access: AccessControl;
   readonly #answers: Answers;
 
   constructor(options: ClientFeaturesOptions) {
@@ -58,8 +60,10 @@ export class ClientFeatures {
     this.pubsub.relay = this.pubsubPeers;
     beside.scripting.outlets = new Outlets(this.pubsub, options.logger);
     this.touches = new Touches(beside.changes.recorder);
+    this.access = new AccessControl({ ...options, users: beside.users });
     this.transactions = new Transactions({
       ...options,
+      refusal: (...request) => this.access.refusalAtExec(...request),
       touches: this.touches,
       monitor: (...command) => this.monitors.feed(...command),
       noting: (...read) => this.tracking.noting(...read),

@@ -14,6 +14,11 @@ export class ClientPause {
     this.#letGo = letGo;
   }
 
+  /** How many clients wait for the end of it. */
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
   set(untilMs: number, mode: "none" | "write" | "all"): void {
     this.#untilMs = untilMs;
     this.#mode = mode;

@@ -7,7 +7,7 @@ import type {
 } from "../commands/cluster_view.ts";
 import { type Clock, sleep } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import type { Configuration, MembershipChange, NodeId, Proposed, Refusal } from "../raft/types.ts";
+import type { Configuration, MembershipChange, NodeId, Refusal } from "../raft/types.ts";
 import type { Identity } from "../storage/raft_log_types.ts";
 import { holdersHere } from "./replica_wait.ts";
 import type { Server } from "./server.ts";
@@ -162,7 +162,7 @@ export class Cluster implements ClusterView {
   }
 
   async #carryOut(request: ClusterRequest, deadlineMs: number): Promise<ClusterAnswer> {
-    const { server, identity } = this.#options;
+    const { server } = this.#options;
     const status = server.driver.raft.status();
     // This leader is one of them, and the one that asks has applied it.
     if (request.kind === "holders") return { ok: true, id: holdersHere(server, request.id) };
@@ -175,7 +175,9 @@ export class Cluster implements ClusterView {
       ? { kind: "add_learner", id, address: request.address }
       : request;
     const proposed = server.changeMembership(change);
-    if (!proposed.ok) return { ok: false, error: refusalText(proposed, request, identity.nodeId) };
+    if (!proposed.ok) {
+      return { ok: false, error: refusalText(proposed.reason, request, status.configuration) };
+    }
     while (server.monotonicMs() < deadlineMs) {
       const { applied, configuration } = server.driver.raft.status();
       // After a change of leader the entry there may be another than the one proposed.
@@ -190,7 +192,11 @@ export class Cluster implements ClusterView {
   async #transfer(to: NodeId, deadlineMs: number): Promise<ClusterAnswer> {
     const { server, identity } = this.#options;
     const refusal = server.transferLeader(to);
-    if (refusal !== undefined) return { ok: false, error: TEXTS[refusal] };
+    if (refusal !== undefined) {
+      const { configuration } = server.driver.raft.status();
+      const error = refusalText(refusal, { kind: "transfer", id: to }, configuration);
+      return { ok: false, error };
+    }
     while (server.monotonicMs() < deadlineMs) {
       const { role, leader, transferTarget } = server.driver.raft.status();
       if (leader !== 0 && leader !== identity.nodeId) return { ok: true, id: leader };
@@ -224,10 +230,18 @@ const RETRIED = new Set([
   TEXTS.no_own_term_commit,
 ]);
 
-function refusalText(proposed: Proposed, request: ClusterRequest, self: NodeId): string {
-  if (proposed.ok) return "";
-  if (proposed.reason !== "invalid") return TEXTS[proposed.reason];
-  const id = "id" in request ? request.id : 0;
-  if (request.kind === "remove" && id === self) return "the last voter cannot be removed";
-  return `${TEXTS.invalid}: ${request.kind} of node ${id}`;
+function refusalText(
+  reason: Refusal,
+  request: ClusterRequest,
+  { voters, addresses }: Configuration,
+): string {
+  if (reason !== "invalid" || !("id" in request)) return TEXTS[reason];
+  const { kind, id } = request;
+  const isMember = addresses[id] !== undefined;
+  if (kind === "add") return isMember ? `node ${id} is a member already` : TEXTS.invalid;
+  if (kind === "transfer" && id === 0) return "there is no other voter to lead";
+  if (!isMember) return `node ${id} is no member`;
+  if (kind === "transfer") return `node ${id} is no voter`;
+  if (kind === "promote") return `node ${id} is a voter already`;
+  return voters.length === 1 ? "the last voter cannot be removed" : TEXTS.invalid;
 }

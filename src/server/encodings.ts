@@ -8,6 +8,8 @@ const LIMITS: ReadonlyMap<string, keyof typeof encodingLimits> = new Map([
   ["set-max-intset-entries", "setIntegers"],
   ["zset-max-listpack-entries", "zsetEntries"],
   ["zset-max-listpack-value", "zsetValueBytes"],
+  ["stream-node-max-entries", "streamNodeEntries"],
+  ["stream-node-max-bytes", "streamNodeBytes"],
 ]);
 
 /** Keeps the sizes up to which collections count as compact as CONFIG SET has them. */

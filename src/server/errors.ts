@@ -1,4 +1,4 @@
-import { ENTRY_BYTES_MAX } from "../constants.ts";
+import { COMMAND_BYTES_MAX } from "../constants.ts";
 import { err, ErrorReply } from "../resp/reply.ts";
 
 /** Replies that the server itself gives, beside those of the commands. */
@@ -12,7 +12,7 @@ export const DISK_FULL = new ErrorReply(
   "MISCONF The disk is full: writes are refused until there is room, reads are served.",
 );
 export const TOO_LARGE = err(
-  `command exceeds the limit of ${ENTRY_BYTES_MAX} bytes for one log entry`,
+  `command exceeds the limit of ${COMMAND_BYTES_MAX} bytes`,
 );
 export const OVERLOADED = new ErrorReply(
   "BUSY Too many writes are waiting to be made durable, try again",

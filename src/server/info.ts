@@ -5,6 +5,7 @@ import { RUNTIME_NAME, RUNTIME_VERSION } from "../runtime/runtime.ts";
 import type { LogStore } from "../storage/raft_log_types.ts";
 import type { SqliteDriver } from "../storage/sqlite_types.ts";
 import type { ServeConfig } from "./config.ts";
+import type { Limits } from "./limits.ts";
 import { roleOf } from "./role.ts";
 import type { Server } from "./server.ts";
 
@@ -16,7 +17,7 @@ export interface InfoSources {
   readonly sqlite: SqliteDriver;
   readonly respPort: number;
   readonly startedMs: number;
-  readonly clientsMax: number;
+  readonly limits: Limits;
   readonly stateBytes: () => number;
   /** Random hex that names this run of the process. */
   readonly runId: string;
@@ -35,12 +36,13 @@ const SECTIONS: Record<string, Section> = {
   cpu: cpuSection,
   modules: () => [],
   commandstats: commandStatsSection,
+  latencystats: latencyStatsSection,
   errorstats: errorStatsSection,
   cluster: () => [["cluster_enabled", 0]],
   raft: raftSection,
   keyspace: keyspaceSection,
 };
-const NOT_IN_DEFAULT = new Set(["commandstats"]);
+const NOT_IN_DEFAULT = new Set(["commandstats", "latencystats"]);
 
 /** The text of INFO for these section names in lower case. */
 export function formatInfo(names: readonly string[], sources: InfoSources): Bytes {
@@ -83,8 +85,8 @@ function serverSection({ server, config, sqlite, respPort, startedMs, runId }: I
   ];
 }
 
-function clientsSection({ server, clientsMax }: InfoSources): Lines {
-  let blocked = 0;
+function clientsSection({ server, limits }: InfoSources): Lines {
+  let blocked = server.pause.heldCount;
   let inputMax = 0;
   let outputMax = 0;
   for (const session of server.sessions.values()) {
@@ -95,7 +97,7 @@ function clientsSection({ server, clientsMax }: InfoSources): Lines {
   return [
     ["connected_clients", server.sessions.size],
     ["cluster_connections", 0],
-    ["maxclients", clientsMax],
+    ["maxclients", limits.clientsMax],
     ["client_recent_max_input_buffer", inputMax],
     ["client_recent_max_output_buffer", outputMax],
     ["blocked_clients", blocked],
@@ -118,6 +120,8 @@ function memorySection({ config }: InfoSources): Lines {
     ["maxmemory_policy", "noeviction"],
     ["mem_fragmentation_ratio", (rss / Math.max(1, heapUsed + external)).toFixed(2)],
     ["mem_allocator", RUNTIME_NAME],
+    // What is deleted is out of the key space at once, its rows leave the disk later.
+    ["lazyfree_pending_objects", 0],
   ];
 }
 
@@ -155,8 +159,9 @@ function statsSection({ server }: InfoSources): Lines {
     ["expired_keys", server.expiredKeys],
     ["evicted_keys", 0],
     ["total_error_replies", metrics.errorReplies],
-    ["pubsub_channels", 0],
-    ["pubsub_patterns", 0],
+    ["pubsub_channels", server.features.pubsub.names("channel").size],
+    ["pubsub_patterns", server.features.pubsub.names("pattern").size],
+    ["pubsubshard_channels", server.features.pubsub.names("shard").size],
   ];
 }
 
@@ -213,6 +218,18 @@ function commandStatsSection({ server }: InfoSources): Lines {
     ]);
   }
   return lines;
+}
+
+function latencyStatsSection({ server, limits }: InfoSources): Lines {
+  if (!limits.tracksLatency) return [];
+  return [...server.metrics.commands].filter(([, { calls }]) => calls > 0).map((
+    [name, { latencyMs }],
+  ) => [
+    `latency_percentiles_usec_${name}`,
+    limits.latencyPercentiles.map((percent) =>
+      `p${percent}=${(latencyMs.percentile(percent) * 1000).toFixed(3)}`
+    ).join(","),
+  ]);
 }
 
 function errorStatsSection({ server }: InfoSources): Lines {

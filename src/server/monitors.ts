@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { RunnableCommand } from "../commands/command.ts";
+import { redacted } from "./redacted.ts";
 import type { Session } from "./session.ts";
 
 /** One that is told of commands: a connection after MONITOR, or a stream of server-sent events. */
@@ -56,23 +57,11 @@ export class Monitors {
     const nowUs = Math.floor(this.#wallUs());
     const seconds = Math.floor(nowUs / 1_000_000);
     const rest = String(nowUs % 1_000_000).padStart(6, "0");
-    const words = redacted(command.name, argv).map(represent).join(" ");
+    const words = redacted(argv).map(represent).join(" ");
     const from = session.remoteAddress === "" ? "0.0.0.0:0" : session.remoteAddress;
     const line = `${seconds}.${rest} [${db} ${from}] ${words}`;
     for (const monitor of this.#monitors) monitor.receive(line);
   }
-}
-
-/** Arguments without passwords. */
-function redacted(name: string, argv: readonly Bytes[]): readonly Bytes[] {
-  const from = name === "auth"
-    ? 0
-    : name === "hello"
-    ? argv.findIndex((each) => each.toLowerCase() === "auth")
-    : -1;
-  if (from < 0) return argv;
-  const to = name === "auth" ? argv.length : from + 2;
-  return argv.map((each, i) => i > from && i <= to ? "(redacted)" : each);
 }
 
 /** In double quotes, as C would have it. */

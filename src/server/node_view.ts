@@ -1,13 +1,15 @@
-import { Buffer } from "node:buffer";
-import { createHash, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Bytes } from "../base/bytes.ts";
+import type { Histogram } from "../base/histogram.ts";
 import type { Clock } from "../base/clock.ts";
+import type { AclView } from "../commands/acl_view.ts";
 import type { ClusterView } from "../commands/cluster_view.ts";
 import type { ConfigStore } from "../commands/config_store.ts";
-import type { ClientView, NodeView, RoleView } from "../commands/local_context.ts";
+import type { ClientView, LatencyView, NodeView, RoleView } from "../commands/local_context.ts";
 import type { TrackingOptions } from "../commands/tracking_view.ts";
 import type { PubSubView } from "../commands/pubsub_view.ts";
 import type { ErrorReply } from "../resp/reply.ts";
+import type { AccessControl } from "./access_control.ts";
 import { formatInfo, type InfoSources } from "./info.ts";
 import type { Limits } from "./limits.ts";
 import { waitForReplicas } from "./replica_wait.ts";
@@ -53,14 +55,28 @@ export class ServerNodeView implements NodeView {
   }
 
   get passwordRequired(): boolean {
-    return this.#options.limits.password !== "";
+    return this.#access.passwordRequired;
   }
 
-  checkPassword(user: Bytes, password: Bytes): boolean {
-    const expected = this.#options.limits.password;
-    if (user !== "default") return false;
-    // Without a password the default user takes any, as Redis's "nopass" does.
-    return expected === "" || timingSafeEqual(hash(password), hash(expected));
+  get #access(): AccessControl {
+    return this.#options.server.features.access;
+  }
+
+  get acl(): AclView {
+    const access = this.#access;
+    return {
+      names: access.names,
+      user: (name) => access.user(name),
+      checkPassword: (...pair) => access.checkPassword(...pair),
+      log: { entries: access.log, reset: () => access.log = [] },
+      randomHex: (digits) => randomBytes(Math.ceil(digits / 2)).toString("hex").slice(0, digits),
+      nodePassword: access.nodePassword(),
+      newUserChannels: this.#options.config.text("acl-pubsub-default") as "resetchannels",
+    };
+  }
+
+  authenticate(client: ClientView, user: Bytes, password: Bytes, word: Bytes): boolean {
+    return this.#access.authenticate(client as Session, user, password, word);
   }
 
   clients(): Iterable<ClientView> {
@@ -87,8 +103,24 @@ export class ServerNodeView implements NodeView {
     this.#options.server.metrics.reset();
   }
 
+  latencies(): ReadonlyMap<string, LatencyView> {
+    const { limits, server } = this.#options;
+    const { commands } = server.metrics;
+    return new Map(
+      limits.tracksLatency
+        ? [...commands].filter(([, { calls }]) => calls > 0).map(([name, { calls, latencyMs }]) =>
+          [name, { calls, upToUs: cumulated(latencyMs) }] as const
+        )
+        : [],
+    );
+  }
+
   shutdown(): Promise<ErrorReply> {
     return this.#options.shutdown();
+  }
+
+  reload(): void {
+    this.#options.server.ops.reload?.();
   }
 
   sleepBlocking(milliseconds: number): void {
@@ -123,11 +155,20 @@ export class ServerNodeView implements NodeView {
   }
 
   pauseClients(timeoutMs: number, mode: "write" | "all"): void {
-    this.#options.server.pause(timeoutMs, mode);
+    const { server } = this.#options;
+    server.pause.set(server.monotonicMs() + timeoutMs, timeoutMs === 0 ? "none" : mode);
   }
 }
 
-/** Hashes have one length, so that comparing them tells nothing of it. */
-function hash(text: Bytes): Buffer {
-  return createHash("sha256").update(Buffer.from(text, "latin1")).digest();
+/** The buckets that hold something; what is beyond the last bound counts with it. */
+function cumulated({ bounds, counts }: Histogram): [number, number][] {
+  const buckets: [number, number][] = [];
+  let seen = 0;
+  for (let bucket = 0; bucket < bounds.length; bucket++) {
+    const isLast = bucket === bounds.length - 1;
+    const here = counts[bucket] + (isLast ? counts[bounds.length] : 0);
+    seen += here;
+    if (here > 0) buckets.push([Math.round(bounds[bucket] * 1000), seen]);
+  }
+  return buckets;
 }

@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { BATCH_BYTES_MAX } from "../constants.ts";
 import { commandBytes } from "./batch.ts";
+import { PIECE_NAME } from "./pieces.ts";
 import type { Pending } from "./session.ts";
 
 /** Commands for one segment, with their numbers. */
@@ -25,6 +26,8 @@ export class Outbox {
   #unsent = 0;
   /** Encoded size of all that is held. */
   bytes = 0;
+  /** Pieces of large commands among it. */
+  pieces = 0;
 
   get length(): number {
     return this.#items.length - this.#head;
@@ -42,6 +45,7 @@ export class Outbox {
     const bytes = commandBytes(pending.argv);
     this.#items.push(pending);
     this.bytes += bytes;
+    if (pending.piece !== undefined) this.pieces++;
   }
 
   /** The next unsent commands: as many as BATCH_BYTES_MAX takes, at least one; marks them sent. */
@@ -77,8 +81,9 @@ export class Outbox {
    */
   blank(at: number): void {
     const pending = this.#at(at);
-    this.bytes += commandBytes([]) - commandBytes(pending.argv);
-    this.#items[at] = { ...pending, argv: [] };
+    const argv = pending.piece === undefined ? [] : [PIECE_NAME];
+    this.bytes += commandBytes(argv) - commandBytes(pending.argv);
+    this.#items[at] = { ...pending, argv };
   }
 
   /**
@@ -93,6 +98,7 @@ export class Outbox {
       pending = this.#at(this.#head);
       const bytes = commandBytes(pending.argv);
       this.bytes -= bytes;
+      if (pending.piece !== undefined) this.pieces--;
       this.#items[this.#head++] = undefined;
       this.#headSequence++;
     }

@@ -4,7 +4,7 @@ import { Prng } from "../base/prng.ts";
 import type { DataCommand } from "../commands/command.ts";
 import type { NodeView } from "../commands/local_context.ts";
 import { resolve } from "../commands/table.ts";
-import { ENTRY_BYTES_MAX, PIPELINE_DEPTH_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
+import { PIPELINE_DEPTH_MAX } from "../constants.ts";
 import type {
   Entry,
   MembershipChange,
@@ -22,11 +22,10 @@ import type { RedisOperations } from "../storage/redis_operations.ts";
 import { Answers } from "./answers.ts";
 import { AppliedWaiters } from "./applied_waiters.ts";
 import { nextForgettingMs } from "./beside_keys.ts";
-import { commandBytes } from "./batch.ts";
 import { ClientFeatures } from "./client_features.ts";
 import { ClientPause } from "./client_pause.ts";
 import { DigestHistory, DivergenceError } from "./digest_check.ts";
-import { DISK_FULL, NOT_AUTHENTICATED, OVERLOADED, STOPPING, TOO_LARGE } from "./errors.ts";
+import { DISK_FULL, NOT_AUTHENTICATED, STOPPING } from "./errors.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Metrics } from "./metrics.ts";
 import { RaftDriver } from "./raft_driver.ts";
@@ -38,6 +37,7 @@ import { makePending, type Pending, type Session } from "./session.ts";
 import { asReadOfScript } from "./script_reads.ts";
 import type { SnapshotService } from "./snapshot_service.ts";
 import { type LogPosition, StateMachine } from "./state_machine.ts";
+import { withNodeLimits } from "./stream_limits.ts";
 import { Writes } from "./writes.ts";
 
 /**
@@ -67,8 +67,8 @@ export class Server {
   #scheduled = false;
   #isFull: boolean | undefined; // As of this turn.
   #stopping = false;
-  /** At the end of the turn: the command that ended the pause is answered first. */
-  readonly #pause = new ClientPause((session) => this.answers.touch(session));
+  /** It lets go at the end of the turn: the command that ended it is answered first. */
+  readonly pause = new ClientPause((session) => this.answers.touch(session));
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -106,6 +106,7 @@ export class Server {
       identity,
       advance: () => this.driver.advance(),
       isHeldBack: () => options.isBacklogged(),
+      pieceBytes: options.pieceBytes,
       schedule: () => this.#schedule(),
       stillWaits: (...waiter) => this.features.blocking.waitsInSnapshot(...waiter),
       giveUp: (pending, reply) => {
@@ -204,11 +205,6 @@ export class Server {
     return this.#options.clock.wallUs();
   }
 
-  /** Holds back the writes, or all commands, of every client for a time; 0 lets them go. */
-  pause(timeoutMs: number, mode: "write" | "all"): void {
-    this.#pause.set(this.monotonicMs() + timeoutMs, timeoutMs === 0 ? "none" : mode);
-  }
-
   get expiredKeys(): number {
     return this.#machine.expiredKeys;
   }
@@ -231,16 +227,20 @@ export class Server {
    * Takes one request of a session. The reply goes to session.deliver, now or later. False: it
    * cannot be taken before what the session has under way is done; try again at session.resume().
    */
-  execute(session: Session, argv: readonly Bytes[]): boolean {
-    const command = resolve(argv);
-    if (command instanceof ErrorReply) return this.answers.unresolved(session, argv, command);
+  execute(session: Session, request: readonly Bytes[]): boolean {
+    const command = resolve(request);
+    if (command instanceof ErrorReply) return this.answers.unresolved(session, request, command);
+    const prepared = command.path === "write" && command.prepare?.(request, this.node);
+    const argv = withNodeLimits(command, prepared || request);
     if (!session.authenticated && !(command.path === "local" && command.noAuth === true)) {
       return this.answers.reject(session, command, NOT_AUTHENTICATED);
     }
+    const refused = session.restriction && this.features.access.refuse(session, command, argv);
+    if (refused !== undefined) return refused;
     if (session.type === "pubsub" && session.protocol === 2 && !isForSubscribers(command)) {
       return this.answers.reject(session, command, notForSubscribers(command.name));
     }
-    if (this.#pause.holdsBack(session, command)) return false;
+    if (this.pause.holdsBack(session, command)) return false;
     if (session.transaction !== undefined) {
       return this.features.transactions.take(session, command, argv);
     }
@@ -269,6 +269,7 @@ export class Server {
       return true;
     }
     if (session.pendingReads > 0 || session.pendingLog >= PIPELINE_DEPTH_MAX) return false;
+    if (session.largeUnderWay) return false;
     const refusal = this.#refuseWrite(argv);
     if (refusal !== undefined) return this.answers.reject(session, command, refusal);
     this.answers.begin(session, command, argv);
@@ -278,7 +279,7 @@ export class Server {
 
   /** Some of the data was written: commands that were held back may go on. */
   stateWritten(): void {
-    if (this.#writes.outbox.hasUnsent) this.#schedule();
+    if (this.#writes.hasUnsent) this.#schedule();
   }
 
   /** Runs timers of the core; call it every few milliseconds. */
@@ -293,7 +294,7 @@ export class Server {
       this.#writes.abandonOverdue(nowMs);
       this.#reads.abandonOverdue(nowMs);
       this.#waiters.tick(nowMs);
-      this.#pause.tick(nowMs);
+      this.pause.tick(nowMs);
       this.metrics.sample(nowMs);
       this.driver.tick(nowMs);
       if (this.#leadership.isLeader) this.#announceDigest(nowMs);
@@ -358,15 +359,12 @@ export class Server {
     // A follower that cannot log cannot apply either, and so would never answer.
     this.#isFull ??= this.#leadership.isLeader ? this.isDiskFull : this.driver.diskFull;
     if (this.#isFull) return DISK_FULL;
-    const { outbox } = this.#writes;
-    const bytes = commandBytes(argv);
-    if (bytes > ENTRY_BYTES_MAX) return TOO_LARGE;
-    return outbox.bytes + bytes > UNCOMMITTED_BYTES_MAX ? OVERLOADED : undefined;
+    return this.#writes.refusal(argv);
   }
 
   #enqueue(pending: Pending): void {
     pending.session.pendingLog++;
-    this.#writes.outbox.push(pending);
+    this.#writes.take(pending);
     this.#schedule();
   }
 
@@ -382,7 +380,8 @@ export class Server {
 
   #completeLogged(pending: Pending, reply: Reply, durationMs: number): void {
     if (pending.isAbandoned) return;
-    pending.session.pendingLog--;
+    const { session } = pending;
+    if (--session.pendingLog === 0) session.largeUnderWay = false;
     this.answers.complete(pending, reply, durationMs);
   }
 

@@ -24,6 +24,8 @@ export interface ServerOptions {
   fatal(error: unknown): void;
   /** How long a command may wait for a leader or for its commit. */
   readonly requestTimeoutMs: number;
+  /** Larger commands go into the log in pieces; its own default otherwise. */
+  readonly pieceBytes?: number;
   /** Whether changes of the data come faster than they are written: then fewer are let in. */
   isBacklogged(): boolean;
   /** Whether there was no room to write the data. */

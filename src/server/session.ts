@@ -3,8 +3,10 @@ import type { ClientView, Consistency } from "../commands/local_context.ts";
 import type { TrackingState } from "../commands/tracking_view.ts";
 import type { RunnableCommand } from "../commands/command.ts";
 import type { Reply } from "../resp/reply.ts";
+import type { PieceOf } from "./pieces.ts";
 import type { Subscription } from "./pubsub.ts";
 import { Transaction } from "./transaction.ts";
+import type { User } from "../storage/users_table.ts";
 import type { Watches } from "./watches.ts";
 
 /**
@@ -30,6 +32,8 @@ export abstract class Session implements ClientView {
   protocol: 2 | 3 = 2;
   authenticated: boolean;
   user: Bytes = "default";
+  /** The rules that the user is held to; undefined when it may do everything. */
+  restriction: User | undefined;
   noEvict = false;
   noTouch = false;
   replyMode: "on" | "off" | "skip" = "on";
@@ -51,6 +55,8 @@ export abstract class Session implements ClientView {
   pendingReads = 0;
   /** Commands under way in the log. */
   pendingLog = 0;
+  /** One of those is large and not yet answered: nothing may overtake it. */
+  largeUnderWay = false;
   /** Those of them that wait until the client takes what it has asked for. */
   deferredReads: Pending[] = [];
   /** A command is running that changes the session or answers later: nothing else may begin. */
@@ -67,6 +73,7 @@ export abstract class Session implements ClientView {
   closed = false;
 
   readonly #passwordRequired: () => boolean;
+  readonly #restriction: (() => User | undefined) | undefined;
 
   constructor(options: SessionOptions) {
     this.id = options.id;
@@ -76,6 +83,8 @@ export abstract class Session implements ClientView {
     this.localAddress = options.localAddress;
     this.#passwordRequired = options.passwordRequired;
     this.authenticated = !options.passwordRequired();
+    this.#restriction = options.restriction;
+    this.restriction = options.restriction?.();
   }
 
   abstract readonly queryBufferBytes: number;
@@ -126,6 +135,7 @@ export abstract class Session implements ClientView {
     this.protocol = 2;
     this.authenticated = !this.#passwordRequired();
     this.user = "default";
+    this.restriction = this.#restriction?.();
     this.noEvict = false;
     this.noTouch = false;
     this.replyMode = "on";
@@ -140,6 +150,8 @@ export interface SessionOptions {
   readonly remoteAddress: string;
   readonly localAddress: string;
   readonly passwordRequired: () => boolean;
+  /** What the default user is held to; nothing when absent. */
+  readonly restriction?: () => User | undefined;
 }
 
 /** What a session has while its command waits for data. */
@@ -154,12 +166,14 @@ export interface Pending {
   readonly command: RunnableCommand & { readonly path: "read" | "write" };
   readonly db: number;
   readonly argv: readonly Bytes[];
+  /** In the outbox alone: what it is a piece of. */
+  readonly piece: PieceOf | undefined;
   /** CLIENT REPLY OFF or SKIP was on when it was sent. */
   readonly silent: boolean;
   /** When it came, on the monotonic clock. */
   readonly startMs: number;
-  /** On the monotonic clock: it is answered with an error then. */
-  readonly deadlineMs: number;
+  /** On the monotonic clock: it is answered with an error then. Later while a large one moves on. */
+  deadlineMs: number;
   /** It was sent to a leader before the present one. */
   wasSent: boolean;
   /** It was answered so: whatever comes of it, nobody waits. */
@@ -180,6 +194,7 @@ export function makePending(
     command: command as Pending["command"],
     db: session.db,
     argv,
+    piece: undefined,
     silent,
     startMs,
     deadlineMs,

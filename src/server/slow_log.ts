@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { SlowLogEntry } from "../commands/local_context.ts";
+import { redacted } from "./redacted.ts";
 import type { Session } from "./session.ts";
 
 /** Arguments, and bytes of each, that an entry keeps (Redis's SLOWLOG_ENTRY_MAX_*). */
@@ -16,7 +17,7 @@ export class SlowLog {
       id: this.#nextId++,
       atMs: nowMs,
       durationUs: Math.round(durationMs * 1000),
-      argv: trim(argv),
+      argv: trim(redacted(argv)),
       remoteAddress: session.remoteAddress,
       clientName: session.name,
     });

@@ -7,6 +7,7 @@ import type { DataCommand } from "../commands/command.ts";
 import { DataContext, type Notifier } from "../commands/data_context.ts";
 import { resolve } from "../commands/table.ts";
 import { EXPIRE_KEYS_PER_ENTRY, FORGET_REPLIES_PER_ENTRY } from "../constants.ts";
+import { decodeConfiguration, memberIds } from "../raft/membership.ts";
 import type { Entry } from "../raft/types.ts";
 import { err, ErrorReply, type Reply } from "../resp/reply.ts";
 import type { OriginState, RedisOperations } from "../storage/redis_operations.ts";
@@ -15,6 +16,7 @@ import { type Batch, type BatchCommand, decodeBatch, type Segment } from "./batc
 import { CallTimer } from "./call_timer.ts";
 import { digestReply } from "./digest.ts";
 import { KeyPrefetcher } from "./key_prefetcher.ts";
+import { Pieces } from "./pieces.ts";
 import type { Pending, Session } from "./session.ts";
 import { EXEC_NAME, resolveTransaction } from "./transaction_entry.ts";
 import type { Waiters } from "./waiters.ts";
@@ -54,6 +56,7 @@ export class StateMachine {
   #prng = new Prng(0);
   readonly #prefetcher: KeyPrefetcher;
   readonly #beside: BesideKeys;
+  readonly #pieces: Pieces;
   #index = 0;
   #position = 0;
   /** Of the entry being applied: its bytes and what its writes answered. */
@@ -70,6 +73,7 @@ export class StateMachine {
   ) {
     this.#ops = ops;
     this.#beside = beside;
+    this.#pieces = new Pieces(beside.pieces);
     this.#context = new DataContext(ops, new Prng(0), beside);
     this.#local = local;
     this.#prefetcher = new KeyPrefetcher(ops);
@@ -106,7 +110,10 @@ export class StateMachine {
     }
     // Recent entries are kept in memory for peers; what hangs on them for us is not needed now.
     (entry as { local?: unknown }).local = undefined;
-    if (entry.kind === "configuration") configuration = fromUint8Array(entry.data);
+    if (entry.kind === "configuration") {
+      configuration = fromUint8Array(entry.data);
+      this.#pieces.keep(new Set(memberIds(decodeConfiguration(entry.data))));
+    }
     const { index, term } = entry;
     this.#beside.changes.endEntry(index, logTimeMs);
     this.#ops.setApplied({ index, term, logTimeMs, digest, origins, configuration });
@@ -130,7 +137,9 @@ export class StateMachine {
     const { node, incarnation, firstSequence, commands } = segment;
     const known = origins.find((origin) => origin.node === node);
     if (known !== undefined && known.incarnation > incarnation) return origins;
-    const seen = known !== undefined && known.incarnation === incarnation ? known.sequence : 0;
+    const isSameRun = known !== undefined && known.incarnation === incarnation;
+    if (!isSameRun) this.#pieces.startedAnew(node);
+    const seen = isSameRun ? known.sequence : 0;
     const lastSequence = firstSequence + commands.length - 1;
     // Behind a gap: what was lost before it is sent again, and this with it, in their order.
     if (lastSequence <= seen || firstSequence > seen + 1) return origins;
@@ -141,7 +150,9 @@ export class StateMachine {
       for (let i = skip; i < commands.length; i++) {
         this.#position++;
         this.#prefetcher.before(commands, i);
-        this.#applyForeign(commands[i], node, incarnation, firstSequence + i);
+        const applied = this.#pieces.complete(node, commands[i]);
+        if (applied === undefined) continue;
+        this.#applyForeign(applied, node, incarnation, firstSequence + i);
       }
     }
     const others = origins.filter((origin) => origin !== known);
@@ -160,12 +171,13 @@ export class StateMachine {
       this.#prefetcher.before(commands, i);
       const sequence = firstSequence + i;
       const pending = this.#local.settle(sequence);
+      const applied = this.#pieces.complete(node, commands[i], pending?.argv);
+      if (applied === undefined || applied.argv.length === 0) continue;
       if (pending === undefined) {
-        this.#applyForeign(commands[i], node, incarnation, sequence);
+        this.#applyForeign(applied, node, incarnation, sequence);
         continue;
       }
-      if (commands[i].argv.length === 0) continue;
-      context.db = commands[i].db;
+      context.db = applied.db;
       const command = pending.command as DataCommand;
       timer.before(command);
       context.isLocal = command.path === "read";
@@ -173,9 +185,9 @@ export class StateMachine {
       context.prng = context.isLocal ? context.readPrng : this.#prng;
       if (recorder.listener !== undefined) this.#local.tracking.current = pending.session;
       const reply = command.waiting === undefined
-        ? command.run(context, commands[i].argv)
-        : this.#runWaiting(pending, sequence, commands[i]);
-      this.#endCommand(command, commands[i].argv);
+        ? command.run(context, applied.argv)
+        : this.#runWaiting(pending, sequence, applied);
+      this.#endCommand(command, applied.argv);
       if (reply !== undefined) {
         if (command.path === "write") this.#digest = digestReply(this.#digest, reply);
         this.#local.reply(pending, reply, timer.after(command));

@@ -1,8 +1,9 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { DataCommand } from "../commands/command.ts";
+import type { DataContext } from "../commands/data_context.ts";
 import { keysOf } from "../commands/table.ts";
 import { type TrackingOptions, type TrackingState } from "../commands/tracking_view.ts";
-import { PushReply, type Reply } from "../resp/reply.ts";
+import { PushReply } from "../resp/reply.ts";
 import type { TouchKind } from "../storage/change_recorder.ts";
 import type { Answers } from "./answers.ts";
 import type { Session } from "./session.ts";
@@ -87,12 +88,13 @@ export class Tracking implements TouchListener {
     const { isCaching } = tracking;
     if (!isOneOfMany) tracking.isCaching = false;
     if (tracking.optin && !isCaching || tracking.optout && isCaching) return command;
-    const run = (context: Parameters<DataCommand["run"]>[0], argv: readonly Bytes[]): Reply => {
-      const reply = command.run(context, argv);
-      this.note(session, keysOf(command, argv));
-      return reply;
+    const note = (argv: readonly Bytes[]) => this.note(session, keysOf(command, argv));
+    const { waiting } = command;
+    return {
+      ...command,
+      run: thenNote(command.run, note),
+      waiting: waiting && { ...waiting, tryServe: thenNote(waiting.tryServe, note) },
     };
-    return { ...command, run };
   }
 
   /** Notes that a client has read these keys. */
@@ -187,4 +189,16 @@ export class Tracking implements TouchListener {
     this.#options.answers.touch(session);
     session.deliver(message);
   }
+}
+
+/** Runs a command, then calls `note` with its arguments. */
+function thenNote<T>(
+  run: (context: DataContext, argv: readonly Bytes[]) => T,
+  note: (argv: readonly Bytes[]) => void,
+): (context: DataContext, argv: readonly Bytes[]) => T {
+  return (context, argv) => {
+    const reply = run(context, argv);
+    note(argv);
+    return reply;
+  };
 }

@@ -1,6 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { RunnableCommand } from "../commands/command.ts";
-import { ENTRY_BYTES_MAX } from "../constants.ts";
+import { COMMAND_BYTES_MAX } from "../constants.ts";
 
 /** A command behind MULTI. */
 export interface QueuedCommand {
@@ -9,8 +9,8 @@ export interface QueuedCommand {
   readonly db: number;
 }
 
-/** What a queue may hold: it must fit into one log entry. */
-export const QUEUED_BYTES_MAX = ENTRY_BYTES_MAX - 1024;
+/** What a queue may hold: it becomes one command. */
+export const QUEUED_BYTES_MAX = COMMAND_BYTES_MAX - 1024;
 
 /** Commands that Redis flags NO_MULTI. */
 export const MAY_NOT_QUEUE: ReadonlySet<Bytes> = new Set(["psync", "save", "shutdown", "sync"]);

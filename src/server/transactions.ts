@@ -36,6 +36,12 @@ export interface TransactionsOptions {
   /** Takes a command on data of a session; false: not before what it has under way is done. */
   readonly submit: (session: Session, command: DataCommand, argv: readonly Bytes[]) => boolean;
   readonly fatal: (error: unknown) => void;
+  /** Why a command that is queued may not be run any more. */
+  readonly refusal: (
+    session: Session,
+    command: RunnableCommand,
+    argv: readonly Bytes[],
+  ) => ErrorReply | undefined;
   /** A read as it runs for a client that tracks keys. */
   readonly noting: (session: Session, command: DataCommand, isOneOfMany: true) => DataCommand;
   /** Tells those who monitor of a command. */
@@ -107,7 +113,7 @@ export class Transactions {
     if (transaction.isBroken) return answer(EXEC_ABORTED);
     if (watches?.isDirty) return answer(NIL_ARRAY);
     const watched = watches?.keys ?? [];
-    const queue = withDatabases(transaction.commands);
+    const queue = withDatabases(transaction.commands).map((each) => this.#checked(session, each));
     if (watched.length === 0 && queue.every((each) => each.command.path === "local")) {
       return this.#execLocal(session, command, argv, queue);
     }
@@ -119,6 +125,13 @@ export class Transactions {
     session.endTransaction();
     run.submitted();
     return true;
+  }
+
+  /** A queued command, or in its place one that says why it may not be run any more. */
+  #checked(session: Session, each: QueuedCommand): QueuedCommand {
+    if (session.restriction === undefined) return each;
+    const refused = this.#options.refusal(session, each.command, each.argv);
+    return refused === undefined ? each : { ...each, command: { ...EXEC, run: () => refused } };
   }
 
   /** An EXEC without data. */
@@ -256,9 +269,10 @@ class TransactionRun {
   #runLocal(command: LocalCommand, argv: readonly Bytes[]): Reply | Promise<Reply> {
     if (this.#isGivenUp || this.#session.closed) return OK;
     const { answers, node, monitor } = this.#options;
+    const startMs = answers.monotonicMs();
     const reply = command.run({ client: this.#session, node: node() }, argv);
     monitor(this.#session, command, argv);
-    if (!(reply instanceof Promise)) answers.metrics.countCall(command, 0, reply);
+    if (!(reply instanceof Promise)) answers.ran(this.#session, command, argv, startMs, reply);
     return reply;
   }
 
@@ -273,13 +287,14 @@ class TransactionRun {
     this.#options.monitor(this.#session, command, argv, db);
     const isNoted = command.path === "read" && this.#session.tracking !== undefined;
     const data = command as DataCommand;
+    const startMs = this.#options.answers.monotonicMs();
     const reply = (isNoted ? this.#options.noting(this.#session, data, true) : data).run(
       context,
       argv,
     );
     context.prng = prng;
     context.isLocal = isLocal;
-    this.#options.answers.metrics.countCall(command, 0, reply);
+    this.#options.answers.ran(this.#session, command, argv, startMs, reply);
     return reply;
   }
 }

@@ -1,7 +1,13 @@
-import { fromUint8Array } from "../base/bytes.ts";
+import { type Bytes, fromUint8Array } from "../base/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
-import { BATCH_BYTES_MAX, UNCOMMITTED_BYTES_MAX } from "../constants.ts";
+import {
+  BATCH_BYTES_MAX,
+  COMMAND_BYTES_MAX,
+  LARGE_BYTES_MAX,
+  PIECE_BYTES,
+  UNCOMMITTED_BYTES_MAX,
+} from "../constants.ts";
 import type { NodeId, RaftCore } from "../raft/types.ts";
 import type { ErrorReply } from "../resp/reply.ts";
 import type { Identity } from "../storage/raft_log_types.ts";
@@ -9,13 +15,15 @@ import type { RedisOperations } from "../storage/redis_operations.ts";
 import {
   type Batch,
   BatchFormatError,
+  commandBytes,
   decodeSegment,
   encodeBatch,
   encodeSegment,
   type Segment,
 } from "./batch.ts";
-import { NOT_DONE, OUTCOME_UNKNOWN } from "./errors.ts";
+import { NOT_DONE, OUTCOME_UNKNOWN, OVERLOADED, TOO_LARGE } from "./errors.ts";
 import type { Leadership } from "./leadership.ts";
+import { LargeCommands } from "./large_commands.ts";
 import { Outbox } from "./outbox.ts";
 import type { PeerLink } from "./peer_link.ts";
 import type { Pending } from "./session.ts";
@@ -38,6 +46,8 @@ export interface WritesOptions {
   readonly giveUp: (pending: Pending, reply: ErrorReply) => void;
   /** A command that a snapshot covers waits for data there: it goes on waiting. */
   readonly stillWaits: (sequence: number, pending: Pending) => boolean;
+  /** Of a large command; its own default otherwise. */
+  readonly pieceBytes?: number;
 }
 
 /** Without progress for so long, what was sent to the leader is sent again. */
@@ -60,6 +70,7 @@ interface ForeignSegment {
  */
 export class Writes {
   readonly outbox = new Outbox();
+  readonly large: LargeCommands;
   readonly #options: WritesOptions;
   #foreign: ForeignSegment[] = [];
   #foreignBytes = 0;
@@ -78,10 +89,40 @@ export class Writes {
 
   constructor(options: WritesOptions) {
     this.#options = options;
+    this.large = new LargeCommands(this.outbox, options.pieceBytes ?? PIECE_BYTES);
+  }
+
+  /** Whether something waits to be sent. */
+  get hasUnsent(): boolean {
+    return this.outbox.hasUnsent || !this.large.isEmpty;
+  }
+
+  /** Why a command is not taken now: its size, or what waits already. */
+  refusal(argv: readonly Bytes[]): ErrorReply | undefined {
+    const bytes = commandBytes(argv);
+    if (bytes > COMMAND_BYTES_MAX) return TOO_LARGE;
+    const isOver = this.large.isLarge(bytes)
+      ? this.large.bytes + bytes > LARGE_BYTES_MAX
+      : this.outbox.bytes + bytes > UNCOMMITTED_BYTES_MAX;
+    return isOver ? OVERLOADED : undefined;
+  }
+
+  /** Takes a command of a client of this node. */
+  take(pending: Pending): void {
+    const bytes = commandBytes(pending.argv);
+    const { session } = pending;
+    // What follows a large one on a connection, reads that turned to the log, stays behind it.
+    if (!session.largeUnderWay && !this.large.isLarge(bytes)) return this.#push(pending);
+    session.largeUnderWay = true;
+    this.large.push(pending, bytes);
   }
 
   /** Sends on what is unsent: into the log here, or to the leader. */
   send(): void {
+    if (this.outbox.length === 0 && !this.large.isEmpty) {
+      this.#progressMs = this.#options.clock.monotonicMs();
+    }
+    this.large.feed();
     const { isLeader, leader, term } = this.#options.leadership();
     if (isLeader) return this.#propose();
     const { identity, link } = this.#options;
@@ -100,8 +141,14 @@ export class Writes {
 
   /** A command of this node about those that wait, which has nobody waiting for its reply. */
   enqueue(pending: Pending): void {
-    this.outbox.push(pending);
+    this.#push(pending);
     this.#options.schedule();
+  }
+
+  #push(pending: Pending): void {
+    // Progress can be missed from now on, not since the last command before an idle time.
+    if (this.outbox.length === 0) this.#progressMs = this.#options.clock.monotonicMs();
+    this.outbox.push(pending);
   }
 
   /**
@@ -145,7 +192,12 @@ export class Writes {
   /** Takes out the command of this number of ours, which is being applied. */
   settle(sequence: number): Pending | undefined {
     this.#settled++;
-    return this.outbox.settle(sequence);
+    const pending = this.outbox.settle(sequence);
+    if (pending?.piece === undefined) return pending;
+    const { whole, isLast, timeoutMs } = pending.piece;
+    whole.deadlineMs = this.#options.clock.monotonicMs() + timeoutMs;
+    this.#options.schedule();
+    return isLast ? whole : undefined;
   }
 
   /** Commands of another node's clients; dropped, to be sent again, when they cannot be taken. */
@@ -190,7 +242,9 @@ export class Writes {
     const { identity, ops, giveUp, stillWaits } = this.#options;
     const own = ops.applied.origins.find(({ node }) => node === identity.nodeId);
     if (own === undefined || own.incarnation !== identity.incarnation) return;
-    for (const [sequence, pending] of this.outbox.takeUpTo(own.sequence)) {
+    for (const [sequence, item] of this.outbox.takeUpTo(own.sequence)) {
+      if (item.piece?.isLast === false) continue;
+      const pending = item.piece?.whole ?? item;
       if (!stillWaits(sequence, pending)) giveUp(pending, OUTCOME_UNKNOWN);
     }
   }
@@ -207,10 +261,22 @@ export class Writes {
 
   /** Answers those whose time is up; the error tells whether it may still happen. */
   abandonOverdue(nowMs: number): void {
-    for (const { pending, sent, at } of this.outbox.held()) {
-      if (pending.deadlineMs > nowMs) break;
+    this.#abandonHeld(nowMs);
+    // Behind what came before them on their connections.
+    this.large.abandonOverdue(nowMs, this.#options.giveUp);
+  }
+
+  #abandonHeld(nowMs: number): void {
+    for (const { pending: item, sent, at } of this.outbox.held()) {
+      if (item.piece?.isLast === false) continue;
+      const pending = item.piece?.whole ?? item;
+      if (pending.deadlineMs > nowMs) {
+        // One that moved on is not in the order of their times.
+        if (item.piece !== undefined) continue;
+        break;
+      }
       if (pending.isAbandoned) continue;
-      const maySucceed = sent || pending.wasSent;
+      const maySucceed = sent || item.wasSent;
       this.#options.giveUp(pending, maySucceed ? OUTCOME_UNKNOWN : NOT_DONE);
       pending.isAbandoned = true;
       // It is not sent again: what brought a cluster down would do so for ever.

@@ -26,7 +26,7 @@ import { freeSlot, StateTables, type StoredDatabase } from "./state_tables.ts";
 import { type SqlDatabase, SqliteError } from "./sqlite_types.ts";
 
 const FLUSH_IDLE_MS = 50;
-const FLUSH_AGE_MS = 4000;
+const FLUSH_AGE_MS = 2000;
 const FLUSH_KEYS = 100_000;
 const FULL_RETRY_MS = 1000;
 /** Between looks whether a checkpoint has ended. */
@@ -36,7 +36,9 @@ const EVICTION_STEPS = 32;
 /** The same once for an entry in which collections changed. */
 const EVICTION_STEPS_MANY = 1024;
 /** Of the cache, in changes that are not durable. */
-const BACKLOG_SHARE = 0.9;
+const BACKLOG_SHARE = 0.75;
+/** What counts of it for a flush under way: few begin with more, and then little may come beside. */
+const FLUSHING_SHARE_MAX = 0.6;
 const KEYS_PER_PAGE = 256;
 
 /**
@@ -370,6 +372,15 @@ export class CachedRedisOperations implements RedisOperations {
     this.#flusher.step(Infinity);
   }
 
+  reload(): void {
+    if (this.#isReplacing) return;
+    this.flushAll();
+    // The hand spares at its first round what was used since its last.
+    for (let round = 0; round < 2; round++) {
+      this.#hand.evict(this.#keyspaces, this.#ledger, -1, Infinity);
+    }
+  }
+
   /** Whether the last write found no room on the disk. */
   get diskFull(): boolean {
     return this.#retryMs !== undefined;
@@ -378,7 +389,10 @@ export class CachedRedisOperations implements RedisOperations {
   /** Whether changes come faster than they are flushed: the caller should take fewer. */
   get backlogged(): boolean {
     const { dirtyBytes, frozenBytes } = this.#ledger;
-    return dirtyBytes + frozenBytes > this.#options.cacheBytes * BACKLOG_SHARE;
+    const { cacheBytes } = this.#options;
+    // A flush of one value that is larger than the cache holds nobody up.
+    const flushing = Math.min(frozenBytes, cacheBytes * FLUSHING_SHARE_MAX);
+    return dirtyBytes + flushing > cacheBytes * BACKLOG_SHARE;
   }
 
   /**

@@ -1,4 +1,5 @@
-import { bytesFromSql, bytesToSql } from "./sql_bytes.ts";
+import { bytesFor } from "./recorded_database.ts";
+import { bytesFromSql } from "./sql_bytes.ts";
 import type { SqlDatabase, SqlRow, SqlValue } from "./sqlite_types.ts";
 
 /** A table of elements; each row belongs to the collection that `owner` names. */
@@ -85,7 +86,9 @@ export class ElementTables {
   write(table: ElementTableName, owner: number, row: ElementRow): void {
     const { keyLength, put, remove } = this.#of(table);
     const params: SqlValue[] = [owner];
-    for (const value of row) params.push(typeof value === "string" ? bytesToSql(value) : value);
+    for (const value of row) {
+      params.push(typeof value === "string" ? bytesFor(this.#sql, value) : value);
+    }
     if (row.length === keyLength) remove.run(...params);
     else put.run(...params);
   }

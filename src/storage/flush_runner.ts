@@ -1,9 +1,9 @@
 import { assert } from "../base/assert.ts";
+import type { Bytes } from "../base/bytes.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { FlushBatch } from "./flush_writer.ts";
-import { writePacked } from "./packed_rows.ts";
+import { longToSql } from "./sql_bytes.ts";
 import { type SqlDatabase, SqliteError, type SqlStatement, type SqlValue } from "./sqlite_types.ts";
-import { StateTables } from "./state_tables.ts";
 import type { WorkerOutcome } from "./worker_outcome.ts";
 
 /** Statements that a row must be there for. */
@@ -14,24 +14,31 @@ export class FlushRunner {
   readonly #sql: SqlDatabase;
   readonly #outcome: WorkerOutcome;
   readonly #statements: { readonly run: SqlStatement; readonly isKeyed: boolean }[] = [];
-  readonly #tables: StateTables;
+  /** Byte strings for the next batch. */
+  #long: Bytes[] = [];
   #isOpen = false;
 
   constructor(sql: SqlDatabase, outcome: WorkerOutcome) {
     this.#sql = sql;
-    this.#tables = new StateTables(sql);
     this.#outcome = outcome;
   }
 
-  take({ kind, packed, texts, values, first, last }: FlushBatch): void {
+  /** A long byte string of the batch that follows. */
+  takeLong(bytes: Bytes): void {
+    this.#long.push(bytes);
+  }
+
+  take({ kind, texts, values: sent, places, first, last }: FlushBatch): void {
     let isCommitted = false;
+    const values = [...sent];
+    for (const [i, place] of places.entries()) values[place] = this.#long[i];
+    this.#long = [];
     try {
       for (const text of texts) {
         this.#statements.push({ run: this.#sql.prepare(text), isKeyed: KEYED.test(text) });
       }
       if (kind === "abandon") this.rollback();
       if (first) this.#begin();
-      if (this.#isOpen && packed !== undefined) writePacked(this.#tables, packed);
       if (this.#isOpen) this.#run(values);
       if (this.#isOpen && last) isCommitted = this.#commit();
     } catch (error) {
@@ -70,7 +77,7 @@ export class FlushRunner {
     for (let at = 0; at < values.length;) {
       const statement = this.#statements[values[at] as number];
       const end = at + 2 + (values[at + 1] as number);
-      const changed = statement.run.run(...values.slice(at + 2, end));
+      const changed = statement.run.run(...values.slice(at + 2, end).map(longToSql));
       if (statement.isKeyed) assert(changed === 1, "the row to change exists");
       at = end;
     }

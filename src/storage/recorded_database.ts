@@ -1,8 +1,16 @@
+import type { Bytes } from "../base/bytes.ts";
+import { bytesToSql, LONG_BYTES_MIN } from "./sql_bytes.ts";
 import type { SqlDatabase, SqlRow, SqlStatement, SqlValue } from "./sqlite_types.ts";
+
+/** What to store for a byte string through a connection; one that records takes it as it is. */
+export function bytesFor(sql: SqlDatabase, bytes: Bytes): SqlValue {
+  const isRecorded = bytes.length >= LONG_BYTES_MIN && sql instanceof RecordedDatabase && sql.isOn;
+  return isRecorded ? bytes : bytesToSql(bytes);
+}
 
 /**
  * A connection whose statements can be written down, to be run by another thread: while `isOn`,
- * `run` notes the statement and its parameters and says that one row changed. Reads always run, and
+ * `run` notes the statement and its parameters (long byte strings as such) and says that one row changed. Reads always run, and
  * see what is committed.
  */
 export class RecordedDatabase implements SqlDatabase {

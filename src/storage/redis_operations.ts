@@ -165,6 +165,11 @@ export interface RedisOperations {
   readonly applied: Readonly<AppliedState>;
   /** Records what has been applied; durable together with the data changed before it. */
   setApplied(state: Readonly<AppliedState>): void;
+  /**
+   * Makes everything applied durable and drops from memory what may be read from there again. To be
+   * called between applied entries only.
+   */
+  reload?(): void;
   /** What is stored in state.db: a restart of the program applies the log from there. */
   readonly durable: Readonly<AppliedState>;
 }

@@ -9,6 +9,8 @@ export interface SideTable {
   load(sql: SqlDatabase, appliedIndex: number): void;
   /** What has changed so far belongs to the transaction that comes next. */
   freeze(): void;
+  /** Bytes of values that are frozen, where they may be many. */
+  readonly frozenBytes?: number;
   /** Writes a bounded part of what is frozen, in the open transaction; true when all is written. */
   writeSome(): boolean;
   /** The transaction was rolled back: it will be written from its start. */

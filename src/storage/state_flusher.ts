@@ -7,7 +7,6 @@ import { crashPoint } from "./crash_point.ts";
 import type { Keyspace, Ledger, OwnerPurge } from "./keyspace.ts";
 import type { AppliedState } from "./redis_operations.ts";
 import type { FlushWriter } from "./flush_writer.ts";
-import { RowPacker } from "./packed_rows.ts";
 import type { RecordedDatabase } from "./recorded_database.ts";
 import type { SideTable } from "./side_table.ts";
 import type { StateTables, StoredDatabase } from "./state_tables.ts";
@@ -18,6 +17,8 @@ import { WriteOrder } from "./write_order.ts";
 const ROWS_PER_LOOK = 16;
 const BYTES_PER_LOOK = 64 * 1024;
 const PURGED_PER_LOOK = 64;
+/** Fewer are written here, where there are few rows too: 4 MiB take some 10 ms. */
+const REMOTE_BYTES_MIN = 4 * 1024 * 1024;
 /** Batches on their way there: more are made when it has run some. */
 const REMOTE_BATCHES_MAX = 8;
 
@@ -76,7 +77,6 @@ export class StateFlusher {
   /** The flush under way is written by the other thread; whether that has begun. */
   #isRemote = false;
   #hasSent = false;
-  readonly #packer = new RowPacker();
   /** The frozen records of each part, once sorted. */
   #sorted: FrozenPart[] = [];
   #order: WriteOrder | undefined;
@@ -233,8 +233,10 @@ export class StateFlusher {
   #begin(frozen: FrozenState, deadlineMs: number): void {
     let rows = frozen.elements.length;
     for (const { records } of frozen.parts) rows += records.length;
+    let bytes = this.#ledger.frozenBytes;
+    for (const { frozenBytes } of this.#sideTables) bytes += frozenBytes ?? 0;
     this.#isRemote = this.#remote !== undefined && deadlineMs !== Infinity &&
-      rows >= this.#remote.writer.rowsMin;
+      (rows >= this.#remote.writer.rowsMin || bytes >= REMOTE_BYTES_MIN);
     this.#hasSent = false;
     if (!this.#isRemote) this.#tables.sql.exec("BEGIN IMMEDIATE");
     this.#phase = "write";
@@ -259,8 +261,7 @@ export class StateFlusher {
     const isComplete = this.#writeRows(frozen, deadlineMs);
     if (isComplete) this.#writeRest(frozen);
     recorder.isOn = false;
-    const part = { packed: this.#packer.take(), texts: recorder.texts, values: recorder.take() };
-    writer.write(part, { first: !this.#hasSent, last: isComplete });
+    writer.write(recorder.texts, recorder.take(), { first: !this.#hasSent, last: isComplete });
     this.#hasSent = true;
     this.commitMs = 0;
     if (isComplete) this.#phase = "committing";
@@ -342,7 +343,6 @@ export class StateFlusher {
   }
 
   readonly #write = (keyspace: Keyspace, record: CachedKey): void => {
-    if (this.#isRemote && this.#packer.add(keyspace.slot, record)) return;
     const { id, rowId } = record;
     if (id !== 0 && id === rowId) return this.#tables.update(keyspace.slot, record);
     if (rowId !== 0) this.#tables.delete(keyspace.slot, rowId);
@@ -391,7 +391,6 @@ export class StateFlusher {
     if (this.#isRemote) {
       this.#isRemote = false;
       this.#remote!.recorder.take();
-      this.#packer.take();
       this.#remote!.writer.abandon();
       return;
     }

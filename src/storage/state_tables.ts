@@ -7,6 +7,7 @@ import {
   type OriginState,
 } from "./redis_operations.ts";
 import { prepareSchema, SLOT_COUNT, SLOT_STRIDE } from "./schema.ts";
+import { bytesFor } from "./recorded_database.ts";
 import { bytesFromSql, bytesToSql } from "./sql_bytes.ts";
 import { type CollectionType, TABLES_OF } from "./collections.ts";
 import { ElementTables } from "./element_tables.ts";
@@ -193,7 +194,7 @@ export class StateTables {
       row.type,
       row.version,
       timeToSql(row.expireAtMs),
-      bytesToSql(row.value),
+      bytesFor(this.sql, row.value),
       timeToSql(dueAtMsOf(row)),
       row.details === undefined || row.details.owner === 0 ? null : row.details.owner,
       detailsToSql(row.details),
@@ -204,14 +205,14 @@ export class StateTables {
   update(slot: number, row: StoredKey): void {
     const id = slot * SLOT_STRIDE + row.id;
     if (row.type === "string" && row.expireAtMs === NO_EXPIRY && row.details === undefined) {
-      const changed = this.#updatePlain.run(row.version, bytesToSql(row.value), id);
+      const changed = this.#updatePlain.run(row.version, bytesFor(this.sql, row.value), id);
       return assert(changed === 1, "the row to update exists");
     }
     const changed = this.#update.run(
       row.type,
       row.version,
       timeToSql(row.expireAtMs),
-      bytesToSql(row.value),
+      bytesFor(this.sql, row.value),
       timeToSql(dueAtMsOf(row)),
       row.details === undefined || row.details.owner === 0 ? null : row.details.owner,
       detailsToSql(row.details),

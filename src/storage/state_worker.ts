@@ -8,7 +8,7 @@ import { type SqlDatabase, SqliteError } from "./sqlite_types.ts";
 import { WorkerOutcome } from "./worker_outcome.ts";
 
 // The thread behind WorkerCheckpointer: "checkpoint" moves all that is committed, "close" closes
-// the file, a FlushBatch is a part of a flush.
+// the file, a FlushBatch is a part of a flush, an array a long byte string for the next.
 assert(parentPort !== null, "the state worker is started as a worker");
 // No await at the top: Bun's bytecode has none.
 void run(parentPort, workerData as StateWorkerData);
@@ -30,6 +30,7 @@ async function run(port: MessagePort, { path, driver, memory }: StateWorkerData)
   port.off("message", early);
   const take = (message: unknown) => {
     if (message === "checkpoint") return port.postMessage(checkpoint(sql));
+    if (Array.isArray(message)) return flush.takeLong(message[0]);
     if (message !== "close") return flush.take(message as FlushBatch);
     flush.rollback();
     sql.close();

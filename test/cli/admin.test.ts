@@ -36,6 +36,22 @@ describe("commands that manage a cluster", () => {
     expect(JSON.parse(json.stdout)).toEqual({ ok: false, error: stderr.trimEnd() });
   });
 
+  test("the server says why it does not change the members", async () => {
+    const refused: [string[], string][] = [
+      [["RAFT.NODE", "PROMOTE", "1"], "node 1 is a voter already"],
+      [["RAFT.NODE", "PROMOTE", "9"], "node 9 is no member"],
+      [["RAFT.NODE", "REMOVE", "9"], "node 9 is no member"],
+      [["RAFT.NODE", "REMOVE", "1"], "the last voter cannot be removed"],
+      [["RAFT.TRANSFER_LEADER", "9"], "node 9 is no member"],
+      [["RAFT.TRANSFER_LEADER"], "there is no other voter to lead"],
+    ];
+    const client = ["cli", "--no-raw", "-p", `${node.respPort}`, "-a", "p"];
+    for (const [command, reason] of refused) {
+      const { stdout, stderr } = await runBalsa([...client, ...command]);
+      expect(stdout + stderr).toBe(`(error) ERR ${reason}\n`);
+    }
+  });
+
   test("a node that is no member is told, with those there are", async () => {
     const { code, stderr } = await run("transfer", "9");
     expect(code).toBe(1);

@@ -17,10 +17,6 @@ describe("balsa recover", () => {
       ...refused,
       stderr: "balsa: recover needs --force-new-cluster (balsa recover --help says when)\n",
     });
-    expect(await runBalsa(["recover", "--force-new-cluster"])).toEqual({
-      ...refused,
-      stderr: "balsa: there is nobody to ask: confirm with --yes\n",
-    });
     expect((await runBalsa(["recover", "--help"])).stdout).toContain("balsa recover --force-new");
   });
 
@@ -48,7 +44,7 @@ describe("balsa recover", () => {
         await balsa.ended;
 
         const data = join(directory, "a");
-        const flags = ["recover", "--force-new-cluster", "--yes", "--data", data];
+        const flags = ["recover", "--force-new-cluster", "--data", data];
         const { code, stdout, stderr } = await runBalsa(flags);
         expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
         expect(stdout).toContain(`of cluster ${before}\n`);

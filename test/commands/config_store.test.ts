@@ -5,7 +5,7 @@ test("ConfigStore starts from defaults and what it is given", () => {
   const store = new ConfigStore({ port: "7000", "proto-max-bulk-len": "2mb" });
   expect(store.number("port")).toBe(7000);
   expect(store.number("proto-max-bulk-len")).toBe(2 * 1024 * 1024);
-  expect(store.number("client-query-buffer-limit")).toBe(128 * 1024 ** 2);
+  expect(store.number("client-query-buffer-limit")).toBe(1024 ** 3);
   expect(store.flag("appendonly")).toBe(true);
   expect(store.text("appendfsync")).toBe("always");
   expect(() => new ConfigStore({ nosuch: "1" })).toThrow("no parameter nosuch");

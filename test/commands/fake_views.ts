@@ -1,9 +1,12 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import { ConfigStore } from "../../src/commands/config_store.ts";
+import { defaultUser } from "../../src/commands/acl_user.ts";
+import type { AclView } from "../../src/commands/acl_view.ts";
 import { resolve } from "../../src/commands/table.ts";
 import type {
   ClientView,
   Consistency,
+  LatencyView,
   NodeView,
   RoleView,
   SlowLogEntry,
@@ -157,7 +160,28 @@ export class FakeNode implements NodeView {
   get passwordRequired(): boolean {
     return this.config.text("requirepass") !== "";
   }
-  checkPassword(user: Bytes, password: Bytes): boolean {
+  get acl(): AclView {
+    const user = (name: Bytes) =>
+      name === "default" ? defaultUser(this.config.text("requirepass")) : undefined;
+    return {
+      names: ["default"],
+      user,
+      checkPassword: (...pair) => this.#checkPassword(...pair),
+      log: { entries: [], reset: () => {} },
+      randomHex: (digits) => "0".repeat(digits),
+      nodePassword: this.config.text("requirepass"),
+      newUserChannels: "resetchannels",
+    };
+  }
+
+  authenticate(client: ClientView, user: Bytes, password: Bytes): boolean {
+    if (!this.#checkPassword(user, password)) return false;
+    client.authenticated = true;
+    client.user = user;
+    return true;
+  }
+
+  #checkPassword(user: Bytes, password: Bytes): boolean {
     if (user !== "default") return false;
     return !this.passwordRequired || password === this.config.text("requirepass");
   }
@@ -181,6 +205,11 @@ export class FakeNode implements NodeView {
   shutdown(): Promise<ErrorReply> {
     return Promise.resolve(err("shutdown was asked for"));
   }
+  reload(): void {}
+  latencies(): ReadonlyMap<string, LatencyView> {
+    return new Map();
+  }
+
   sleepBlocking(milliseconds: number): void {
     this.sleptMs = milliseconds;
   }

@@ -216,6 +216,15 @@ test("CONFIG", () =>
     config set maxclients ''
     config set maxclients 4294967296
     config set maxclients 1gb
+    config set client-output-buffer-limit wrong_number
+    config set client-output-buffer-limit invalid_10mb_10mb_60
+    config set client-output-buffer-limit master_10mb_10mb_60
+    config set client-output-buffer-limit normal_10mbs_10mb_60
+    config set client-output-buffer-limit pubsub_10mb_10mb_60s
+    config get client-output-buffer-limit
+    config get latency-tracking-info-percentiles
+    config set latency-tracking-info-percentiles 10.0_50.0_a
+    config set latency-tracking-info-percentiles 10.0_101
     config set MAXCLIENTS a
     config set maxclients 100 maxclients 200
     config set maxclients 100 MaxClients 200

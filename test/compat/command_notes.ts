@@ -1,14 +1,7 @@
 /** Why commands of Redis 7.2 are not offered; a container's reason holds for its subcommands. */
 export const NOT_OFFERED: Readonly<Record<string, string>> = {
-  "acl|load": "users are kept with the data, not in a file",
-  "acl|save": "users are kept with the data, not in a file",
   "asking": "of Redis Cluster: every node has all the data",
   "cluster": "of Redis Cluster: every node has all the data; see RAFT.CLUSTER, RAFT.NODE",
-  "acl|deluser": "there is one user yet",
-  "acl|dryrun": "there is one user yet",
-  "acl|genpass": "there is one user yet",
-  "acl|log": "there is one user yet",
-  "acl|setuser": "there is one user yet",
   "failover": "of Redis replication: see RAFT.TRANSFER_LEADER",
   "latency|graph": "no events of latency are recorded; see LATENCY HISTOGRAM, GET /metrics",
   "migrate": "a node makes no connections on behalf of clients: DUMP and RESTORE",
@@ -26,21 +19,6 @@ export const NOT_OFFERED: Readonly<Record<string, string>> = {
   "fcall": "functions are not there yet",
   "fcall_ro": "functions are not there yet",
   "function": "functions are not there yet",
-  "xack": "streams are not there yet",
-  "xadd": "streams are not there yet",
-  "xautoclaim": "streams are not there yet",
-  "xclaim": "streams are not there yet",
-  "xdel": "streams are not there yet",
-  "xgroup": "streams are not there yet",
-  "xinfo": "streams are not there yet",
-  "xlen": "streams are not there yet",
-  "xpending": "streams are not there yet",
-  "xrange": "streams are not there yet",
-  "xread": "streams are not there yet",
-  "xreadgroup": "streams are not there yet",
-  "xrevrange": "streams are not there yet",
-  "xsetid": "streams are not there yet",
-  "xtrim": "streams are not there yet",
   "waitaof": "what is acknowledged is on disk on a majority; see WAIT",
 };
 
@@ -64,6 +42,8 @@ export const PARTIAL: Readonly<Record<string, string>> = {
   "object|freq": "refused as under a policy that is not LFU: nothing is evicted",
   "restore": "IDLETIME and FREQ are checked and not kept",
   "save": "answers as if done: nothing is left to save",
+  "xinfo|consumers": 'without 7.2\'s "inactive"',
+  "xinfo|stream": 'FULL without 7.2\'s "active-time"',
 };
 
 /** What 7.2 has beyond 7.0 and this server does not. */

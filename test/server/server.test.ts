@@ -56,7 +56,8 @@ beforeEach(() => {
     lowOnDisk: () => false,
   });
   server.node = {
-    pauseClients: (timeoutMs, mode) => server.pause(timeoutMs, mode),
+    pauseClients: (timeoutMs, mode) =>
+      server.pause.set(server.monotonicMs() + timeoutMs, timeoutMs > 0 ? mode : "none"),
     shutdown: () => new Promise(() => {}),
   } as Partial<NodeView> as NodeView;
   const socket = {
@@ -89,10 +90,10 @@ test("commands behind a CLIENT UNPAUSE are answered behind it", () => {
 });
 
 test("a command without a connection goes on when CLIENT PAUSE is over", async () => {
-  server.pause(1000, "all");
+  server.pause.set(server.monotonicMs() + 1000, "all");
   const replies = new BatchSession(server, [["PING"]], OPTIONS).run();
   run();
-  server.pause(0, "all");
+  server.pause.set(0, "none");
   run();
   expect(await Promise.race([replies, "still held"])).toMatchObject({ replies: [PONG] });
 });

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from "bun:test";
+import { PIECE_BYTES } from "../../src/constants.ts";
 import type { RaftCore } from "../../src/raft/types.ts";
 import { decodeBatch, decodeSegment, encodeSegment } from "../../src/server/batch.ts";
 import { NOT_DONE, OUTCOME_UNKNOWN } from "../../src/server/errors.ts";
@@ -56,7 +57,7 @@ beforeEach(() => {
 });
 
 function write(name: string, deadlineMs = Infinity): void {
-  writes.outbox.push(pendingOf(session, ["SET", name, "1"], deadlineMs));
+  writes.take(pendingOf(session, ["SET", name, "1"], deadlineMs));
   writes.send();
 }
 
@@ -131,6 +132,19 @@ test("without a connection commands wait; what was never sent is certain not to 
   expect(sent()).toEqual(["2/5: 1 -b"]);
 });
 
+test("what is not applied for a while is sent again, but not the first after an idle time", () => {
+  clock.nowMs = 100_000;
+  write("a");
+  clock.nowMs += 1999;
+  writes.abandonOverdue(clock.nowMs);
+  writes.send();
+  expect(sent()).toEqual(["2/5: 1 a"]);
+  clock.nowMs++;
+  writes.abandonOverdue(clock.nowMs);
+  writes.send();
+  expect(sent()).toEqual(["2/5: 1 a", "2/5: 1 a"]);
+});
+
 test("a command that was sent ends as unknown, and is not sent again", () => {
   write("a", 2000);
   write("b");
@@ -195,4 +209,30 @@ test("a node's commands go on behind one that an earlier leader's entry has brou
   writes.send();
   const numbers = decodeBatch(proposed[0]).segments.map(({ firstSequence }) => firstSequence);
   expect(numbers).toEqual([1, 4, 1, 5]);
+});
+
+test("what follows a large command on a connection stays behind it", () => {
+  const big = "x".repeat(3 * PIECE_BYTES);
+  writes.take(pendingOf(session, ["SET", "a", big], Infinity));
+  // Reads that turn to the log come in a row, whatever else is under way.
+  writes.take(pendingOf(session, ["GET", "b"], Infinity));
+  const other = new FakeSession();
+  writes.take(pendingOf(other, ["GET", "c"], Infinity));
+  const order: string[] = [];
+  for (writes.large.feed(); writes.outbox.hasUnsent; writes.large.feed()) {
+    const { firstSequence, commands } = writes.outbox.takeUnsent();
+    for (const [i, item] of commands.entries()) {
+      writes.outbox.settle(firstSequence + i);
+      const whole = item.piece?.whole ?? item;
+      if (item.piece?.isLast !== false) order.push(whole.argv[1]);
+    }
+  }
+  expect(order).toEqual(["c", "a", "b"]);
+});
+
+test("a large command whose time is up is answered behind what came before it", () => {
+  write("a", 2000);
+  writes.take(pendingOf(session, ["SET", "b", "x".repeat(3 * PIECE_BYTES)], 2000));
+  writes.abandonOverdue(2000);
+  expect(session.replies).toEqual([OUTCOME_UNKNOWN, NOT_DONE]);
 });

@@ -66,8 +66,9 @@ export class Claims {
   #wrongVote(voter: NodeId, candidate: NodeId, term: number): string | undefined {
     const own = this.#known.shadow(voter);
     const theirs = this.#known.shadow(candidate);
-    // Once it is decided the logs move on; and a candidate that left the term may have cut its own.
-    if (this.#known.leaderOf(term) !== undefined || theirs.term !== term) return undefined;
+    // Once it is decided the logs move on, and those that have left the term may have cut theirs.
+    if (this.#known.leaderOf(term) !== undefined) return undefined;
+    if (own.term !== term || theirs.term !== term) return undefined;
     const [ownTerm, theirTerm] = [own.termAt(own.lastIndex) ?? 0, theirs.termAt(theirs.lastIndex)];
     const isComplete = theirTerm! > ownTerm ||
       (theirTerm === ownTerm && theirs.lastIndex >= own.lastIndex);

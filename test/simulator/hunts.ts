@@ -26,6 +26,8 @@ const WAYS = [
   "late answers",
   "hands over",
   "hands over",
+  "usurped",
+  "forgotten",
 ] as const;
 
 /** Faults with clients about them that look just where something would show. */
@@ -47,7 +49,8 @@ export class Hunts {
     if (leader === undefined || world.nodes.length < 3) return false;
     const way = WAYS[random.below(WAYS.length)];
     world.note(`hunt: ${leader.name} leads, then ${way}`);
-    const forMs = electionTimeoutMs * (1.5 + random.next() * 2);
+    const isLong = way === "late answers" || way === "usurped" || way === "forgotten";
+    const forMs = electionTimeoutMs * ((isLong ? 4 : 1.5) + random.next() * 2);
     this.#loses(leader, way, forMs);
     const isLease = areClocksFair && random.next() < 0.7;
     const everyMs = 2 + random.next() * 10;
@@ -130,10 +133,18 @@ export class Hunts {
         if (to !== 0) leader.server?.transferLeader(to);
       });
     } else if (way === "late answers") {
-      this.#slow(leader, 20 + random.next() * 150);
-      later(random.next() * forMs / 2, () => {
+      const { electionTimeoutMs } = this.#options;
+      const steps = 1 + random.below(5);
+      // Step by step: at once it would miss them for so long that it steps down.
+      for (let step = 1; step <= steps; step++) {
+        const addedMs = step * electionTimeoutMs * 0.45;
+        later(addedMs, () => this.#slow(leader, addedMs));
+      }
+      later(electionTimeoutMs * (1 + random.next() * 2), () => {
         for (const other of others) network.cut(leader.name, other.name);
       });
+    } else if (way === "usurped" || way === "forgotten") {
+      this.#standsAgainst(leader, others, way === "forgotten");
     } else {
       for (const other of others) {
         if (way !== "deaf") network.cut(leader.name, other.name);
@@ -141,6 +152,25 @@ export class Hunts {
       }
     }
     later(forMs * (0.8 + random.next()), () => network.heal());
+  }
+
+  /**
+   * One that does not hear the leader stands for election, again and again; with `areForgetful` the
+   * others are started anew, and then know nothing of the leader that they have answered.
+   */
+  #standsAgainst(leader: SimNode, others: readonly SimNode[], areForgetful: boolean): void {
+    const { world, random, later, electionTimeoutMs, crash } = this.#options;
+    const { network } = world;
+    const usurper = others[random.below(others.length)];
+    network.cut(leader.name, usurper.name);
+    if (!areForgetful) return this.#slow(leader, electionTimeoutMs * random.next() * 0.5);
+    later(electionTimeoutMs * (1.2 + random.next()), () => {
+      for (const other of others) {
+        network.cut(leader.name, other.name);
+        network.cut(other.name, leader.name);
+        if (other !== usurper) crash(other, false);
+      }
+    });
   }
 
   #slow(leader: SimNode, addedMs: number): void {

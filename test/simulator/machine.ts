@@ -132,6 +132,8 @@ export class MemoryMachine implements Machine, DiskFaults {
   /** Turns one bit of a row of the log; false when there is none. */
   flipBit(): boolean {
     const log = this.disk.names.get(`/${this.#options.host}/log.db`)?.database?.raw;
+    const table = log?.prepare("SELECT name FROM sqlite_master WHERE name = 'log'").get();
+    if (table === undefined) return false;
     const row = log?.prepare("SELECT first, data FROM log ORDER BY first DESC LIMIT 1").get();
     if (log === undefined || row === undefined) return false;
     const data = Uint8Array.from(row.data as Uint8Array);

@@ -38,7 +38,9 @@ export async function runSeeds(options: ManyOptions): Promise<ManyResult> {
   const real = await loadSqlite();
   const totals = noTotals();
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-    const result = await simulate({ seed, ticks, nodes, real });
+    const result = await simulate({ seed, ticks, nodes, real }).catch((error) => {
+      throw new Error(`Seed ${seed}: the simulator itself fails`, { cause: error });
+    });
     addResult(totals, result);
     if (result.violation !== undefined) {
       // Once more, with each message in the trace.

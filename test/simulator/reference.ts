@@ -1,6 +1,8 @@
+import { Buffer } from "node:buffer";
 import type { Bytes } from "../../src/base/bytes.ts";
 import type { Entry } from "../../src/raft/types.ts";
-import { decodeBatch } from "../../src/server/batch.ts";
+import { decodeArguments, decodeBatch } from "../../src/server/batch.ts";
+import { PIECE_NAME } from "../../src/server/pieces.ts";
 import { change, elementsOf } from "./reference_collections.ts";
 import { type Origin, ReferenceWaiters } from "./reference_waiters.ts";
 
@@ -30,6 +32,8 @@ export interface Version {
 interface Seen {
   incarnation: number;
   sequence: number;
+  /** The pieces of a command that came so far. */
+  pieces: Bytes;
 }
 
 /** A token is a word of its own in a command: which tells one from all others. */
@@ -71,18 +75,29 @@ export class Reference {
       let seen = this.#seen.get(node);
       if (seen !== undefined && incarnation < seen.incarnation) continue;
       if (seen === undefined || incarnation > seen.incarnation) {
-        seen = { incarnation, sequence: 0 };
+        seen = { incarnation, sequence: 0, pieces: "" };
       }
       if (firstSequence > seen.sequence + 1) continue;
       for (const [i, { db, argv }] of commands.entries()) {
         if (firstSequence + i <= seen.sequence) continue;
         seen.sequence = firstSequence + i;
         this.#at += 1 / COMMANDS_MAX;
-        if (argv.length === 0) continue;
-        this.#run({ node, incarnation, sequence: firstSequence + i }, db, argv);
+        const whole = argv[0] === PIECE_NAME ? this.#assembled(seen, argv) : argv;
+        if (whole.length === 0) continue;
+        this.#run({ node, incarnation, sequence: firstSequence + i }, db, whole);
       }
       this.#seen.set(node, seen);
     }
+  }
+
+  /** The command that this piece completes, else nothing. */
+  #assembled(seen: Seen, [, start, total, piece]: readonly Bytes[]): readonly Bytes[] {
+    const expected = start === "0" ? 0 : seen.pieces.length;
+    seen.pieces = Number(start) === expected ? seen.pieces.slice(0, expected) + (piece ?? "") : "";
+    if (start === undefined || seen.pieces.length < Number(total)) return [];
+    const argv = decodeArguments(Buffer.from(seen.pieces, "latin1"));
+    seen.pieces = "";
+    return argv;
   }
 
   /** A client was told that this was not done, and never will be. */

@@ -23,6 +23,7 @@ export interface NodeRules {
   readonly logCacheBytes: number;
   readonly logBytesMax: number;
   readonly logWriter: LogWriterMode;
+  readonly pieceBytes: number;
   readonly requestTimeoutMs: number;
 }
 
@@ -159,6 +160,7 @@ export class SimNode {
       fatal: (error) => this.#threw(process, error),
       raft: rules.raft,
       logBytesMax: rules.logBytesMax,
+      pieceBytes: rules.pieceBytes,
     });
     this.core = core;
     world.settle(this, storage);

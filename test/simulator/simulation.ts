@@ -81,6 +81,7 @@ class Simulation {
     );
     this.#world = new World(this.#scheduler, network, this.#truth, trace);
     const checks = new Prng(random.nextUint32());
+    this.#world.areClocksFair = this.#areClocksFair;
     this.#world.isStateChecked = () => checks.next() < 0.6;
     this.#workload = new Workload(
       this.#truth,
@@ -121,6 +122,7 @@ class Simulation {
       logBytesMax: 4096 * (1 + random.below(12)),
       requestTimeoutMs: 300 + random.below(3000),
       logWriter: random.next() < 0.5 ? "inline" : "worker",
+      pieceBytes: 16,
     };
   }
 

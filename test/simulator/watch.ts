@@ -2,6 +2,8 @@ import type { NodeCore } from "../../src/node/node_core.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
 import type { AppendOutcome } from "../../src/storage/raft_log_types.ts";
 import type { Server } from "../../src/server/server.ts";
+import { FollowerClaims } from "./follower_claims.ts";
+import { ReadClaims } from "./read_claims.ts";
 import type { Truth } from "./truth.ts";
 import type { World } from "./world.ts";
 
@@ -9,19 +11,39 @@ import type { World } from "./world.ts";
 export function watch(
   id: number,
   server: Server,
-  core: NodeCore,
+  { cluster }: NodeCore,
   storage: NodeStorage,
   truth: Truth,
   world: World,
 ): void {
   watchLog(id, storage, truth);
   watchState(id, storage, truth);
+  const { raft } = server.driver;
+  // What is committed is judged by the members of the time, which the next call may change.
+  const ready = raft.ready.bind(raft);
+  raft.ready = () => {
+    truth.look(raft.status());
+    return ready();
+  };
+  const core = {
+    id,
+    raft,
+    violate: (invariant: string, detail: string) => truth.violate(invariant, detail),
+  };
+  new ReadClaims({
+    ...core,
+    commit: () => truth.commit,
+    areClocksFair: world.areClocksFair,
+  });
+  new FollowerClaims(core);
   const change = server.changeMembership.bind(server);
-  server.changeMembership = (wanted) =>
-    wanted.kind === "remove" && !world.mayRemove(wanted.id)
+  server.changeMembership = (wanted) => {
+    truth.look(raft.status());
+    return wanted.kind === "remove" && !world.mayRemove(wanted.id)
       ? { ok: false, reason: "invalid" }
       : change(wanted);
-  const { link } = core.cluster;
+  };
+  const { link } = cluster;
   const send = link.send.bind(link);
   link.send = (messages) => {
     truth.sending(messages);

@@ -21,6 +21,8 @@ export class World {
   readonly coverage = new Map<string, number>();
   /** Of the founders that are given their identity; empty: they found the cluster themselves. */
   founders: readonly SimNode[] = [];
+  /** Whether all clocks run alike enough for leases to hold. */
+  areClocksFair = true;
   onCrash: (node: SimNode) => void = () => {};
   /** Whether an operator would still have a member removed: it was asked for a while ago. */
   mayRemove: (id: number) => boolean = () => true;

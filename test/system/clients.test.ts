@@ -106,6 +106,42 @@ test("node-redis in RESP3: binary keys and values, 16 MiB, 10,000 at once", asyn
   await client.close();
 });
 
+test("ioredis: streams, a group, and one that waits", async () => {
+  const redis = new Redis({ port: balsa.port, host: "127.0.0.1" });
+  const waiting = redis.duplicate();
+  await redis.xgroup("CREATE", "io:stream", "group", "$", "MKSTREAM");
+  const waited = waiting.xreadgroup(
+    ...["GROUP", "group", "ann", "COUNT", 10, "BLOCK", 0, "STREAMS", "io:stream", ">"] as const,
+  );
+  const id = String(await redis.xadd("io:stream", "*", "field", "value"));
+  const entries = [["io:stream", [[id, ["field", "value"]]]]] as const;
+  expect<unknown>(await waited).toEqual(entries);
+  expect<unknown>(await redis.xread("STREAMS", "io:stream", 0)).toEqual(entries);
+  expect<unknown>(await redis.xpending("io:stream", "group")).toEqual([1, id, id, [["ann", "1"]]]);
+  expect(await redis.xack("io:stream", "group", id)).toBe(1);
+  waiting.disconnect();
+  await redis.quit();
+});
+
+test("node-redis in RESP3: streams, a group, and one that waits", async () => {
+  const socket = { host: "127.0.0.1", port: balsa.port, reconnectStrategy: false as const };
+  const client = createClient({ RESP: 3, socket });
+  const waiting = createClient({ RESP: 2, socket });
+  await Promise.all([client.connect(), waiting.connect()]);
+  await client.xGroupCreate("nr:stream", "group", "$", { MKSTREAM: true });
+  const waited = waiting.xReadGroup("group", "ann", { key: "nr:stream", id: ">" }, { BLOCK: 0 });
+  const id = await client.xAdd("nr:stream", "*", { field: "value" });
+  expect(JSON.parse(JSON.stringify(await waited))).toEqual([
+    { name: "nr:stream", messages: [{ id, message: { field: "value" } }] },
+  ]);
+  expect<unknown>(await client.sendCommand(["XREAD", "STREAMS", "nr:stream", "0"])).toEqual({
+    "nr:stream": [[id, ["field", "value"]]],
+  });
+  expect((await client.xInfoGroups("nr:stream"))[0]).toMatchObject({ name: "group", pending: 1 });
+  expect(await client.xAck("nr:stream", "group", id)).toBe(1);
+  await Promise.all([client.close(), waiting.close()]);
+});
+
 test("curl: binary keys and values", async () => {
   const base = `http://127.0.0.1:${balsa.httpPort}`;
   const path = [...KEY].map((c) => "%" + c.charCodeAt(0).toString(16).padStart(2, "0")).join("");

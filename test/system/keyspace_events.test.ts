@@ -77,6 +77,33 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     LMOVE l m LEFT RIGHT | 6
     BLPOP m 0 | 4`,
   ),
+  "streams": events(
+    "KEA",
+    `
+    XADD s 1-1 f v | 2
+    XADD s MAXLEN 1 2-1 f v | 4
+    XADD s 2-1 f v | 0
+    XGROUP CREATE s g 0 | 2
+    XREADGROUP GROUP g ann STREAMS s > | 2
+    XREADGROUP GROUP g ann STREAMS s 0 | 0
+    XGROUP CREATECONSUMER s g bob | 2
+    XGROUP CREATECONSUMER s g bob | 0
+    XCLAIM s g cy 0 2-1 JUSTID | 2
+    XAUTOCLAIM s g dan 0 - JUSTID | 2
+    XACK s g 2-1 | 0
+    XGROUP SETID s g 0 | 2
+    XGROUP DELCONSUMER s g ann | 2
+    XGROUP DELCONSUMER s g ann | 0
+    XSETID s 9-9 | 2
+    XDEL s 2-1 | 2
+    XDEL s 2-1 | 0
+    XGROUP DESTROY s g | 2
+    XGROUP DESTROY s g | 0
+    XGROUP CREATE new g $ MKSTREAM | 2
+    XADD s 10-1 f v | 2
+    XTRIM s MAXLEN 1 | 0
+    XTRIM s MAXLEN 0 | 2`,
+  ),
   "only some classes, one form": events(
     "E$x",
     `

@@ -46,6 +46,49 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     A: CLIENT TRACKING OFF
     p: SET k 2
     A: PING`,
+  "keys that are counted": `
+    p: FLUSHALL
+    p: SADD s 1
+    p: ZADD z 1 a
+    A: CLIENT TRACKING ON
+    A: SINTERCARD 2 s t
+    p: SADD t 1
+    A< 1
+    A: ZUNION 2 y z
+    p: ZADD z 2 b
+    A< 1
+    A: ZINTERCARD 1 z LIMIT 5
+    p: DEL z
+    A< 1`,
+  "streams": `
+    p: FLUSHALL
+    p: XADD s 1-1 f v
+    p: XGROUP CREATE s g 0
+    A: CLIENT TRACKING ON
+    A: XLEN s
+    p: XREADGROUP GROUP g ann STREAMS s >
+    p: XACK s g 1-1
+    p: XGROUP SETID s g 0
+    p: XSETID s 5-5
+    A: PING
+    p: XADD s 6-1 f v
+    A< 1
+    A: XRANGE s - +
+    p: XDEL s 9-9
+    A: PING
+    p: XDEL s 1-1
+    A< 1
+    A: XREAD STREAMS s nothing 0 0
+    p: XTRIM s MAXLEN 0
+    A< 1
+    p: XGROUP CREATE nothing g 0 MKSTREAM
+    A< 1
+    A: XPENDING s g
+    p: XADD s 7-1 f v
+    A< 1
+    A: XINFO STREAM s
+    p: DEL s
+    A< 1`,
   "OPTIN, OPTOUT, NOLOOP": `
     p: FLUSHALL
     A: CLIENT TRACKING ON OPTIN NOLOOP

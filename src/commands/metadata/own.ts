@@ -48,6 +48,14 @@ const HELP = {
 
 /** Commands that Redis does not have. */
 export const ownCommands: Metadata = {
+  "acl|resttoken": describe({
+    arity: 4,
+    group: "server",
+    flags: ["noscript", "loading", "stale"],
+    categories: ADMIN,
+    summary: "Return a token by which HTTP requests run as a user",
+    arguments: [{ name: "username", type: "string" }, { name: "password", type: "string" }],
+  }),
   "client|consistency": describe({
     arity: -2,
     group: "connection",

@@ -121,6 +121,32 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     a!
     p: RENAME u s
     a< 1`,
+  "stream-node-max-entries of the client's node": `
+    p: FLUSHALL
+    p: CONFIG SET stream-node-max-entries 2
+    p: XADD s 1 f v
+    p: XADD s 2 f v
+    p: MULTI
+    p: XADD s 3 f v
+    p: XADD s MAXLEN ~ 1 LIMIT 2 4 f v
+    p: EXEC
+    p: XADD s 5 f v
+    p: XINFO STREAM s
+    p: XTRIM s MAXLEN ~ 0 LIMIT 1
+    p: XTRIM s MAXLEN ~ 0 LIMIT 2
+    p: XTRIM s MAXLEN 5 LIMIT 5
+    p: XADD s NODELIMITS
+    p: XADD s 6
+    p: CONFIG SET stream-node-max-entries 0 stream-node-max-bytes 64
+    p: XADD s 6 f v
+    p: XADD s 7 f v
+    p: XADD s 8 f aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+    p: XADD s 9 f v
+    p: XINFO STREAM s
+    p: XTRIM s MINID ~ 8
+    p: CONFIG SET stream-node-max-entries 100 stream-node-max-bytes 4096
+    p: XADD s 10 f v
+    q: XINFO STREAM s FULL`,
   "WATCH minds entries, not groups": `
     p: FLUSHALL
     p: XADD s 1-1 f v

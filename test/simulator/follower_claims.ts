@@ -1,0 +1,60 @@
+import type { Message, NodeId, RaftCore, Ready } from "../../src/raft/types.ts";
+
+/** What the claims on a follower are judged by. */
+export interface FollowerClaimsOptions {
+  readonly id: NodeId;
+  readonly raft: RaftCore;
+  readonly violate: (invariant: string, detail: string) => void;
+}
+
+/**
+ * What a follower may take from an append (figure 2 of the paper): it has compared its log up to
+ * the last new entry and no further, so it commits and acknowledges no more, whatever it holds.
+ */
+export class FollowerClaims {
+  readonly #options: FollowerClaimsOptions;
+  /** Up to where appends have come since answers were last handed out. */
+  #compared = 0;
+
+  /** Has itself told what goes in and out of the core. */
+  constructor(options: FollowerClaimsOptions) {
+    this.#options = options;
+    const { raft } = options;
+    const step = raft.step.bind(raft);
+    raft.step = (message) => {
+      if (message.type === "append") this.#take(message, () => step(message));
+      else step(message);
+    };
+    const ready = raft.ready.bind(raft);
+    raft.ready = () => {
+      const made = ready();
+      if (made !== undefined) this.#judge(made);
+      return made;
+    };
+  }
+
+  #take({ prevIndex, entries }: Extract<Message, { type: "append" }>, step: () => void): void {
+    const { id, raft, violate } = this.#options;
+    const { commit: before } = raft.status();
+    step();
+    const lastNew = prevIndex + entries.length;
+    this.#compared = Math.max(this.#compared, lastNew);
+    const { commit } = raft.status();
+    if (commit <= Math.max(before, lastNew)) return;
+    const what = `node ${id} commits ${commit} by an append up to ${lastNew}`;
+    violate("a follower commits what it has compared", what);
+  }
+
+  #judge({ messages, messagesAfterPersist }: Ready): void {
+    const { id, raft, violate } = this.#options;
+    if (messages.length + messagesAfterPersist.length === 0) return;
+    const { commit } = raft.status();
+    for (const message of [...messages, ...messagesAfterPersist]) {
+      if (message.type !== "append_response" || !message.success) continue;
+      if (message.index <= Math.max(this.#compared, commit)) continue;
+      const what = `node ${id} acknowledges ${message.index}, compared up to ${this.#compared}`;
+      violate("a follower acknowledges what it has compared", what);
+    }
+    this.#compared = 0;
+  }
+}

@@ -1,0 +1,127 @@
+import type { Message, NodeId, RaftCore, Ready } from "../../src/raft/types.ts";
+
+/** What the claims on reads are judged by. */
+export interface ReadClaimsOptions {
+  readonly id: NodeId;
+  readonly raft: RaftCore;
+  /** The last index that anybody has committed. */
+  readonly commit: () => number;
+  /** Clocks run alike enough for leases to hold. */
+  readonly areClocksFair: boolean;
+  readonly violate: (invariant: string, detail: string) => void;
+}
+
+/** A read point that was asked for. */
+interface Asked {
+  readonly term: number;
+  /** The last round that was sent before. */
+  readonly round: number;
+  readonly commit: number;
+}
+
+/**
+ * What makes reads linearizable (section 6.4 of Ongaro's thesis), checked at each read point and at
+ * each moment of a lease, not only where a client happens to read what it should not.
+ */
+export class ReadClaims {
+  readonly #options: ReadClaimsOptions;
+  readonly #asked = new Map<number, Asked>();
+  /** The largest round answered by each node, in the present term and in the one before. */
+  #answered = new Map<NodeId, number>();
+  #answeredBefore = new Map<NodeId, number>();
+  #sentRound = 0;
+  #term = 0;
+
+  /** Has itself told what goes in and out of the core. */
+  constructor(options: ReadClaimsOptions) {
+    this.#options = options;
+    const { raft } = options;
+    const readIndex = raft.readIndex.bind(raft);
+    raft.readIndex = (id) => {
+      this.#ask(id);
+      return readIndex(id);
+    };
+    const step = raft.step.bind(raft);
+    raft.step = (message) => {
+      this.#hear(message);
+      step(message);
+    };
+    const ready = raft.ready.bind(raft);
+    raft.ready = () => {
+      const made = ready();
+      if (made !== undefined) this.#judge(made);
+      return made;
+    };
+    const tick = raft.tick.bind(raft);
+    raft.tick = (nowMs) => {
+      tick(nowMs);
+      if (options.areClocksFair) this.#judgeLease();
+    };
+  }
+
+  #enter(term: number): void {
+    if (term === this.#term) return;
+    this.#term = term;
+    this.#answeredBefore = this.#answered;
+    this.#answered = new Map();
+    this.#sentRound = 0;
+  }
+
+  #ask(id: number): void {
+    const { raft, commit } = this.#options;
+    const { term } = raft.status();
+    this.#enter(term);
+    this.#asked.set(id, { term, round: this.#sentRound, commit: commit() });
+  }
+
+  #hear(message: Message): void {
+    if (message.type !== "append_response" && message.type !== "heartbeat_response") return;
+    this.#enter(this.#options.raft.status().term);
+    if (message.term !== this.#term) return;
+    const before = this.#answered.get(message.from) ?? 0;
+    this.#answered.set(message.from, Math.max(before, message.round));
+  }
+
+  #judge({ messages, readStates, readsFailed }: Ready): void {
+    for (const { id, index } of readStates) {
+      const asked = this.#asked.get(id);
+      this.#asked.delete(id);
+      if (asked !== undefined) this.#judgePoint(asked, index);
+    }
+    for (const id of readsFailed) this.#asked.delete(id);
+    for (const message of messages) {
+      if (message.type !== "append" && message.type !== "heartbeat") continue;
+      this.#enter(message.term);
+      this.#sentRound = Math.max(this.#sentRound, message.round);
+    }
+  }
+
+  #judgePoint({ term, round, commit }: Asked, index: number): void {
+    const { id, violate, raft } = this.#options;
+    if (index < commit) {
+      const what = `node ${id} gives ${index}, when ${commit} was committed before it was asked`;
+      violate("a read point is not behind what was committed", what);
+    }
+    const { configuration } = raft.status();
+    // What was confirmed is handed out a moment later, perhaps in another term.
+    const answered = term === this.#term ? this.#answered : this.#answeredBefore;
+    const confirms = (voter: NodeId) => voter === id || (answered.get(voter) ?? 0) > round;
+    for (const voters of [configuration.voters, configuration.votersOutgoing]) {
+      if (voters.length === 0 || voters.filter(confirms).length > voters.length / 2) continue;
+      const what = `node ${id}, asked behind round ${round}, has answers of ${
+        [...answered].map((each) => each.join(": "))
+      }`;
+      violate("a quorum answers after a read was asked for", what);
+    }
+  }
+
+  /** While a lease runs nobody else can have committed anything. */
+  #judgeLease(): void {
+    const { id, raft, commit, violate } = this.#options;
+    const status = raft.status();
+    if (!status.leaseValid || status.commit >= commit()) return;
+    const what = `node ${id} has it in term ${status.term} at ${status.commit}, and ${commit()} ` +
+      "was committed";
+    violate("a lease keeps others from committing", what);
+  }
+}

@@ -1,0 +1,97 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { cleanupAll, type Server, startBalsa, startRedis, until } from "./harness.ts";
+import { RespClient } from "./resp_client.ts";
+
+let balsa: Server;
+let redis: Server;
+let client: RespClient;
+
+beforeAll(async () => {
+  [balsa, redis] = await Promise.all([startBalsa({ http: false }), startRedis()]);
+  client = await RespClient.open(balsa.port);
+});
+afterEach(async () => {
+  for (const name of ["slowlog-log-slower-than", "client-output-buffer-limit"]) {
+    const real = await RespClient.open(redis.port);
+    const [, value] = await real.command("CONFIG", "GET", name) as string[];
+    await client.command("CONFIG", "SET", name, value);
+    real.close();
+  }
+  await client.command("FLUSHALL");
+});
+afterAll(cleanupAll);
+
+test("DEBUG RELOAD forgets nothing, DEBUG DIGEST sees what differs", async () => {
+  await client.command("RPUSH", "list", ...Array.from({ length: 500 }, (_, i) => `item ${i}`));
+  await client.command("HSET", "hash", "f", "1", "g", "2");
+  await client.command("SET", "text", "x", "EX", "1000");
+  const before = await client.command("DEBUG", "DIGEST");
+  expect(before).toMatch(/^[0-9a-f]{40}$/);
+  expect(await client.command("DEBUG", "RELOAD")).toBe("OK");
+  expect(await client.command("DEBUG", "DIGEST")).toBe(before);
+  expect(await client.command("LRANGE", "list", "499", "-1")).toEqual(["item 499"]);
+  await client.command("HSET", "hash", "g", "3");
+  expect(await client.command("DEBUG", "DIGEST")).not.toBe(before);
+  await client.command("HSET", "hash", "g", "2");
+  expect(await client.command("DEBUG", "DIGEST")).toBe(before);
+});
+
+test("DEBUG DIGEST-VALUE is that of the value, in whatever order it came about", async () => {
+  await client.command("SADD", "a", "1", "2", "x");
+  await client.command("SADD", "b", "x", "2", "1");
+  await client.command("SADD", "c", "x", "3", "0");
+  const [a, b, c, none] = await client.command(
+    "DEBUG",
+    "DIGEST-VALUE",
+    "a",
+    "b",
+    "c",
+    "none",
+  ) as string[];
+  expect(a).toBe(b);
+  expect(a).not.toBe(c);
+  expect(none).toBe("0".repeat(40));
+});
+
+test("the slow log tells what an EXEC ran, not EXEC", async () => {
+  await client.command("CONFIG", "SET", "slowlog-log-slower-than", "0");
+  await client.command("SLOWLOG", "RESET");
+  for (const words of ["MULTI", "SET k 1", "GET k", "EXEC"]) {
+    await client.command(...words.split(" "));
+  }
+  const entries = await client.command("SLOWLOG", "GET", "10") as unknown[][];
+  const told = entries.map(([, , , argv]) => (argv as string[]).join(" "));
+  expect(told).toEqual(["GET k", "SET k 1", "MULTI", "SLOWLOG RESET"]);
+});
+
+test("LATENCY HISTOGRAM and INFO latencystats count the calls of a command", async () => {
+  await client.command("CONFIG", "RESETSTAT");
+  for (let i = 0; i < 3; i++) await client.command("INCR", "n");
+  const found = await client.command("LATENCY", "HISTOGRAM", "incr", "nothing") as unknown[];
+  const [name, [, calls, , buckets]] = found as [string, [string, number, string, number[]]];
+  expect([name, calls, buckets.at(-1)]).toEqual(["incr", 3, 3]);
+  const info = await client.command("INFO", "latencystats");
+  expect(info).toMatch(/latency_percentiles_usec_incr:p50=[\d.]+,p99=[\d.]+,p99\.9=[\d.]+\r\n/);
+});
+
+test("client-output-buffer-limit cuts off who leaves too much unread", async () => {
+  await client.command("SET", "big", "x".repeat(200_000));
+  await client.command("CONFIG", "SET", "client-output-buffer-limit", "normal 100000 0 0");
+  const reader = await RespClient.open(balsa.port);
+  const reply = await reader.command("GET", "big").then(() => "a reply", () => "cut off");
+  expect(reply).toBe("cut off");
+  expect(await client.command("STRLEN", "big")).toBe(200_000);
+});
+
+test("a client that CLIENT PAUSE holds back counts as blocked", async () => {
+  await client.command("CLIENT", "PAUSE", "60000", "WRITE");
+  const writer = await RespClient.open(balsa.port);
+  const reply = writer.command("SET", "k", "1");
+  await until(
+    async () => /blocked_clients:1\r/.test(String(await client.command("INFO", "clients"))),
+    "one blocked client",
+  );
+  await client.command("CLIENT", "UNPAUSE");
+  expect(await reply).toBe("OK");
+  writer.close();
+});
