@@ -36,9 +36,7 @@ const POLICIES = [
 /**
  * The configuration parameters that exist, with Redis's names, types, ranges and defaults.
  *
- * Those that say what a Balsa node always does take that one value only. `maxmemory` is kept and
- * told, but nothing is evicted or refused by it: the data is on disk. The thresholds of encodings
- * are kept likewise: values have one form each.
+ * Those that say what a Balsa node always does take that one value only.
  */
 export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
   { name: "maxclients", value: `${MAXCLIENTS_DEFAULT}`, type: integer(1n, UINT_MAX) },

@@ -195,10 +195,14 @@ export class Node implements RunningServer {
     access.nodePassword = () => this.#limits.password;
     access.onChange = (name) => this.#http?.userChanged(name);
     access.logMax = () => this.#parameters.number("acllog-max-len");
+    const { memoryLimit } = server.features;
+    memoryLimit.usedBytes = this.#storage.stateBytes;
+    memoryLimit.maxBytes = this.#parameters.number("maxmemory");
     tracking.keysMax = this.#parameters.number("tracking-table-max-keys");
     events.configure(this.#parameters.text("notify-keyspace-events"));
     this.#parameters.onChange((name, value) => {
       if (name === "notify-keyspace-events") events.configure(value);
+      if (name === "maxmemory") memoryLimit.maxBytes = Number(value);
       if (name === "tracking-table-max-keys") tracking.keysMax = Number(value);
     });
     server.answers.onCommand = (session, argv, durationMs) => {

@@ -7,6 +7,7 @@ import { AccessControl } from "./access_control.ts";
 import type { BesideKeys } from "./beside_keys.ts";
 import { Blocking, type BlockingOptions } from "./blocking.ts";
 import { KeyspaceEvents, type KeyspaceEventsOptions } from "./keyspace_events.ts";
+import { MemoryLimit } from "./memory_limit.ts";
 import { Monitors } from "./monitors.ts";
 import type { PeerLink } from "./peer_link.ts";
 import { PubSub, type Subscription } from "./pubsub.ts";
@@ -40,6 +41,7 @@ export interface ClientFeaturesOptions extends PartOptions {
 /** What clients have on a node beside single commands: transactions, channels, waiting. */
 export class ClientFeatures {
   readonly pubsub = new PubSub();
+  readonly memoryLimit = new MemoryLimit();
   readonly pubsubPeers: PubSubPeers;
   readonly touches: Touches;
   readonly transactions: Transactions;

@@ -106,7 +106,7 @@ function clientsSection({ server, limits }: InfoSources): Lines {
   ];
 }
 
-function memorySection({ config }: InfoSources): Lines {
+function memorySection({ server, config }: InfoSources): Lines {
   const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
   return [
     ["used_memory", heapUsed + external],
@@ -115,8 +115,8 @@ function memorySection({ config }: InfoSources): Lines {
     ["used_memory_rss_human", human(rss)],
     ["used_memory_heap", heapTotal],
     ["cache_bytes_max", config.cacheBytes],
-    ["maxmemory", 0],
-    ["maxmemory_human", "0B"],
+    ["maxmemory", server.features.memoryLimit.maxBytes],
+    ["maxmemory_human", human(server.features.memoryLimit.maxBytes)],
     ["maxmemory_policy", "noeviction"],
     ["mem_fragmentation_ratio", (rss / Math.max(1, heapUsed + external)).toFixed(2)],
     ["mem_allocator", RUNTIME_NAME],

@@ -240,6 +240,8 @@ export class Server {
     if (session.type === "pubsub" && session.protocol === 2 && !isForSubscribers(command)) {
       return this.answers.reject(session, command, notForSubscribers(command.name));
     }
+    const full = this.features.memoryLimit.refusal(session, command, this.answers.nowMs);
+    if (full !== undefined) return this.answers.reject(session, command, full);
     if (this.pause.holdsBack(session, command)) return false;
     if (session.transaction !== undefined) {
       return this.features.transactions.take(session, command, argv);

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { cleanupAll, type Server, startBalsa, startRedis, until } from "./harness.ts";
-import { RespClient } from "./resp_client.ts";
+import { RespClient, RespError } from "./resp_client.ts";
 
 let balsa: Server;
 let redis: Server;
@@ -81,6 +81,20 @@ test("client-output-buffer-limit cuts off who leaves too much unread", async () 
   const reply = await reader.command("GET", "big").then(() => "a reply", () => "cut off");
   expect(reply).toBe("cut off");
   expect(await client.command("STRLEN", "big")).toBe(200_000);
+});
+
+test("beyond maxmemory what adds data is refused, and nothing else", async () => {
+  await client.command("SET", "k", "1");
+  await client.command("CONFIG", "SET", "maxmemory", "1");
+  const refused = "OOM command not allowed when used memory > 'maxmemory'.";
+  expect(await client.command("SET", "k", "2")).toEqual(new RespError(refused));
+  expect(await client.command("GET", "k")).toBe("1");
+  expect(await client.command("MULTI")).toBe("OK");
+  expect(await client.command("LPUSH", "l", "x")).toEqual(new RespError(refused));
+  expect(await client.command("EXEC")).toBeInstanceOf(RespError);
+  expect(await client.command("DEL", "k")).toBe(1);
+  expect(await client.command("CONFIG", "SET", "maxmemory", "0")).toBe("OK");
+  expect(await client.command("SET", "k", "2")).toBe("OK");
 });
 
 test("a client that CLIENT PAUSE holds back counts as blocked", async () => {
