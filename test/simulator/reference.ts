@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Bytes } from "../../src/base/bytes.ts";
+import { decodeConfiguration, memberIds } from "../../src/raft/membership.ts";
 import type { Entry } from "../../src/raft/types.ts";
 import { decodeArguments, decodeBatch } from "../../src/server/batch.ts";
 import { PIECE_NAME } from "../../src/server/pieces.ts";
@@ -65,6 +66,9 @@ export class Reference {
   /** Takes on the next committed entry. */
   apply(entry: Entry): void {
     this.#at = entry.index;
+    if (entry.kind === "configuration") {
+      this.#keepPieces(memberIds(decodeConfiguration(entry.data)));
+    }
     if (entry.kind !== "normal") return;
     const { timeMs, segments } = decodeBatch(entry.data);
     this.#logTimeMs = Math.max(this.#logTimeMs, timeMs);
@@ -75,6 +79,7 @@ export class Reference {
       let seen = this.#seen.get(node);
       if (seen !== undefined && incarnation < seen.incarnation) continue;
       if (seen === undefined || incarnation > seen.incarnation) {
+        if (seen !== undefined) seen.pieces = "";
         seen = { incarnation, sequence: 0, pieces: "" };
       }
       if (firstSequence > seen.sequence + 1) continue;
@@ -88,6 +93,11 @@ export class Reference {
       }
       this.#seen.set(node, seen);
     }
+  }
+
+  /** What other nodes have sent in part will not be completed. */
+  #keepPieces(members: readonly number[]): void {
+    for (const [node, seen] of this.#seen) if (!members.includes(node)) seen.pieces = "";
   }
 
   /** The command that this piece completes, else nothing. */
