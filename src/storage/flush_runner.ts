@@ -2,6 +2,7 @@ import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { FlushBatch } from "./flush_writer.ts";
+import { fromSent } from "./sent_value.ts";
 import { longToSql } from "./sql_bytes.ts";
 import { type SqlDatabase, SqliteError, type SqlStatement, type SqlValue } from "./sqlite_types.ts";
 import type { WorkerOutcome } from "./worker_outcome.ts";
@@ -30,7 +31,7 @@ export class FlushRunner {
 
   take({ kind, texts, values: sent, places, first, last }: FlushBatch): void {
     let isCommitted = false;
-    const values = [...sent];
+    const values = sent.map(fromSent);
     for (const [i, place] of places.entries()) values[place] = this.#long[i];
     this.#long = [];
     try {

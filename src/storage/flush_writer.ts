@@ -1,4 +1,5 @@
 import type { Worker } from "node:worker_threads";
+import { type SentValue, toSent } from "./sent_value.ts";
 import { LONG_BYTES_MIN } from "./sql_bytes.ts";
 import type { SqlValue } from "./sqlite_types.ts";
 import type { WorkerOutcome } from "./worker_outcome.ts";
@@ -31,7 +32,7 @@ export interface FlushBatch {
   readonly kind: "write" | "abandon";
   /** Texts of statements that the worker does not know yet; they follow those it knows. */
   readonly texts: readonly string[];
-  readonly values: readonly SqlValue[];
+  readonly values: readonly SentValue[];
   /** Where in `values` the long byte strings belong that came before it, each in a message. */
   readonly places: readonly number[];
   readonly first: boolean;
@@ -66,15 +67,18 @@ export class WorkerFlushWriter implements FlushWriter {
     if (first) this.#outcome.begin();
     const added = texts.slice(this.#textsKnown);
     this.#textsKnown = texts.length;
+    const sent: SentValue[] = values;
     const places: number[] = [];
-    for (const [at, value] of values.entries()) {
-      if (typeof value !== "string" || value.length < LONG_BYTES_MIN) continue;
-      // Bun copies no string that comes in a plain array: 200 MB take 0 ms, else 240.
-      this.#worker().postMessage([value]);
-      places.push(at);
-      values[at] = null;
+    for (let at = 0; at < values.length; at++) {
+      const value = values[at];
+      if (typeof value === "string" && value.length >= LONG_BYTES_MIN) {
+        // Bun copies no string that comes in a plain array: 200 MB take 0 ms, else 240.
+        this.#worker().postMessage([value]);
+        places.push(at);
+        sent[at] = null;
+      } else if (value instanceof Uint8Array) sent[at] = toSent(value);
     }
-    this.#send({ kind: "write", texts: added, values, places, first, last });
+    this.#send({ kind: "write", texts: added, values: sent, places, first, last });
   }
 
   isCommitted(): boolean {

@@ -1,8 +1,9 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { assert } from "../base/assert.ts";
-import { type LogJob, type LogWorkerData, runLogJob } from "./log_writer.ts";
+import { type LogWorkerData, runLogJob, type SentLogJob } from "./log_writer.ts";
 import { isFull, openLogDatabase, prepareStatements, rollBack } from "./raft_log_database.ts";
 import { LogRows } from "./raft_log_rows.ts";
+import { fromSent } from "./sent_value.ts";
 import { loadSqlite } from "./sqlite.ts";
 import { WorkerOutcome } from "./worker_outcome.ts";
 
@@ -21,7 +22,8 @@ async function run(port: MessagePort, { path, driver, memory }: LogWorkerData): 
   const sql = prepareStatements(database);
   const outcome = new WorkerOutcome(memory);
   port.off("message", early);
-  const runJob = (job: LogJob): void => {
+  const runJob = (sent: SentLogJob): void => {
+    const job = { ...sent, rows: sent.rows.map((row) => row.map(fromSent)) };
     const startMs = performance.now();
     let isCommitted = false;
     try {
@@ -46,7 +48,7 @@ async function run(port: MessagePort, { path, driver, memory }: LogWorkerData): 
     }
   };
   const take = (message: unknown): void => {
-    if (message !== "close") return runJob(message as LogJob);
+    if (message !== "close") return runJob(message as SentLogJob);
     database.close();
     port.postMessage("closed");
   };

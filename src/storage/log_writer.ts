@@ -1,8 +1,8 @@
 import type { Worker } from "node:worker_threads";
-import { assert } from "../base/assert.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { LogStatements } from "./raft_log_database.ts";
 import type { EncodedRows, LogRows, PurgeRange } from "./raft_log_rows.ts";
+import { type SentValue, toSent } from "./sent_value.ts";
 import type { SqliteDriverName } from "./sqlite_types.ts";
 import { startWorker } from "./start_worker.ts";
 import { WorkerOutcome } from "./worker_outcome.ts";
@@ -14,6 +14,11 @@ export interface LogJob {
   readonly purge: PurgeRange | undefined;
   /** Whether the -wal file is long enough to be moved into the database afterwards. */
   readonly checkpoints: boolean;
+}
+
+/** A job as it is sent to the worker, which takes over the bytes of its rows. */
+export interface SentLogJob extends Omit<LogJob, "rows"> {
+  readonly rows: readonly (readonly SentValue[])[];
 }
 
 /** Runs jobs beside the loop, one at a time. */
@@ -74,7 +79,9 @@ export class WorkerLogWriter implements LogWriter {
     const worker = this.#worker ??= this.#start();
     this.#outcome.begin();
     this.#sent = (this.#sent + 1) | 0;
-    worker.postMessage(job, job.rows.map(transferable));
+    const rows = job.rows.map((row) => row.map(toSent));
+    const message: SentLogJob = { ...job, rows };
+    worker.postMessage(message, rows.map((row) => row[row.length - 1] as ArrayBuffer));
   }
 
   tookMs(): number | undefined {
@@ -114,11 +121,4 @@ export class WorkerLogWriter implements LogWriter {
     worker.unref();
     return worker;
   }
-}
-
-/** The bytes of a row, which the worker takes over. */
-function transferable(row: LogJob["rows"][number]): ArrayBuffer {
-  const data = row[row.length - 1];
-  assert(data instanceof Uint8Array && data.byteLength === data.buffer.byteLength, "its own bytes");
-  return data.buffer as ArrayBuffer;
 }

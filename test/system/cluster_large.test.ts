@@ -33,7 +33,7 @@ function counting(node: ClusterNode, key: string): { stop(): Promise<number>; co
 }
 
 test("large values through the leader and a follower, small commands beside them", async () => {
-  const cluster = await TestCluster.start();
+  const cluster = await TestCluster.start({ runtimes: ["bun", "bun", "deno"] });
   const leader = await cluster.leader();
   const [follower, other] = await cluster.followers();
   const beside = [counting(leader, "a"), counting(follower, "b")];
