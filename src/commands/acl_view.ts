@@ -5,7 +5,7 @@ import type { User } from "../storage/users_table.ts";
 export interface AclLogEntry {
   count: number;
   readonly reason: "command" | "key" | "channel" | "auth";
-  readonly context: "toplevel" | "multi";
+  readonly context: "toplevel" | "multi" | "lua";
   readonly object: Bytes;
   readonly username: Bytes;
   /** Unix time of the last time, in milliseconds. */

@@ -2,9 +2,10 @@ import type { Bytes } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
 import { type ErrorReply, WRONG_TYPE } from "../resp/reply.ts";
 import type { Collections, CollectionType } from "../storage/collections.ts";
+import type { Denial } from "./acl_check.ts";
 import type { IdempotencyTable } from "../storage/idempotency_table.ts";
 import type { ScriptSurroundings } from "./script_surroundings.ts";
-import type { UsersTable } from "../storage/users_table.ts";
+import type { User, UsersTable } from "../storage/users_table.ts";
 import type { KeyRecord, KeyType, RedisOperations } from "../storage/redis_operations.ts";
 
 /** What kind of change a keyspace event tells of: the classes of notify-keyspace-events. */
@@ -44,6 +45,8 @@ export class DataContext {
   notifier: Notifier | undefined;
   /** The replies remembered by idempotency key: in a write. */
   readonly idempotency: IdempotencyTable | undefined;
+  /** Whom a script runs for, if that is one who is held to rules, and who is told of refusals. */
+  scriptUser: { readonly user: User; readonly refused?: (denial: Denial) => void } | undefined;
   /** What scripts run with. */
   readonly scripting: ScriptSurroundings | undefined;
   /** The users: in a write. */

@@ -1,7 +1,10 @@
+import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { DATABASE_COUNT } from "../constants.ts";
 import { DB_OUT_OF_RANGE, err, ErrorReply, OK, PONG, type Reply } from "../resp/reply.ts";
 import type { ScriptHost } from "../scripting/lua_instance.ts";
+import { catalogNow } from "./acl_catalog.ts";
+import { type Denial, denialOf } from "./acl_check.ts";
 import type { Command, RunnableCommand } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
 import { errQuoting, quoted } from "./help.ts";
@@ -19,6 +22,12 @@ const UNKNOWN = err("Unknown Redis command called from script");
 const WRONG_ARITY = err("Wrong number of args calling Redis command from script");
 const NOT_ALLOWED = err("This Redis command is not allowed from script");
 const READ_ONLY = err("Write commands are not allowed from read-only scripts.");
+
+const DENIED = {
+  command: "can't run this command or subcommand",
+  key: "can't access at least one of the keys mentioned in the command arguments",
+  channel: "can't publish to the channel mentioned in the command",
+};
 
 /** Commands on data that Redis flags NOSCRIPT. */
 const NO_SCRIPT: ReadonlySet<Bytes> = new Set([
@@ -75,9 +84,19 @@ export class ScriptCalls implements ScriptHost {
     return encodeForScript(this.#run(argv), protocol);
   }
 
-  /** There is one user, who may do everything. */
+  /** redis.acl_check_cmd */
   mayCall(argv: readonly Bytes[]): boolean | undefined {
-    return this.#find(argv) === undefined ? undefined : true;
+    const command = this.#find(argv);
+    if (command === undefined) return undefined;
+    return command.path === "container" || this.#denial(command, argv) === undefined;
+  }
+
+  #denial(command: RunnableCommand, argv: readonly Bytes[]): Denial | undefined {
+    const { scriptUser } = this.#context;
+    if (scriptUser === undefined) return undefined;
+    const catalog = catalogNow();
+    assert(catalog !== undefined, "the rules of users are loaded before anything runs");
+    return denialOf(catalog, scriptUser.user, command, argv);
   }
 
   log(level: number, text: Bytes): void {
@@ -122,6 +141,11 @@ export class ScriptCalls implements ScriptHost {
     if (command.path === "container") return NOT_ALLOWED;
     const local = command.path === "local" ? LOCAL_CALLS.get(command.name) : undefined;
     if (!isAllowed(command, local)) return NOT_ALLOWED;
+    const denial = this.#denial(command, argv);
+    if (denial !== undefined) {
+      this.#context.scriptUser?.refused?.(denial);
+      return err(`The user executing the script ${DENIED[denial.reason]}`);
+    }
     const isWrite = command.path === "write" || MAY_REPLICATE.has(command.name);
     if (this.#isReadOnly && isWrite) return READ_ONLY;
     if (command.path === "local") return local!(this, argv);

@@ -14,6 +14,7 @@ import { ACL_LOG_DEFAULT } from "../constants.ts";
 import { err, ErrorReply } from "../resp/reply.ts";
 import { hashPassword, type User, type UsersTable } from "../storage/users_table.ts";
 import type { Answers } from "./answers.ts";
+import { asUser, runsScript, withoutUser } from "./run_as.ts";
 import type { Session } from "./session.ts";
 
 export interface AccessControlOptions {
@@ -98,7 +99,7 @@ export class AccessControl {
   /** AUTH and HELLO AUTH; `word`: how the client put it. */
   authenticate(session: Session, name: Bytes, password: Bytes, word: Bytes): boolean {
     if (!this.checkPassword(name, password)) {
-      this.#note(session, { reason: "auth", object: word, username: name });
+      this.note(session, { reason: "auth", object: word, username: name });
       return false;
     }
     session.authenticated = true;
@@ -108,21 +109,25 @@ export class AccessControl {
   }
 
   /**
-   * Refuses what the user of a session may not do: undefined when it may, false when what the
-   * session has under way comes first.
+   * A request of one who is held to rules, as it may be taken; true when it was refused, false when
+   * what the session has under way comes first.
    */
-  refuse(
+  checked(
     session: Session,
     command: RunnableCommand,
     argv: readonly Bytes[],
-  ): boolean | undefined {
+  ): boolean | readonly [RunnableCommand, readonly Bytes[]] {
     const refused = this.refusal(session, command, argv);
-    if (refused === undefined) return undefined;
+    if (refused === undefined) {
+      if (command.path === "local" || !runsScript(command, argv)) return [command, argv];
+      return asUser(session, command, argv, (denial) => this.note(session, denial, "lua"));
+    }
     if (!this.#options.answers.reject(session, command, refused.reply)) return false;
-    if (refused.denial !== undefined) this.#note(session, refused.denial);
+    if (refused.denial !== undefined) this.note(session, refused.denial);
     return true;
   }
 
+  /** Why a user may not run a command, and what of it is for the log. */
   refusal(
     { restriction: user }: Pick<Session, "restriction">,
     command: RunnableCommand,
@@ -138,7 +143,6 @@ export class AccessControl {
     }
     const denial = denialOf(catalog, user, command, argv);
     if (denial !== undefined) return { reply: replyTo(denial), denial };
-    if (SCRIPT.test(command.name)) return { reply: NO_SCRIPTS };
     const option = command.name.startsWith("sort") ? foreignSortOption(argv) : undefined;
     if (option === undefined || readsAllKeys(catalog, user, command, argv)) return undefined;
     return {
@@ -152,9 +156,9 @@ export class AccessControl {
     command: RunnableCommand,
     argv: readonly Bytes[],
   ): ErrorReply | undefined {
-    const denial = this.refusal(session, command, argv)?.denial;
+    const denial = this.refusal(session, command, withoutUser(argv))?.denial;
     if (denial === undefined) return undefined;
-    this.#note(session, denial);
+    this.note(session, denial);
     return new ErrorReply(
       "NOPERM ACLs rules changed between the moment the transaction was accumulated and the " +
         "EXEC call. This command is no longer allowed for the following reason: " +
@@ -162,13 +166,14 @@ export class AccessControl {
     );
   }
 
-  #note(
+  /** Puts a refusal into the log. */
+  note(
     session: Session,
     { reason, object, username = session.user }: Pick<AclLogEntry, "reason" | "object"> & {
       readonly username?: Bytes;
     },
+    context: AclLogEntry["context"] = session.transaction === undefined ? "toplevel" : "multi",
   ): void {
-    const context = session.transaction === undefined ? "toplevel" : "multi";
     const atMs = this.#options.clock.wallMs();
     const clientInfo = clientInfoLine(session, atMs);
     const at = this.log.slice(0, GROUPED_ENTRIES).findIndex((each) =>
@@ -201,8 +206,6 @@ export class AccessControl {
 /** What a user is held to that is gone. */
 const NOTHING = NEW_USER;
 
-const SCRIPT = /^(eval|evalsha|fcall)(_ro)?$/;
-const NO_SCRIPTS = new ErrorReply("NOPERM scripts run for users only who may do everything");
 const NOT_LOADED = new ErrorReply("LOADING the rules of users are being loaded, try again");
 
 const AT_EXEC = {

@@ -1,7 +1,9 @@
 import type { Bytes } from "../base/bytes.ts";
+import { withoutUser } from "./run_as.ts";
 
 /** The arguments of a request without passwords, as they are told to others. */
-export function redacted(argv: readonly Bytes[]): readonly Bytes[] {
+export function redacted(request: readonly Bytes[]): readonly Bytes[] {
+  const argv = withoutUser(request);
   const [from, to] = secretsOf(argv);
   return from > to ? argv : argv.map((each, i) => i >= from && i <= to ? "(redacted)" : each);
 }

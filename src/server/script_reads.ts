@@ -4,6 +4,7 @@ import { parseHead } from "../commands/script_source.ts";
 import type { ScriptSurroundings } from "../commands/script_surroundings.ts";
 import { ErrorReply } from "../resp/reply.ts";
 import { sha1Hex } from "../scripting/lua_module.ts";
+import { AS_NAME } from "./run_as.ts";
 
 /**
  * EVAL or EVALSHA of a script that the cluster knows, and that promises in its first line not to
@@ -15,6 +16,7 @@ export function asReadOfScript(
   argv: readonly Bytes[],
 ): readonly Bytes[] | undefined {
   if (name !== "evalsha" && name !== "eval") return undefined;
+  if (argv[0] === AS_NAME) return undefined;
   const isText = name === "eval";
   if (isText && !argv[1].startsWith("#!")) return undefined;
   const text = scripting.table.find(isText ? sha1Hex(argv[1]) : argv[1].toLowerCase());

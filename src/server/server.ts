@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { Prng } from "../base/prng.ts";
-import type { DataCommand } from "../commands/command.ts";
+import type { DataCommand, RunnableCommand } from "../commands/command.ts";
 import type { NodeView } from "../commands/local_context.ts";
 import { resolve } from "../commands/table.ts";
 import { PIPELINE_DEPTH_MAX } from "../constants.ts";
@@ -235,8 +235,12 @@ export class Server {
     if (!session.authenticated && !(command.path === "local" && command.noAuth === true)) {
       return this.answers.reject(session, command, NOT_AUTHENTICATED);
     }
-    const refused = session.restriction && this.features.access.refuse(session, command, argv);
-    if (refused !== undefined) return refused;
+    if (session.restriction === undefined) return this.#take(session, command, argv);
+    const checked = this.features.access.checked(session, command, argv);
+    return typeof checked === "boolean" ? checked : this.#take(session, ...checked);
+  }
+
+  #take(session: Session, command: RunnableCommand, argv: readonly Bytes[]): boolean {
     if (session.type === "pubsub" && session.protocol === 2 && !isForSubscribers(command)) {
       return this.answers.reject(session, command, notForSubscribers(command.name));
     }

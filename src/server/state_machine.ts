@@ -17,6 +17,7 @@ import { CallTimer } from "./call_timer.ts";
 import { digestReply } from "./digest.ts";
 import { KeyPrefetcher } from "./key_prefetcher.ts";
 import { Pieces } from "./pieces.ts";
+import { AS_NAME, resolveAs, withoutUser } from "./run_as.ts";
 import type { Pending, Session } from "./session.ts";
 import { EXEC_NAME, resolveTransaction } from "./transaction_entry.ts";
 import type { Waiters } from "./waiters.ts";
@@ -248,7 +249,8 @@ export class StateMachine {
 
   #endCommand({ name }: DataCommand, argv: readonly Bytes[]): void {
     const isWrapped = name === "idempotent";
-    this.#beside.changes.recorder.endCommand(isWrapped ? argv[3].toLowerCase() : name);
+    const inner = isWrapped ? withoutUser(argv)[3].toLowerCase() : name;
+    this.#beside.changes.recorder.endCommand(inner);
   }
 
   /** A bounded share of what has expired; the rest follows behind later entries. */
@@ -284,9 +286,8 @@ const NOT_A_DATA_COMMAND = err("not a data command");
 
 function resolveData(argv: readonly string[]): DataCommand | ErrorReply {
   if (argv[0].charCodeAt(0) === 0) {
-    return argv[0] === EXEC_NAME
-      ? resolveTransaction(argv)
-      : resolveWaiting(argv[0]) ?? NOT_A_DATA_COMMAND;
+    if (argv[0] === EXEC_NAME) return resolveTransaction(argv);
+    return argv[0] === AS_NAME ? resolveAs(argv) : resolveWaiting(argv[0]) ?? NOT_A_DATA_COMMAND;
   }
   const command = resolve(argv);
   if (command instanceof ErrorReply) return command;

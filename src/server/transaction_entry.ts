@@ -5,6 +5,7 @@ import { resolve } from "../commands/table.ts";
 import { assert } from "../base/assert.ts";
 import { ErrorReply, NIL_ARRAY, type Reply, TransactionReply } from "../resp/reply.ts";
 import type { BatchCommand } from "./batch.ts";
+import { AS_NAME, resolveAs } from "./run_as.ts";
 import { areUnchanged, type WatchedKey } from "./watches.ts";
 
 /** Names an EXEC in the log; no client can send a command of this name. */
@@ -51,7 +52,7 @@ function runWrites(context: DataContext, words: readonly Bytes[]): Reply {
   if (!areUnchanged(context, watched)) return NIL_ARRAY;
   const replies: Reply[] = [];
   for (const { db, argv } of writes) {
-    const command = resolve(argv);
+    const command = argv[0] === AS_NAME ? resolveAs(argv) : resolve(argv);
     assert(!(command instanceof ErrorReply) && command.path === "write", "a command that writes");
     context.db = db;
     replies.push(command.run(context, argv));

@@ -98,6 +98,32 @@ const CHANGED = `
   a: ACL LOG RESET
   a: ACL LOG`;
 
+const SCRIPTS = `
+  a: ACL SETUSER u on nopass ~u:* &c +eval +eval_ro +evalsha +get +set +publish +multi +exec
+  b: AUTH u x
+  b: EVAL "return redis.call('set', 'u:1', 'v')" 0
+  b: EVAL "return redis.call('set', 'other', 'v')" 0
+  b: EVAL "return redis.call('del', 'u:1')" 0
+  b: EVAL "return redis.pcall('get', KEYS[1])" 1 u:1
+  b: EVAL "return redis.pcall('get', KEYS[1])" 1 other
+  b: EVAL "return redis.pcall('publish', 'd', 'x').err" 0
+  b: EVAL "return {redis.acl_check_cmd('set','u:1','x'), redis.acl_check_cmd('set','k','x')}" 0
+  b: EVAL_RO "return redis.call('get', 'u:1')" 0
+  b: EVAL_RO "return redis.pcall('get', 'other').err" 0
+  b: EVAL "#!lua flags=no-writes\\nreturn redis.pcall('get', 'other').err" 0
+  b: EVAL "#!lua flags=no-writes\\nreturn redis.call('get', 'u:1')" 0
+  b: SCRIPT LOAD "return 1"
+  b: MULTI
+  b: EVAL "return redis.call('set', 'u:2', 'v')" 1 u:2
+  b: EVAL "return redis.pcall('set', 'other', 'v').err" 1 u:2
+  b: EXEC
+  a: ACL SETUSER u -get
+  b: EVAL "return redis.pcall('get', KEYS[1]).err" 1 u:1
+  b: EVAL "return redis.pcall('acl', 'setuser', 'u', '+@all').err" 0
+  a: EVAL "return redis.pcall('acl', 'setuser', 'u', '+@all').err" 0
+  a: GET other
+  a: ACL LOG 100`;
+
 const MISTAKES = `
   a: ACL SETUSER "a b"
   a: ACL SETUSER u +nope
@@ -147,7 +173,7 @@ const MISTAKES = `
   a: KEYS *`;
 
 describe("ACL as redis-server has it", () => {
-  for (const [name, script] of Object.entries({ ALLOWED, CHANGED, MISTAKES })) {
+  for (const [name, script] of Object.entries({ ALLOWED, CHANGED, SCRIPTS, MISTAKES })) {
     test(name.toLowerCase(), async () => {
       const [balsa, redis] = await Promise.all([startBalsa({ http: false }), startRedis()]);
       await compareConversations([balsa.port], redis.port, script, mask);
@@ -180,6 +206,19 @@ describe("users", () => {
       }
     };
     await everywhere();
+    await cluster.command(0, "ACL", "SETUSER", "scripts", "on", "nopass", "~s:*", "+@all");
+    for (const { port } of cluster.members) {
+      const client = await RespClient.open(port);
+      await until(async () => await client.command("AUTH", "scripts", "x") === "OK", "the user");
+      for (const key of ["s:a", "other"]) {
+        const script = `redis.pcall('SET', '${key}', 'x') return redis.call('INCR', 's:n')`;
+        expect(await client.command("EVAL", script, "0")).toBeNumber();
+      }
+      client.close();
+    }
+    await until(() => cluster.areEqual([0, 1, 2]), "the same index everywhere");
+    expect(await cluster.command(0, "EXISTS", "s:a", "other")).toBe(1);
+    expect(await cluster.command(0, "ACL", "DELUSER", "scripts")).toBe(1);
     await cluster.kill9WhenDurable(0);
     await cluster.start(0);
     await cluster.kill9(1);
