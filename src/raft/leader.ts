@@ -24,6 +24,7 @@ export function becomeLeader(state: RaftState): void {
   state.role = "leader";
   state.leader = state.id;
   state.votes.clear();
+  state.holdsCommitNotice = false;
   const { log } = state;
   const leading = new Leadership(state.options, log.lastIndex + 1, state.nowMs);
   leading.configure(state.configuration, log.lastIndex, state.nowMs);
@@ -99,6 +100,7 @@ export function advanceCommit(state: RaftState, leading: Leadership): void {
 function stepDownWhenRemoved(state: RaftState, leading: Leadership): void {
   if (state.configurationIndex > state.log.commit) return;
   if (isVoter(state.configuration, state.id)) return;
+  state.holdsCommitNotice = false;
   replicate(state, leading);
   const heir = mostAdvancedVoter(state, leading);
   if (heir !== undefined && heir.match === state.log.lastIndex) sendTimeoutNow(state, heir.id);

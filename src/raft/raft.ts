@@ -272,6 +272,14 @@ export class Raft implements RaftCore {
     return log.lastIndex - log.commit;
   }
 
+  get holdsCommitNotice(): boolean {
+    return this.#state.holdsCommitNotice;
+  }
+
+  set holdsCommitNotice(holds: boolean) {
+    this.#state.holdsCommitNotice = holds;
+  }
+
   get hasOtherVoters(): boolean {
     return this.#state.configuration.voters.length > 1;
   }

@@ -58,7 +58,8 @@ function replicateTo(state: RaftState, leading: Leadership, peer: Progress): voi
   }
   while (!peer.isPaused) {
     const hasEntries = peer.next <= log.lastIndex;
-    if (!hasEntries && !peer.nudged && peer.commitSent >= log.commit) return;
+    const isNoticeDue = peer.commitSent < log.commit && !state.holdsCommitNotice;
+    if (!hasEntries && !peer.nudged && !isNoticeDue) return;
     if (!sendAppend(state, leading, peer) || !hasEntries) return;
   }
 }

@@ -66,6 +66,8 @@ export class RaftState {
   /** To leave at once, and only after what is now unpersisted is durable. */
   messages: Message[] = [];
   messagesAfterPersist: Message[] = [];
+  /** On a leader: see RaftCore. */
+  holdsCommitNotice = false;
   readStates: ReadState[] = [];
   readsFailed: number[] = [];
   snapshotsNeeded: NodeId[] = [];

@@ -303,6 +303,11 @@ export interface RaftCore {
   snapshotInstalled(index: number): void;
   reportSnapshot(to: NodeId, ok: boolean): void;
   reportUnreachable(id: NodeId): void;
+  /**
+   * On the leader, until it is set to false again: an append is to follow soon, so a commit index
+   * that moved is told with it, or with the next heartbeat, and not by an append without entries.
+   */
+  holdsCommitNotice: boolean;
   /** What is to be done now; undefined when nothing is. */
   ready(): Ready | undefined;
   /** Entries appended and not yet committed. */

@@ -86,6 +86,9 @@ export class Writes {
   #expectedCommands = 0;
   #settled = 0;
   #gatherTimer: Timer | undefined;
+  #noticeTimer: Timer | undefined;
+  /** The last entry with commands of other nodes. */
+  #foreignIndex = 0;
 
   constructor(options: WritesOptions) {
     this.#options = options;
@@ -182,6 +185,7 @@ export class Writes {
   /** A `normal` entry was applied. */
   entryApplied(): void {
     this.#tickProposed = false;
+    this.#noticeLater();
     if (this.#settled === 0) return;
     this.#progressMs = this.#options.clock.monotonicMs();
     this.#answeredMs = this.#progressMs;
@@ -347,13 +351,33 @@ export class Writes {
     return taken;
   }
 
+  /**
+   * Other nodes learn with the next entry that one is committed. Where none follows at once, they
+   * are told.
+   */
+  #noticeLater(): void {
+    const { raft, clock, schedule } = this.#options;
+    if (!raft.holdsCommitNotice) return;
+    this.#noticeTimer ??= clock.after(GATHER_MS, () => {
+      this.#noticeTimer = undefined;
+      if (raft.uncommitted > 0) return this.#noticeLater();
+      raft.holdsCommitNotice = false;
+      schedule();
+    });
+  }
+
   /** False when the core does not take it: nothing was appended. */
   #proposeEntry(segments: readonly Segment[], encoded: readonly string[]): boolean {
-    const { raft, ops, clock, prng } = this.#options;
+    const { raft, ops, clock, prng, identity } = this.#options;
     const timeMs = Math.max(ops.applied.logTimeMs, clock.wallMs());
     const seed = prng.nextUint32();
     const batch: Batch = { timeMs, seed, segments };
-    return raft.propose(encodeBatch(timeMs, seed, encoded), batch).ok;
+    const proposed = raft.propose(encodeBatch(timeMs, seed, encoded), batch);
+    if (!proposed.ok) return false;
+    // Another node's clients wait until it knows that their entry is committed.
+    if (segments.some(({ node }) => node !== identity.nodeId)) this.#foreignIndex = proposed.index;
+    raft.holdsCommitNotice = this.#foreignIndex <= ops.applied.index;
+    return true;
   }
 }
 

@@ -14,7 +14,7 @@ import { SqliteError } from "./sqlite_types.ts";
 import { WriteOrder } from "./write_order.ts";
 
 /** Rows written, or bytes of them, between two looks at the clock. */
-const ROWS_PER_LOOK = 16;
+const ROWS_PER_LOOK = 64;
 const BYTES_PER_LOOK = 64 * 1024;
 const PURGED_PER_LOOK = 64;
 /** Fewer are written here, where there are few rows too: 4 MiB take some 10 ms. */
@@ -403,8 +403,8 @@ export class StateFlusher {
   }
 }
 
-/** What writing an element costs beside its bytes: a look at the clock every 16 small ones. */
-const ELEMENT_BYTES = BYTES_PER_LOOK / 16;
+/** What writing an element costs beside its bytes: a look at the clock every 64 small ones. */
+const ELEMENT_BYTES = BYTES_PER_LOOK / ROWS_PER_LOOK;
 
 function bytesOf(row: ElementRow): number {
   let bytes = 0;

@@ -172,6 +172,29 @@ describe("a leader", () => {
     expect(appends.filter(({ to }) => to === 2)).toMatchObject([{ entries: [], commit: 2 }]);
   });
 
+  test("tells a commit with the next append, or a heartbeat, when it is asked to", () => {
+    const node = new InHand();
+    node.lead();
+    for (const from of [2, 3]) node.matches(from, 1);
+    node.drain();
+    node.raft.holdsCommitNotice = true;
+    node.raft.propose(DATA);
+    node.drain();
+    node.matches(2, 2);
+    expect(node.status.commit).toBe(2);
+    expect(ofType(node.drain().messages, "append")).toEqual([]);
+    node.raft.propose(DATA);
+    const [next] = ofType(node.drain().messages, "append");
+    expect(next).toMatchObject({ commit: 2, entries: [{ index: 3 }] });
+    node.matches(2, 3);
+    node.wait(100);
+    const beats = ofType(node.drain().messages, "heartbeat");
+    expect(beats.find(({ to }) => to === 2)).toMatchObject({ commit: 3 });
+    node.raft.holdsCommitNotice = false;
+    const told = ofType(node.drain().messages, "append");
+    expect(told.map(({ entries, commit }) => [entries.length, commit])).toEqual([[0, 3], [0, 3]]);
+  });
+
   test("sends appends beside its own write, and counts itself when that is done (10.2.1)", () => {
     const node = new InHand();
     node.lead();

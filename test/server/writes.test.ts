@@ -17,6 +17,7 @@ let writes: Writes;
 let onPropose: (local: unknown) => void;
 let turns: number;
 let voters: number[];
+let raft: Partial<RaftCore>;
 let ops: ModelRedisOperations;
 
 beforeEach(() => {
@@ -29,8 +30,9 @@ beforeEach(() => {
   turns = 0;
   voters = [1];
   ops = new ModelRedisOperations();
-  const raft: Partial<RaftCore> = {
+  raft = {
     uncommitted: 0,
+    holdsCommitNotice: false,
     get hasOtherVoters() {
       return voters.length > 1;
     },
@@ -97,9 +99,30 @@ test("with other voters a leader waits a moment for the clients that it has just
   writes.entryApplied();
   write("d");
   expect(proposedKeys()).toEqual(["a", "bc"]);
-  while (turns === 0) await new Promise((resolve) => setTimeout(resolve, 1));
-  writes.send();
+  while (proposed.length < 3) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    writes.send();
+  }
+  expect(turns).toBeGreaterThan(0);
   expect(proposedKeys()).toEqual(["a", "bc", "d"]);
+});
+
+test("a commit is told with the next entry, or when none follows; at once to who waits for it", async () => {
+  leadership = { isLeader: true, term: 5, leader: 1 };
+  voters = [1, 2, 3];
+  write("a");
+  expect(raft.holdsCommitNotice).toBe(true);
+  writes.settle(1);
+  writes.entryApplied();
+  while (raft.holdsCommitNotice) await new Promise((resolve) => setTimeout(resolve, 1));
+  expect(turns).toBeGreaterThan(0);
+  writes.receive(4, 5, foreign(1, "x"));
+  writes.send();
+  expect(proposedKeys()).toEqual(["a", "x"]);
+  expect(raft.holdsCommitNotice).toBe(false);
+  // Until that is applied here, the entries behind it do not hold its notice back either.
+  write("b");
+  expect(raft.holdsCommitNotice).toBe(false);
 });
 
 test("a leader without other voters waits for nobody", () => {
