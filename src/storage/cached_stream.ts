@@ -25,8 +25,8 @@ import type {
 } from "./streams.ts";
 
 /** Bytes an entry takes in memory beside its words, and each of those beside its own. */
-const ENTRY_OVERHEAD_BYTES = 150;
-const WORD_OVERHEAD_BYTES = 24;
+const ENTRY_OVERHEAD_BYTES = 280;
+const WORD_OVERHEAD_BYTES = 40;
 
 const [COUNTERS, ENTRIES, NODES] = ["stream", "stream_entry", "stream_node"].map(tableAt);
 
@@ -105,8 +105,11 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
       this.#setNode(node, isGone);
       isChanged = true;
     });
-    for (const entry of removed) {
-      this.#noteEntry(entry, rows.idRow(entry), -heldBytes(entry));
+    const last = removed.at(-1);
+    if (last !== undefined) {
+      const held = removed.reduce((sum, entry) => sum + heldBytes(entry), 0);
+      // Whatever is added later has a greater id.
+      this.noteTrimmed(ENTRIES, rows.idRow(last), removed.length, -held);
     }
     // A node may go that has deleted entries only.
     if (isChanged) this.tell(removed.length === 0);

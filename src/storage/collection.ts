@@ -11,6 +11,23 @@ const COLLECTION_OVERHEAD_BYTES = 500;
 /** The changed rows of one table since the last freeze, each under what names it there. */
 export type ElementChanges = Map<string | number, ElementRow>;
 
+/** Rows of one table, from the first on, that are gone. */
+export interface TrimmedRows {
+  readonly table: number;
+  /** The key of the last of them. */
+  readonly upTo: ElementRow;
+  /** How many they are at most. */
+  readonly rows: number;
+}
+
+/** What changed in a collection since the last freeze. */
+export interface CollectionChanges {
+  /** One for each table of the type; none when there are none. */
+  readonly changes: readonly ElementChanges[];
+  /** To be deleted when the changes are written. */
+  readonly trimmed: TrimmedRows | undefined;
+}
+
 /** What a change of elements comes to. */
 export interface CollectionChange {
   /** More memory that it holds, and what is to be written, in how many rows. */
@@ -53,7 +70,8 @@ export abstract class Collection {
   /** Where its key will be, while there is none. */
   place: { readonly db: number; readonly key: Bytes } | undefined;
   /** One for each table of the type; undefined when nothing changed. */
-  changes: ElementChanges[] | undefined;
+  #changes: ElementChanges[] | undefined;
+  #trimmed: TrimmedRows | undefined;
   readonly host: CollectionHost;
   /** What `note` was told, for `tell`. */
   #noted = { heldBytes: 0, writtenBytes: 0, rows: 0 };
@@ -109,17 +127,19 @@ export abstract class Collection {
   }
 
   /** Hands out what changed. */
-  takeChanges(): ElementChanges[] {
-    const changes = this.changes ?? [];
-    this.changes = undefined;
+  takeChanges(): CollectionChanges {
+    const taken = { changes: this.#changes ?? [], trimmed: this.#trimmed };
+    this.#changes = undefined;
+    this.#trimmed = undefined;
     this.isListed = false;
-    return changes;
+    return taken;
   }
 
   /** Belongs to no key any more; what is added now belongs to a new one. */
   release(): void {
     this.owner = 0;
-    this.changes = undefined;
+    this.#changes = undefined;
+    this.#trimmed = undefined;
     this.hasRows = false;
     this.bytes = COLLECTION_OVERHEAD_BYTES;
   }
@@ -136,15 +156,29 @@ export abstract class Collection {
 
   /** `mark` of one of several rows: all are told of together. */
   protected note(table: number, id: string | number, row: ElementRow, heldBytes: number): void {
-    this.changes ??= TABLES_OF[this.type].map(() => new Map());
-    const rows = this.changes[table];
+    this.#changes ??= TABLES_OF[this.type].map(() => new Map());
+    const rows = this.#changes[table];
     const before = rows.size;
     rows.set(id, row);
+    this.#note(heldBytes, rowBytes(row), rows.size - before);
+  }
+
+  /**
+   * Notes that the first rows of a table are gone, up to the one of this key, and that none like
+   * them will come. Of one table only.
+   */
+  protected noteTrimmed(table: number, upTo: ElementRow, rows: number, heldBytes: number): void {
+    const before = this.#trimmed;
+    this.#trimmed = { table, upTo, rows: rows + (before?.rows ?? 0) };
+    this.#note(heldBytes, rowBytes(upTo), before === undefined ? 1 : 0);
+  }
+
+  #note(heldBytes: number, writtenBytes: number, rows: number): void {
     this.bytes += heldBytes;
     const noted = this.#noted;
     noted.heldBytes += heldBytes;
-    noted.writtenBytes += rowBytes(row);
-    noted.rows += rows.size - before;
+    noted.writtenBytes += writtenBytes;
+    noted.rows += rows;
   }
 
   /** Tells the host of what was noted. */

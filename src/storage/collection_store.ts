@@ -91,10 +91,10 @@ export class CollectionStore implements CollectionHost {
   freeze(): FrozenElements[] {
     const frozen: FrozenElements[] = [];
     for (const collection of this.#changed) {
-      const changes = collection.takeChanges();
+      const taken = collection.takeChanges();
       if (collection.keyspace === undefined || collection.keyspace.isDead) continue;
       collection.hasRows = true;
-      frozen.push({ type: collection.type, owner: collection.owner, changes });
+      frozen.push({ type: collection.type, owner: collection.owner, ...taken });
     }
     this.#changed = [];
     return frozen;

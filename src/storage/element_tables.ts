@@ -70,6 +70,7 @@ interface Statements {
   readonly remove: ReturnType<SqlDatabase["prepare"]>;
   readonly read: ReturnType<SqlDatabase["prepare"]>;
   readonly purge: ReturnType<SqlDatabase["prepare"]>;
+  readonly trim: ReturnType<SqlDatabase["prepare"]>;
 }
 
 /** The statements on the tables of elements. Opens no transaction. */
@@ -86,9 +87,7 @@ export class ElementTables {
   write(table: ElementTableName, owner: number, row: ElementRow): void {
     const { keyLength, put, remove } = this.#of(table);
     const params: SqlValue[] = [owner];
-    for (const value of row) {
-      params.push(typeof value === "string" ? bytesFor(this.#sql, value) : value);
-    }
+    for (const value of row) params.push(this.#param(value));
     if (row.length === keyLength) remove.run(...params);
     else put.run(...params);
   }
@@ -98,9 +97,19 @@ export class ElementTables {
     return this.#of(table).read.all(owner);
   }
 
+  /** Deletes the first elements of a collection, up to `limit` and to the one of this key. */
+  trim(table: ElementTableName, owner: number, upTo: ElementRow, limit: number): void {
+    const key = upTo.map((value) => this.#param(value));
+    this.#of(table).trim.run(owner, owner, ...key, limit);
+  }
+
   /** Deletes up to `limit` elements of a collection; true when none is left. */
   purge(table: ElementTableName, owner: number, limit: number): boolean {
     return this.#of(table).purge.run(owner, owner, limit) < limit;
+  }
+
+  #param(value: SqlValue): SqlValue {
+    return typeof value === "string" ? bytesFor(this.#sql, value) : value;
   }
 
   #of(table: ElementTableName): Statements {
@@ -110,6 +119,8 @@ export class ElementTables {
     const names = ["owner", ...namesOf(key)];
     const all = [...names, ...namesOf(columns)];
     const where = names.map((name) => `${name} = ?`).join(" AND ");
+    const list = names.join(", ");
+    const remove = `DELETE FROM "${table}" WHERE owner = ? AND (${list}) IN`;
     const made = {
       keyLength: key.length,
       put: this.#sql.prepare(
@@ -118,8 +129,11 @@ export class ElementTables {
       remove: this.#sql.prepare(`DELETE FROM "${table}" WHERE ${where}`),
       read: this.#sql.prepare(`SELECT ${all.slice(1).join(", ")} FROM "${table}" WHERE owner = ?`),
       purge: this.#sql.prepare(
-        `DELETE FROM "${table}" WHERE owner = ? AND (${names.join(", ")}) IN ` +
-          `(SELECT ${names.join(", ")} FROM "${table}" WHERE owner = ? LIMIT ?)`,
+        `${remove} (SELECT ${list} FROM "${table}" WHERE owner = ? LIMIT ?)`,
+      ),
+      trim: this.#sql.prepare(
+        `${remove} (SELECT ${list} FROM "${table}" WHERE owner = ? AND ` +
+          `${isUpTo(namesOf(key))} ORDER BY ${list} LIMIT ?)`,
       ),
     };
     this.#statements.set(table, made);
@@ -130,6 +144,12 @@ export class ElementTables {
 /** A column that holds a byte string. */
 export function bytesOf(value: SqlValue): string {
   return bytesFromSql(value);
+}
+
+/** Whether a row stands up to the one of a key. */
+function isUpTo(names: readonly string[]): string {
+  if (names.length === 0) return "TRUE";
+  return `(${names.join(", ")}) <= (${names.map(() => "?").join(", ")})`;
 }
 
 /** The names of declared columns. */

@@ -75,6 +75,23 @@ export class IdMap<T extends StreamId> {
     return item;
   }
 
+  /** Takes out the first items, as many as `count` or all. */
+  takeFirst(count: number): T[] {
+    const taken: T[] = [];
+    let whole = 0;
+    for (; whole < this.#chunks.length; whole++) {
+      const chunk = this.#chunks[whole];
+      if (taken.length + chunk.length > count) break;
+      for (const item of chunk) taken.push(item);
+    }
+    if (whole > 0) this.#chunks.splice(0, whole);
+    if (taken.length < count && this.#chunks.length > 0) {
+      for (const item of this.#chunks[0].splice(0, count - taken.length)) taken.push(item);
+    }
+    this.#size -= taken.length;
+    return taken;
+  }
+
   /** The items from this id on, ascending. Nothing may be put in or taken out meanwhile. */
   *from(id: StreamId): Iterable<T> {
     if (!this.#seek(id)) return;

@@ -196,11 +196,13 @@ export class SqlRedisOperations implements RedisOperations {
     const expireAtMs = row === undefined ? NO_EXPIRY : row.expireAtMs;
     const version = isAside ? row?.version : undefined;
     this.#put(db, key, { type, value: "", expireAtMs, details }, version);
-    for (const [at, rows] of collection.takeChanges().entries()) {
-      for (const element of rows.values()) {
-        this.#tables.elements.write(TABLES_OF[type][at], collection.owner, element);
-      }
+    const { elements } = this.#tables;
+    const { changes, trimmed } = collection.takeChanges();
+    for (const [at, rows] of changes.entries()) {
+      for (const row of rows.values()) elements.write(TABLES_OF[type][at], collection.owner, row);
     }
+    if (trimmed === undefined) return;
+    elements.trim(TABLES_OF[type][trimmed.table], collection.owner, trimmed.upTo, trimmed.rows);
   }
 
   size(db: number): number {

@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { CachedKey } from "./cached_key.ts";
 import { type CollectionType, TABLES_OF } from "./collections.ts";
-import type { ElementChanges } from "./collection.ts";
+import type { CollectionChanges } from "./collection.ts";
 import type { ElementRow } from "./element_tables.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { Keyspace, Ledger, OwnerPurge } from "./keyspace.ts";
@@ -28,11 +28,9 @@ export interface FrozenPart {
 }
 
 /** The changed elements of one collection. */
-export interface FrozenElements {
+export interface FrozenElements extends CollectionChanges {
   readonly type: CollectionType;
   readonly owner: number;
-  /** One for each table of the type. */
-  readonly changes: readonly ElementChanges[];
 }
 
 /** The state as of one applied index, to be written in one transaction. */
@@ -328,7 +326,7 @@ export class StateFlusher {
   *#writeElements(parts: readonly FrozenElements[]): Generator<void> {
     const { elements } = this.#tables;
     let bytes = 0;
-    for (const { type, owner, changes } of parts) {
+    for (const { type, owner, changes, trimmed } of parts) {
       for (const [at, rows] of changes.entries()) {
         const table = TABLES_OF[type][at];
         for (const row of rows.values()) {
@@ -338,6 +336,12 @@ export class StateFlusher {
           bytes = 0;
           yield;
         }
+      }
+      if (trimmed === undefined) continue;
+      const table = TABLES_OF[type][trimmed.table];
+      for (let left = trimmed.rows; left > 0; left -= PURGED_PER_LOOK) {
+        elements.trim(table, owner, trimmed.upTo, PURGED_PER_LOOK);
+        yield;
       }
     }
   }

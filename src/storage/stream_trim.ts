@@ -15,10 +15,8 @@ export function trimStream(
 ): StreamEntry[] {
   const { isApproximate, limit } = request;
   const removed: StreamEntry[] = [];
-  const takeFirst = () => {
-    const entry = entries.first as StreamEntry;
-    entries.remove(entry);
-    removed.push(entry);
+  const takeFirst = (count: number) => {
+    for (const entry of entries.takeFirst(count)) removed.push(entry);
   };
   for (let node = nodes.first; node !== undefined; node = nodes.first) {
     if ("lengthMax" in request && entries.size <= request.lengthMax) break;
@@ -27,13 +25,13 @@ export function trimStream(
       ? entries.size - node.live >= request.lengthMax
       : compareIds(node.lastId, request.minId) < 0;
     if (isWhole) {
-      for (let left = node.live; left > 0; left--) takeFirst();
+      takeFirst(node.live);
       changed(node, true);
       continue;
     }
     if (!isApproximate) {
       const before = removed.length;
-      for (let left = node.live; left > 0 && isTooOld(request, entries); left--) takeFirst();
+      for (let left = node.live; left > 0 && isTooOld(request, entries); left--) takeFirst(1);
       const count = removed.length - before;
       if (count > 0) {
         changed({ ...node, live: node.live - count, deleted: node.deleted + count }, false);

@@ -44,7 +44,7 @@ function makeChange({ prng, name, value }: Parameters<typeof STREAM_FUZZ.make>[0
   if (dice < 0.5) {
     const words = prng.below(3) === 0 ? [name(), value()] : ["field", value(), "x", name()];
     const many = prng.below(6) === 0 ? 30 : 3;
-    return { call: "append", wide: prng.below(20) === 0, count: 1 + prng.below(many), words };
+    return { call: "append", wide: prng.below(10) === 0, count: 1 + prng.below(many), words };
   }
   if (dice < 0.75) return { call: "remove", at: prng.next() };
   if (dice < 0.95) return { call: "trim", request: makeTrim(prng), at: prng.next() };
