@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { isIP } from "node:net";
 import type { ServeConfig } from "../src/server/config.ts";
+import { memoryBytes } from "../src/runtime/memory.ts";
 import type { Settings } from "./flags.ts";
 import { SERVE_FLAGS } from "./serve_flags.ts";
 import { hostOf, isWildcard } from "./peer_address.ts";
@@ -8,6 +9,11 @@ import { UsageError } from "./usage_error.ts";
 
 const PORT_MAX = 65_535;
 const PEER_PORT_OFFSET = 10_000;
+const MIB = 1024 * 1024;
+/** Of the memory; the rest is for the program, its garbage, other buffers and the system's cache. */
+const CACHE_SHARE = 1 / 16;
+const CACHE_MB_MIN = 8;
+const CACHE_MB_MAX = 64;
 
 /** What the server is told, from its settings. Throws UsageError where they do not go together. */
 export function serveConfig(settings: Settings<typeof SERVE_FLAGS>): ServeConfig {
@@ -23,8 +29,8 @@ export function serveConfig(settings: Settings<typeof SERVE_FLAGS>): ServeConfig
     token: settings.token ?? password ?? "",
     readonlyToken: settings["readonly-token"] ?? "",
     corsOrigin: settings["cors-origin"] ?? "",
-    cacheBytes: settings["cache-mb"] * 1024 * 1024,
-    changesBytes: settings["changes-mb"] * 1024 * 1024,
+    cacheBytes: (settings["cache-mb"] ?? defaultCacheMb(memoryBytes())) * MIB,
+    changesBytes: settings["changes-mb"] * MIB,
     clientsMax: settings.maxclients,
     clientIdleTimeoutMs: settings.timeout,
     logLevel: settings["log-level"],
@@ -43,6 +49,12 @@ export function serveConfig(settings: Settings<typeof SERVE_FLAGS>): ServeConfig
   refuseSamePort(config);
   refuseWrongCluster(config);
   return config;
+}
+
+/** What --cache-mb is where nobody says, on a machine with so many bytes of memory. */
+export function defaultCacheMb(bytes: number): number {
+  const share = Math.floor(bytes / MIB * CACHE_SHARE);
+  return Math.min(CACHE_MB_MAX, Math.max(CACHE_MB_MIN, share));
 }
 
 function httpPort(port: number | "auto"): number | "off" {

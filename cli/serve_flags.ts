@@ -76,8 +76,8 @@ export const SERVE_FLAGS = {
   },
   "cache-mb": {
     kind: kinds.integer("MB", 1, 1024 * 1024),
-    default: 64,
     help: "memory for values in use",
+    defaultText: "a sixteenth of the machine's, 8 to 64",
   },
   "changes-mb": {
     kind: kinds.integer("MB", 1, 1024 * 1024),

@@ -224,6 +224,7 @@ export class Node implements RunningServer {
       startedMs: this.#startedMs,
       limits: this.#limits,
       stateBytes: this.#storage.stateBytes,
+      cache: () => this.#storage.ops.memory,
       runId: this.#runId,
     };
   }

@@ -6,6 +6,9 @@ import { openNodeStorage } from "../server/node_storage.ts";
 import { loadSqlite } from "../storage/sqlite.ts";
 import { Node } from "./node.ts";
 
+/** Memory for recent entries of the log, beside the cache for values. */
+const LOG_CACHE_SHARE = 1 / 4;
+
 /**
  * Starts a node: opens its data directory, recovers, listens. Rejects with one clear line when it
  * cannot; nothing stays open then.
@@ -13,7 +16,9 @@ import { Node } from "./node.ts";
 export async function startServer(config: ServeConfig, logger: Logger): Promise<RunningServer> {
   const driver = await loadSqlite(config.sqliteDriver === "auto" ? undefined : config.sqliteDriver);
   const { dataDirectory: path, cacheBytes, changesBytes, logWriter } = config;
-  const storage = openNodeStorage(driver, { path, cacheBytes, changesBytes, logWriter });
+  const logCacheBytes = cacheBytes * LOG_CACHE_SHARE;
+  const options = { path, cacheBytes, changesBytes, logWriter, logCacheBytes };
+  const storage = openNodeStorage(driver, options);
   // Rules of users are checked as commands are applied: no time to load anything then.
   await loadCatalog(commands);
   const node = new Node(config, logger, driver, storage);

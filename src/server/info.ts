@@ -19,6 +19,8 @@ export interface InfoSources {
   readonly startedMs: number;
   readonly limits: Limits;
   readonly stateBytes: () => number;
+  /** Of the working set: bytes in memory, and those of them not yet durable. */
+  readonly cache: () => { readonly heldBytes: number; readonly dirtyBytes: number };
   /** Random hex that names this run of the process. */
   readonly runId: string;
 }
@@ -106,7 +108,8 @@ function clientsSection({ server, limits }: InfoSources): Lines {
   ];
 }
 
-function memorySection({ server, config }: InfoSources): Lines {
+function memorySection({ server, config, cache }: InfoSources): Lines {
+  const { heldBytes, dirtyBytes } = cache();
   const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
   return [
     ["used_memory", heapUsed + external],
@@ -115,6 +118,8 @@ function memorySection({ server, config }: InfoSources): Lines {
     ["used_memory_rss_human", human(rss)],
     ["used_memory_heap", heapTotal],
     ["cache_bytes_max", config.cacheBytes],
+    ["cache_bytes", heldBytes],
+    ["cache_dirty_bytes", dirtyBytes],
     ["maxmemory", server.features.memoryLimit.maxBytes],
     ["maxmemory_human", human(server.features.memoryLimit.maxBytes)],
     ["maxmemory_policy", "noeviction"],

@@ -18,6 +18,7 @@ import { type FailoverRow, measureFailover, renderFailover } from "./failover.ts
 import { benchHttp } from "./http.ts";
 import { fill, type Load, runLoad } from "./load.ts";
 import { type Memory, renderTable, type Row, rowName, type Sample, summarize } from "./report.ts";
+import { benchSmallMachine } from "./small_machine.ts";
 import type { Side } from "./report.ts";
 import { benchSlowDisk } from "./slow_disk.ts";
 
@@ -165,6 +166,11 @@ async function main(): Promise<void> {
       http: { type: "boolean", default: false },
       "slow-disk": { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
+      "small-machine": { type: "boolean", default: false },
+      "limit-mb": { type: "string", default: "256" },
+      "cache-mb": { type: "string" },
+      "data-mb": { type: "string", default: "1024" },
+      seconds: { type: "string", default: "10" },
       out: { type: "string", default: join(tmpdir(), `balsa-bench-${Date.now()}.json`) },
     },
   });
@@ -174,6 +180,12 @@ async function main(): Promise<void> {
   }
   if (values["slow-disk"]) {
     console.log(`\n${await benchSlowDisk(values.quick ? 0.2 : 1)}`);
+    return;
+  }
+  if (values["small-machine"]) {
+    const cacheMb = values["cache-mb"] === undefined ? undefined : Number(values["cache-mb"]);
+    const [limitMb, dataMb] = [Number(values["limit-mb"]), Number(values["data-mb"])];
+    await benchSmallMachine({ limitMb, cacheMb, dataMb, seconds: Number(values.seconds) });
     return;
   }
   const text = await bench(values.quick ? 0.2 : 1, values.out, Number(values.nodes));

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { parseCommandLine } from "../../cli/flags.ts";
-import { isLoopback, serveConfig } from "../../cli/serve_config.ts";
+import { defaultCacheMb, isLoopback, serveConfig } from "../../cli/serve_config.ts";
 import { SERVE_FLAGS } from "../../cli/serve_flags.ts";
+import { memoryBytes } from "../../src/runtime/memory.ts";
 
 function configOf(...args: string[]) {
   return serveConfig(parseCommandLine(SERVE_FLAGS, { args }).settings);
@@ -66,6 +67,15 @@ describe("serveConfig", () => {
     const open = ["--host", "0.0.0.0", "--password", "p", "--token="];
     expect(() => configOf(...open)).toThrow("--token is empty");
     expect(configOf(...open, "--http-port", "0").httpPort).toBe("off");
+  });
+});
+
+describe("--cache-mb", () => {
+  test("is a sixteenth of the machine's memory where nobody says, within bounds", () => {
+    const sizes = [64, 256, 640, 1024, 24_000].map((mb) => defaultCacheMb(mb * 1024 * 1024));
+    expect(sizes).toEqual([8, 16, 40, 64, 64]);
+    expect(configOf("--cache-mb", "7").cacheBytes).toBe(7 * 1024 * 1024);
+    expect(configOf().cacheBytes).toBe(defaultCacheMb(memoryBytes()) * 1024 * 1024);
   });
 });
 
