@@ -11,7 +11,7 @@ export interface CachedRedisOperationsOptions {
   readonly flushIdleMs?: number;
   /** … or when the first unflushed change is this old … */
   readonly flushAgeMs?: number;
-  /** … or at this many changed keys, fewer where commits are slow, or two fifths of the cache. */
+  /** … or at this many changed keys, fewer where commits are slow, or 55% of the cache. */
   readonly flushKeys?: number;
   /** Of the hash tables of names: 32 bits that clients do not know. */
   readonly hashSeed?: number;

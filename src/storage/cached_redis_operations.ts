@@ -26,7 +26,7 @@ import { freeSlot, StateTables, type StoredDatabase } from "./state_tables.ts";
 import { type SqlDatabase, SqliteError } from "./sqlite_types.ts";
 
 const FLUSH_IDLE_MS = 50;
-const FLUSH_AGE_MS = 2000;
+const FLUSH_AGE_MS = 4000;
 const FLUSH_KEYS = 100_000;
 const FULL_RETRY_MS = 1000;
 /** Between looks whether a checkpoint has ended. */
@@ -36,7 +36,7 @@ const EVICTION_STEPS = 32;
 /** The same once for an entry in which collections changed. */
 const EVICTION_STEPS_MANY = 1024;
 /** Of the cache, in changes that are not durable. */
-const BACKLOG_SHARE = 0.75;
+const BACKLOG_SHARE = 0.9;
 /** What counts of it for a flush under way: few begin with more, and then little may come beside. */
 const FLUSHING_SHARE_MAX = 0.6;
 const KEYS_PER_PAGE = 256;

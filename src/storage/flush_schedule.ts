@@ -6,7 +6,7 @@ const FLUSH_KEYS_MIN = 4000;
 const COMMIT_MS_MAX = 10;
 
 /** Of the cache: a larger share makes fewer flushes, and leaves less to gather in meanwhile. */
-const DIRTY_SHARE = 0.4;
+const DIRTY_SHARE = 0.55;
 /** Of it, in bytes that go to the disk: a larger flush may find no room all at once. */
 const WRITTEN_SHARE = 0.25;
 
@@ -16,7 +16,7 @@ export interface FlushScheduleOptions {
   readonly flushIdleMs: number;
   /** … or when the first unflushed change is this old … */
   readonly flushAgeMs: number;
-  /** … or at this many changed keys, fewer where commits are slow, or two fifths of the cache. */
+  /** … or at this many changed keys, fewer where commits are slow, or 55% of the cache. */
   readonly flushKeys: number;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;

@@ -60,12 +60,12 @@ test("flushWaitMs: idle, age, bytes and nothing to do", () => {
   ops.set(0, "k", "v", NO_EXPIRY);
   applied();
   expect(ops.flushWaitMs()).toBe(50);
-  for (clock.nowMs = 40; clock.nowMs < 1980; clock.nowMs += 40) {
+  for (clock.nowMs = 40; clock.nowMs < 3980; clock.nowMs += 40) {
     applied();
-    expect(ops.flushWaitMs()).toBe(Math.min(50, 2000 - clock.nowMs));
+    expect(ops.flushWaitMs()).toBe(Math.min(50, 4000 - clock.nowMs));
     expect(ops.flushStep(1)).toBe(false);
   }
-  clock.nowMs = 2000;
+  clock.nowMs = 4000;
   expect(ops.flushWaitMs()).toBe(0);
   expect(ops.flushStep(1)).toBe(false);
   expect([ops.durable.index, ops.flushWaitMs()]).toEqual([ops.applied.index, Infinity]);
