@@ -38,6 +38,7 @@ export class NodeCore {
   readonly #housekeeper: Housekeeper;
   /** On the monotonic clock; Infinity while there is room. */
   #handOverAtMs = Infinity;
+  #isLogFull = false;
 
   constructor(options: NodeCoreOptions) {
     this.#options = options;
@@ -75,6 +76,7 @@ export class NodeCore {
     this.cluster.tick(nowMs);
     this.#housekeeper.tick(nowMs);
     this.#handOverWhenFull(server, nowMs);
+    this.#tellWhenFull(server);
   }
 
   stop(): void {
@@ -115,6 +117,14 @@ export class NodeCore {
       stateIsFull: () => ops.diskFull,
       lowOnDisk: () => guard.low(clock.monotonicMs()),
     });
+  }
+
+  #tellWhenFull({ driver }: Server): void {
+    if (driver.diskFull === this.#isLogFull) return;
+    this.#isLogFull = driver.diskFull;
+    const { logger } = this.#options;
+    if (driver.diskFull) logger.error("disk full: log.db cannot be written");
+    else logger.info("log.db can be written again");
   }
 
   #handOverWhenFull(server: Server, nowMs: number): void {

@@ -87,5 +87,6 @@ test("full disks in a cluster: another node leads, nothing acknowledged is lost"
     }
     client.close();
   }
+  expect(cluster.output).toMatch(/disk full: (log\.db|state\.db) cannot be written/);
   await cluster.stop();
 }, 90_000);
