@@ -39,7 +39,7 @@ export function serveHelp(): string {
 }
 
 async function run(config: ServeConfig): Promise<number> {
-  const [{ createLogger }, { startServer }] = await Promise.all([
+  const [{ createLogger }, { configToJoin, startServer }] = await Promise.all([
     import("../src/server/log.ts"),
     import("../src/node/start.ts"),
   ]);
@@ -53,7 +53,7 @@ async function run(config: ServeConfig): Promise<number> {
 
   const signalled = toldToStop();
   try {
-    const server = await startServer(config, logger);
+    let server = await startServer(config, logger);
     const stopping = signalled.then((reason) => {
       logger.info("stopping", { reason });
       return server.stop();
@@ -63,6 +63,11 @@ async function run(config: ServeConfig): Promise<number> {
     const serves = await Promise.race([server.ready.then(() => true), stopped.then(() => false)]);
     if (serves) console.log(READY_TEXT);
     await stopped;
+    while (server.joins.length > 0) {
+      logger.info("beginning anew, to join a cluster", { join: server.joins.join(",") });
+      server = await startServer(configToJoin(config, server), logger);
+      await Promise.race([server.stopped, signalled.then(() => server.stop())]);
+    }
     logger.info("stopped");
     return 0;
   } catch (error) {

@@ -56,6 +56,11 @@ export interface ClusterView {
    * what stands in the way. Never rejects. `id` in the answer: the node it was about.
    */
   request(request: ClusterRequest): Promise<ClusterAnswer>;
+  /**
+   * Has this node, which is alone and was never written to, begin anew as one that joins the
+   * cluster of these members. Never rejects.
+   */
+  join(addresses: readonly string[]): Promise<{ ok: true } | { ok: false; error: string }>;
   /** How many other nodes hold the log up to an index that is applied here: the leader knows. */
   holders(index: number): Promise<number>;
   /** Takes a snapshot on this node now; answers with its log index. */

@@ -20,13 +20,16 @@ function clusterInit({ node }: LocalContext): Reply {
   return new Status(`OK ${clusterId}`);
 }
 
-/** RAFT.CLUSTER JOIN host:port [host:port …]: only a new node joins, at its start. */
-function clusterJoin({ node }: LocalContext): Reply {
-  const { clusterId } = node.cluster.status();
-  return err(
-    `Already cluster member of ${clusterId}: to join another cluster, start a node ` +
-      "with an empty data directory and --join HOST:PEERPORT",
-  );
+/**
+ * RAFT.CLUSTER JOIN host:port [host:port …]: a node that is alone and was never written to starts
+ * anew, as with --join; its connections end.
+ */
+async function clusterJoin({ node }: LocalContext, argv: readonly Bytes[]): Promise<Reply> {
+  const addresses = argv.slice(2);
+  const wrong = addresses.find((address) => !isAddress(address));
+  if (wrong !== undefined) return errQuoting(`invalid node address '${quoted(wrong, 128)}'`);
+  const answer = await node.cluster.join(addresses);
+  return answer.ok ? OK : failure(answer.error);
 }
 
 /** RAFT.CLUSTER STATUS: what this node knows of the cluster, as a map. */
@@ -139,7 +142,7 @@ const CLUSTER_HELP = [
   "INIT",
   "    Return the id of the cluster that this node has founded.",
   "JOIN <host:port> [<host:port> ...]",
-  "    A node joins when it starts: balsa serve --join HOST:PEERPORT.",
+  "    Join their cluster with this node, which is alone and was never written to.",
   "STATUS",
   "    Return what this node knows of the cluster.",
 ];

@@ -17,7 +17,7 @@ import { type FrameHandler, Peers } from "../transport/peers.ts";
 import { Founding } from "./founding.ts";
 import type { Outside } from "./outside.ts";
 import { PeerMemory } from "./peer_memory.ts";
-import { answerRequests, PeerRequests } from "./peer_requests.ts";
+import { answerRequests, OTHER_CLUSTER, PeerRequests } from "./peer_requests.ts";
 import { type SnapshotCounts, Snapshots } from "./snapshots.ts";
 
 /** An append is about a megabyte; a message on a channel may be as long as a request. */
@@ -49,6 +49,8 @@ export interface ClusterNodeOptions {
   readonly purger: LogPurger;
   readonly outside: Outside;
   readonly fatal: (error: unknown) => void;
+  /** Has the node stop, to join the cluster of these members as a new one. */
+  readonly beginAnew: (addresses: readonly string[]) => void;
 }
 
 /** This node's part in its cluster: connections, identity, members. */
@@ -62,6 +64,7 @@ export class ClusterNode {
   readonly #snapshots: Snapshots;
   readonly #memory: PeerMemory;
   readonly #fatal: (error: unknown) => void;
+  readonly #beginAnew: ClusterNodeOptions["beginAnew"];
   #isPeerLost = false;
   /** The other members. */
   #others: ReadonlySet<NodeId> = new Set();
@@ -78,6 +81,7 @@ export class ClusterNode {
     this.#storage = storage;
     this.#outside = outside;
     this.#fatal = options.fatal;
+    this.#beginAnew = options.beginAnew;
     this.#memory = new PeerMemory(storage.log);
     this.#snapshots = new Snapshots({
       ...options,
@@ -230,7 +234,21 @@ export class ClusterNode {
       isConnected: (node) => this.#peers.isConnected(node),
       ask: (_leader, target, request) => this.#askLeader(target, request),
       snapshot: () => this.#snapshots.take(),
+      join: (addresses) => this.#join(addresses),
     });
+  }
+
+  async #join(addresses: readonly string[]): ReturnType<ClusterView["join"]> {
+    const reasons: string[] = [];
+    for (const address of addresses) {
+      const reason = await this.#requests.whyNoOtherCluster(address);
+      if (reason === undefined) {
+        this.#beginAnew(addresses);
+        return { ok: true };
+      }
+      reasons.push(`${address}: ${reason}`);
+    }
+    return { ok: false, error: `no member of a cluster is reached there (${reasons.join("; ")})` };
   }
 
   #identity(): PeerIdentity {
@@ -248,10 +266,10 @@ export class ClusterNode {
     if (purpose === "request") {
       const isForeign = remote.clusterId !== "" && own.clusterId !== "" &&
         remote.clusterId !== own.clusterId;
-      return isForeign ? "it belongs to another cluster" : undefined;
+      return isForeign ? OTHER_CLUSTER : undefined;
     }
     if (own.clusterId === "") return "this node is in no cluster yet";
-    if (remote.clusterId !== own.clusterId) return "it belongs to another cluster";
+    if (remote.clusterId !== own.clusterId) return OTHER_CLUSTER;
     if (remote.nodeId === own.nodeId) {
       return "it has this node's identity: its data directory is a copy of this one's";
     }

@@ -31,6 +31,7 @@ const { clock } = SYSTEM;
 export class Node implements RunningServer {
   readonly ready: Promise<void>;
   readonly stopped: Promise<void>;
+  joins: readonly string[] = [];
   readonly #config: ServeConfig;
   readonly #logger: Logger;
   readonly #driver: SqliteDriver;
@@ -71,7 +72,11 @@ export class Node implements RunningServer {
     this.ready.catch(() => {});
     this.stopped.catch(() => {});
     const fatal = (error: unknown) => this.#fatal(error);
-    this.#core = new NodeCore({ config, logger, storage, outside: SYSTEM, fatal });
+    const beginAnew = (addresses: readonly string[]) => {
+      this.joins = addresses;
+      void this.stop();
+    };
+    this.#core = new NodeCore({ config, logger, storage, outside: SYSTEM, fatal, beginAnew });
   }
 
   get #server(): Server | undefined {

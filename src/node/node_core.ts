@@ -10,7 +10,7 @@ import { Housekeeper } from "../server/housekeeper.ts";
 import { LogPurger } from "../server/log_purger.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
 import { Server } from "../server/server.ts";
-import { ClusterNode } from "./cluster_node.ts";
+import { ClusterNode, type ClusterNodeOptions } from "./cluster_node.ts";
 import type { Outside } from "./outside.ts";
 
 /** A leader whose disk stays full this long asks another voter to lead, and again after a while. */
@@ -23,6 +23,7 @@ export interface NodeCoreOptions {
   readonly storage: NodeStorage;
   readonly outside: Outside;
   readonly fatal: (error: unknown) => void;
+  readonly beginAnew?: ClusterNodeOptions["beginAnew"];
   readonly raft?: Partial<RaftOptions>;
   /** The size at which the log begins to be purged. */
   readonly logBytesMax?: number;
@@ -42,9 +43,10 @@ export class NodeCore {
 
   constructor(options: NodeCoreOptions) {
     this.#options = options;
-    const { config, logger, storage, outside, fatal } = options;
+    const { config, logger, storage, outside, fatal, beginAnew = () => {} } = options;
     const purger = new LogPurger(storage, logger, options.logBytesMax);
-    this.cluster = new ClusterNode({ config, logger, storage, purger, outside, fatal });
+    const parts = { config, logger, storage, purger, outside, fatal, beginAnew };
+    this.cluster = new ClusterNode(parts);
     this.#housekeeper = new Housekeeper({
       storage,
       clock: outside.clock,

@@ -8,6 +8,9 @@ import type { FrameHandler, Peers } from "../transport/peers.ts";
 /** How long an answer may take: a change of members waits for a leader and its commit. */
 const ANSWER_TIMEOUT_MS = 15_000;
 
+/** Why a member refuses a node of another cluster. */
+export const OTHER_CLUSTER = "it belongs to another cluster";
+
 /** Requests between nodes, as JSON, each on a connection of its own. */
 export class PeerRequests {
   readonly #peers: () => Peers;
@@ -18,6 +21,22 @@ export class PeerRequests {
     this.#peers = peers;
     this.#clock = clock;
     this.#logger = logger;
+  }
+
+  /**
+   * Why whoever listens at `address` is no member of another cluster than this node's, with the
+   * same secret; undefined: it is, since it refuses just for that.
+   */
+  async whyNoOtherCluster(address: string): Promise<string | undefined> {
+    const handler: FrameHandler = { frame: () => {}, closed: () => {} };
+    try {
+      const opened = await this.#peers().open(address, { nodeId: 0, purpose: "request" }, handler);
+      opened.close("");
+      return "it is in no other cluster";
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return reason.endsWith(OTHER_CLUSTER) ? undefined : reason;
+    }
   }
 
   /** The answer to `request` from whoever listens at `address`; undefined when there is none. */

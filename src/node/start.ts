@@ -3,6 +3,7 @@ import { loadCatalog } from "../commands/acl_catalog.ts";
 import { commands } from "../commands/table.ts";
 import type { RunningServer, ServeConfig } from "../server/config.ts";
 import { openNodeStorage } from "../server/node_storage.ts";
+import { clearDataDirectory } from "../storage/data_directory.ts";
 import { loadSqlite } from "../storage/sqlite.ts";
 import { Node } from "./node.ts";
 
@@ -29,4 +30,18 @@ export async function startServer(config: ServeConfig, logger: Logger): Promise<
     throw error;
   }
   return node;
+}
+
+/** What to start with when a node has stopped to join a cluster: its directory is empty now. */
+export function configToJoin(config: ServeConfig, stopped: RunningServer): ServeConfig {
+  clearDataDirectory(config.dataDirectory);
+  const { respAddress, httpAddress, peerAddress, joins } = stopped;
+  return {
+    ...config,
+    port: respAddress.port,
+    httpPort: httpAddress?.port ?? "off",
+    peerPort: peerAddress.port,
+    join: joins,
+    bootstrapExpect: 0,
+  };
 }

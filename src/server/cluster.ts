@@ -25,6 +25,8 @@ export interface ClusterOptions {
     request: ClusterRequest,
   ) => Promise<ClusterAnswer>;
   readonly snapshot: ClusterView["snapshot"];
+  /** Begins anew as a node that joins; for one that has nothing to lose. */
+  readonly join: ClusterView["join"];
 }
 
 /** How long a request waits for a leader, and then for its commit. */
@@ -82,6 +84,18 @@ export class Cluster implements ClusterView {
 
   snapshot(): ReturnType<ClusterView["snapshot"]> {
     return this.#options.snapshot();
+  }
+
+  async join(addresses: readonly string[]): ReturnType<ClusterView["join"]> {
+    const { server, identity, join } = this.#options;
+    const isAlone = this.status().members.length === 1;
+    // Every command of a client that went through the log has left the name of its node; 0 names
+    // what leaders do of their own.
+    const isUntouched = server.ops.applied.origins.every(({ node }) => node === 0);
+    if (isAlone && isUntouched) return await join(addresses);
+    const error = `Already cluster member of ${identity.clusterId}: to join another cluster, ` +
+      "start a node with an empty data directory and --join HOST:PEERPORT";
+    return { ok: false, error };
   }
 
   async holders(index: number): Promise<number> {

@@ -73,4 +73,6 @@ export interface RunningServer {
   stop(): Promise<void>;
   /** Resolves when it has stopped by itself (SHUTDOWN) or by stop(); rejects when it failed. */
   readonly stopped: Promise<void>;
+  /** Peer addresses of a cluster that it stops for, to join it as a new node; mostly none. */
+  readonly joins: readonly string[];
 }

@@ -43,6 +43,18 @@ export interface DataDirectory {
   close(): void;
 }
 
+/** What a node has written there, in the order in which it may go. */
+const OF_THE_NODE = [/^state\.db/, /^snapshots$/, /^log\.db/, /^founding\.json$/];
+
+/** Removes what a node has written to a directory that no process holds: it is as if new. */
+export function clearDataDirectory(path: string): void {
+  for (const pattern of OF_THE_NODE) {
+    const names = readdirSync(path).filter((name) => pattern.test(name));
+    for (const name of names) rmSync(join(path, name), { recursive: true });
+  }
+  SYSTEM_DISK.syncDirectory(path);
+}
+
 /** A second lock of one process would succeed and release the first. */
 const held = new Set<string>();
 

@@ -124,6 +124,9 @@ export class FakeCluster implements ClusterView {
     this.requests.push(request);
     return Promise.resolve(this.answer);
   }
+  join(addresses: readonly string[]): ReturnType<ClusterView["join"]> {
+    return Promise.resolve({ ok: false, error: `cannot join ${addresses.join()}` });
+  }
   holders(): Promise<number> {
     return Promise.resolve(0);
   }

@@ -69,8 +69,10 @@ test("RAFT.CLUSTER INIT tells the id of a cluster of one node", async () => {
   expect(await run("RAFT.CLUSTER", "INIT")).toBe("+OK 0123456789abcdef0123456789abcdef\r\n");
 });
 
-test("RAFT.CLUSTER JOIN says how a node joins", async () => {
-  expect(await connect().run("RAFT.CLUSTER", "JOIN", "a:1")).toMatch(/^-ERR Already .* --join /);
+test("RAFT.CLUSTER JOIN hands on addresses, when they are some", async () => {
+  const { run } = connect();
+  expect(await run("RAFT.CLUSTER", "JOIN", "a:1", "b:2")).toBe("-ERR cannot join a:1,b:2\r\n");
+  expect(await run("RAFT.CLUSTER", "JOIN", "a:1", "b")).toBe("-ERR invalid node address 'b'\r\n");
 });
 
 test("RAFT.TRANSFER_LEADER to the leader asks for nothing", async () => {
