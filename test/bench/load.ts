@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 
 /** One run of redis-benchmark. */
 export interface Load {
-  readonly command: "SET" | "GET" | "MSET";
+  readonly command: "SET" | "GET" | "MSET" | "EVALSHA";
   readonly clients: number;
   readonly pipeline: number;
   readonly requests: number;
@@ -16,12 +17,17 @@ export interface Measured {
 
 export const VALUE_BYTES = 64;
 export const KEYS = 100_000;
+/** What EVALSHA runs. */
+export const SCRIPT = "return redis.call('INCR', KEYS[1])";
+const SCRIPT_SHA1 = createHash("sha1").update(SCRIPT).digest("hex");
 
 /** Drives `port` with redis-benchmark; random keys, values of 64 bytes. */
 export async function runLoad(port: number, load: Load): Promise<Measured> {
-  const words = ["-p", String(port), "-t", load.command.toLowerCase(), "-c", String(load.clients)];
+  const words = ["-p", String(port), "-c", String(load.clients)];
   words.push("-P", String(load.pipeline), "-n", String(load.requests), "-d", String(VALUE_BYTES));
   words.push("-r", String(KEYS), "--csv");
+  if (load.command === "EVALSHA") words.push("EVALSHA", SCRIPT_SHA1, "1", "counter:__rand_int__");
+  else words.push("-t", load.command.toLowerCase());
   const text = await capture("redis-benchmark", words);
   return parseCsv(text, load.command);
 }
@@ -33,7 +39,7 @@ export function parseCsv(text: string, command: string): Measured {
   const header = lines.find((line) => line.startsWith('"test"'));
   const row = lines.find((line) =>
     line.startsWith(`"${command}"`) ||
-    line.startsWith(`"${command} (`)
+    line.startsWith(`"${command} `)
   );
   if (header === undefined || row === undefined) {
     throw new Error(`Cannot read redis-benchmark's output: ${text.slice(0, 500)}`);

@@ -16,7 +16,7 @@ import { TestCluster } from "../system/cluster_harness.ts";
 import { RespClient } from "../system/resp_client.ts";
 import { type FailoverRow, measureFailover, renderFailover } from "./failover.ts";
 import { benchHttp } from "./http.ts";
-import { fill, type Load, runLoad } from "./load.ts";
+import { fill, type Load, runLoad, SCRIPT } from "./load.ts";
 import { type Memory, renderTable, type Row, rowName, type Sample, summarize } from "./report.ts";
 import { benchSmallMachine } from "./small_machine.ts";
 import type { Side } from "./report.ts";
@@ -30,13 +30,20 @@ const FAILOVERS = 20;
 const REDIS_ARGS = ["--appendonly", "yes", "--appendfsync", "always"];
 
 /** The lines of the table; `scale` shortens the runs. */
-function makeRows(scale: number, nodes: number): Row[] {
+function makeRows(scale: number, nodes: number, areScripts: boolean): Row[] {
   const row = (kind: Row["kind"], load: Load): Row => ({
     kind,
     load: { ...load, requests: Math.round(load.requests * scale) },
     balsa: [],
     redis: [],
   });
+  if (areScripts) {
+    return [
+      row("rate", { command: "EVALSHA", clients: CLIENTS, pipeline: 1, requests: 80_000 }),
+      row("rate", { command: "EVALSHA", clients: CLIENTS, pipeline: 16, requests: 320_000 }),
+      row("latency", { command: "EVALSHA", clients: 1, pipeline: 1, requests: 6000 }),
+    ];
+  }
   const inCluster = [
     row("rate", { command: "SET", clients: MANY_CLIENTS, pipeline: 1, requests: 80_000 }),
     row("rate", { command: "GET", clients: MANY_CLIENTS, pipeline: 1, requests: 120_000 }),
@@ -109,7 +116,12 @@ async function redisVersion(server: Server): Promise<string> {
 }
 
 /** The bench: both servers side by side in one run; resolves to the text of the tables. */
-async function bench(scale: number, outPath: string, nodes: number): Promise<string> {
+async function bench(
+  scale: number,
+  outPath: string,
+  nodes: number,
+  areScripts: boolean,
+): Promise<string> {
   const [subject, redis] = await Promise.all([startSubject(nodes), startRedis(REDIS_ARGS)]);
   const balsa = await subject.driven();
   const idle = { balsa: residentBytes(balsa.pid), redis: residentBytes(redis.pid) };
@@ -120,7 +132,12 @@ async function bench(scale: number, outPath: string, nodes: number): Promise<str
   console.log("filling both with 100,000 keys of 64 bytes");
   await fill(redis.port);
   await fill(balsa.port);
-  const rows = makeRows(scale, nodes);
+  for (const { port } of [redis, balsa]) {
+    const client = await RespClient.open(port);
+    await client.command("SCRIPT", "LOAD", SCRIPT);
+    client.close();
+  }
+  const rows = makeRows(scale, nodes, areScripts);
   await runRounds({ balsa: subject.driven, redis: () => Promise.resolve(redis) }, rows);
   const after = await subject.driven();
   const memory: Record<Side, Memory> = {
@@ -164,6 +181,7 @@ async function main(): Promise<void> {
     options: {
       nodes: { type: "string", default: "1" },
       http: { type: "boolean", default: false },
+      scripts: { type: "boolean", default: false },
       "slow-disk": { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       "small-machine": { type: "boolean", default: false },
@@ -188,7 +206,8 @@ async function main(): Promise<void> {
     await benchSmallMachine({ limitMb, cacheMb, dataMb, seconds: Number(values.seconds) });
     return;
   }
-  const text = await bench(values.quick ? 0.2 : 1, values.out, Number(values.nodes));
+  const scale = values.quick ? 0.2 : 1;
+  const text = await bench(scale, values.out, Number(values.nodes), values.scripts);
   console.log(`\n${text}\n\nwritten to ${values.out}`);
 }
 
