@@ -100,6 +100,8 @@ export const FORGET_REPLIES_PER_ENTRY = 256;
 export const SCRIPT_UNITS_MAX = 100_000_000;
 /** The scripts that EVALSHA knows: for more, the oldest are forgotten. */
 export const SCRIPT_TEXTS_BYTES_MAX = 32 * 1024 * 1024;
+/** The libraries of functions: no more are taken beyond this. */
+export const LIBRARIES_BYTES_MAX = 16 * 1024 * 1024;
 /** Memory for compiled scripts, on each node. */
 export const SCRIPT_IMAGES_BYTES_MAX = 16 * 1024 * 1024;
 /** A Lua whose memory has grown beyond this is given up after the run. */

@@ -18,13 +18,13 @@ import { needsNewerVersion, writeValue } from "./rdb/write.ts";
 const VERSION = 10;
 const VERSION_MAX = 12;
 /** Version and checksum, which stand behind the value. */
-const FOOTER_BYTES = 10;
+export const FOOTER_BYTES = 10;
 
 const BUSY_KEY = new ErrorReply("BUSYKEY Target key name already exists.");
 const NEGATIVE_TTL = err("Invalid TTL value, must be >= 0");
 const NEGATIVE_IDLE_TIME = err("Invalid IDLETIME value, must be >= 0");
 const NO_FREQUENCY = err("Invalid FREQ value, must be >= 0 and <= 255");
-const WRONG_FOOTER = err("DUMP payload version or checksum are wrong");
+export const WRONG_FOOTER = err("DUMP payload version or checksum are wrong");
 const BAD_DATA = err("Bad data format");
 
 /** DUMP key */
@@ -33,7 +33,12 @@ function dump(context: DataContext, argv: readonly Bytes[]): Reply {
   if (record === undefined) return null;
   const value = valueOf(context, argv[1], record);
   const version = needsNewerVersion(value) ? VERSION_MAX : VERSION;
-  const payload = writeValue(value) + littleEndian(version, 2);
+  return withFooter(writeValue(value), version);
+}
+
+/** A payload as RESTORE and FUNCTION RESTORE take it. */
+export function withFooter(content: Bytes, version = VERSION): Bytes {
+  const payload = content + littleEndian(version, 2);
   return payload + crc64(payload);
 }
 
@@ -120,7 +125,8 @@ function parseOptions(argv: readonly Bytes[]): RestoreOptions | ErrorReply {
   return options;
 }
 
-function hasRightFooter(payload: Bytes): boolean {
+/** Whether a payload ends with a version that is known, and with its checksum. */
+export function hasRightFooter(payload: Bytes): boolean {
   if (payload.length < FOOTER_BYTES) return false;
   const at = payload.length - FOOTER_BYTES;
   const version = payload.charCodeAt(at) + payload.charCodeAt(at + 1) * 256;

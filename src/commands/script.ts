@@ -16,16 +16,19 @@ import type { ScriptSurroundings } from "./script_surroundings.ts";
 import { decodeFromScript, decodeStrings } from "./script_values.ts";
 
 const NO_SCRIPT = new ErrorReply("NOSCRIPT No matching script. Please use EVAL.");
-const NOT_BUSY = new ErrorReply("NOTBUSY No scripts in execution right now.");
+export const NOT_BUSY = new ErrorReply("NOTBUSY No scripts in execution right now.");
 const TOO_MANY_KEYS = err("Number of keys can't be greater than number of args");
 const NEGATIVE_KEYS = err("Number of keys can't be negative");
-const WRITES = err("Can not execute a script with write flag using *_ro command.");
+export const WRITES = err("Can not execute a script with write flag using *_ro command.");
 const NO_DEBUGGER = err("there is no debugger for scripts");
 
 /** How many keys `argv` has from its fourth argument on, or Redis's error. */
-export function keyCountOf(argv: readonly Bytes[]): number | ErrorReply {
+export function keyCountOf(
+  argv: readonly Bytes[],
+  notInteger = NOT_INTEGER,
+): number | ErrorReply {
   const count = parseOffset(argv[2]);
-  if (count === undefined) return NOT_INTEGER;
+  if (count === undefined) return notInteger;
   if (count > argv.length - 3) return TOO_MANY_KEYS;
   return count < 0 ? NEGATIVE_KEYS : count;
 }

@@ -1,5 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { REDIS_VERSION, SCRIPT_TEXTS_BYTES_MAX } from "../constants.ts";
+import type { RowsTable } from "../storage/rows_table.ts";
+import { Libraries } from "./function_library.ts";
 import { LuaEngine } from "../scripting/lua_engine.ts";
 import { ScriptsTable } from "../storage/scripts_table.ts";
 
@@ -19,13 +21,15 @@ let engine: LuaEngine | undefined;
 /** What scripts run with beside the data. */
 export class ScriptSurroundings {
   readonly table: ScriptsTable;
+  readonly libraries: Libraries;
   outlets: ScriptOutlets = NOWHERE;
   /** Scripts that only read have run here without a trace in the log: this node alone knows them. */
   readonly #readHere = new Map<Bytes, Bytes>();
   #readHereBytes = 0;
 
-  constructor(table: ScriptsTable) {
+  constructor(table: ScriptsTable, libraryTable: RowsTable) {
     this.table = table;
+    this.libraries = new Libraries(libraryTable, () => this.engine);
   }
 
   /** Started at its first use. */

@@ -87,11 +87,16 @@ export function decodeFromScript(bytes: Bytes): Reply {
 }
 
 /** The strings that stand behind one another, each with its tag. */
-export function decodeStrings(bytes: Bytes): Bytes[] {
+export function decodeTagged(bytes: Bytes): (readonly [tag: string, text: Bytes])[] {
   const decoder = new Decoder(bytes);
-  const strings: Bytes[] = [];
+  const strings: (readonly [string, Bytes])[] = [];
   while (!decoder.isAtEnd) strings.push(decoder.tagged());
   return strings;
+}
+
+/** The same without the tags. */
+export function decodeStrings(bytes: Bytes): Bytes[] {
+  return decodeTagged(bytes).map(([, text]) => text);
 }
 
 /** What no 64 bits hold becomes this, as where Redis runs. */
@@ -121,9 +126,8 @@ class Decoder {
     return this.#at >= this.#bytes.length;
   }
 
-  tagged(): Bytes {
-    this.#at++;
-    return this.#sized();
+  tagged(): readonly [tag: string, text: Bytes] {
+    return [this.#bytes[this.#at++], this.#sized()];
   }
 
   reply(): Reply {

@@ -9,6 +9,7 @@ import { connectionCommands } from "./connection.ts";
 import { dumpCommands } from "./dump.ts";
 import { expireCommands } from "./expire.ts";
 import { errQuoting, quoted } from "./help.ts";
+import { functionCommands } from "./function.ts";
 import { geoCommands } from "./geo.ts";
 import { geoSearchCommands } from "./geo_search.ts";
 import { hashCommands } from "./hash.ts";
@@ -28,6 +29,7 @@ import { objectCommands } from "./object.ts";
 import { pubsubCommands } from "./pubsub.ts";
 import { raftCommands } from "./raft.ts";
 import { scanCommands } from "./scan.ts";
+import type { CommandTable } from "./script_calls.ts";
 import { scriptCommands } from "./script.ts";
 import { serverCommands } from "./server.ts";
 import { setCommands } from "./set.ts";
@@ -51,13 +53,16 @@ import { zsetPopCommands } from "./zset_pop.ts";
 import { zsetRandomCommands } from "./zset_random.ts";
 import { zsetRangeCommands } from "./zset_range.ts";
 
+const SCRIPT_TABLE: CommandTable = { find: (name) => findCommand(name), arityFits };
+
 /** Each group of commands that is offered. */
 const GROUPS: readonly (readonly Command[])[] = [
   connectionCommands,
   introspectionCommands(() => table),
   [aclCommand(() => table, (argv) => resolve(argv))],
   [idempotentCommand((argv) => resolve(argv))],
-  scriptCommands({ find: (name) => findCommand(name), arityFits }),
+  scriptCommands(SCRIPT_TABLE),
+  functionCommands(SCRIPT_TABLE),
   serverCommands,
   raftCommands,
   pubsubCommands,

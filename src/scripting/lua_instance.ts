@@ -44,7 +44,7 @@ type LuaFunction = (state: number, argument: number) => void;
 
 /** One Lua: its memory, and the ways in and out of it. */
 export class LuaInstance {
-  /** Of the run under way. */
+  /** Of the run under way; none while something is compiled. */
   host: ScriptHost | undefined;
   readonly lua: LuaExports;
   readonly #functions: (LuaFunction | undefined)[] = [];
@@ -132,7 +132,8 @@ export class LuaInstance {
         const may = this.host!.mayCall(this.#arguments(at, count));
         return may === undefined ? -1 : Number(may);
       },
-      log: (level, at, length) => this.host!.log(level, this.#text(at, length)),
+      // A library says nothing while it is loaded: that happens again whenever it must.
+      log: (level, at, length) => this.host?.log(level, this.#text(at, length)),
       sha1: (at, length, out) => {
         this.#memory().latin1Write(sha1Hex(this.#text(at, length)), out, 40);
       },

@@ -2,6 +2,7 @@ import { ScriptSurroundings } from "../commands/script_surroundings.ts";
 import { IDEMPOTENCY_BYTES_MAX, SCRIPT_TEXTS_BYTES_MAX } from "../constants.ts";
 import { ChangesTable } from "../storage/changes_table.ts";
 import { IdempotencyTable } from "../storage/idempotency_table.ts";
+import { RowsTable } from "../storage/rows_table.ts";
 import { ScriptsTable } from "../storage/scripts_table.ts";
 import { PiecesTable } from "../storage/pieces_table.ts";
 import { UsersTable } from "../storage/users_table.ts";
@@ -15,6 +16,8 @@ export interface BesideKeys {
   readonly idempotency: IdempotencyTable;
   readonly changes: ChangesTable;
   readonly waiters: WaitersTable;
+  readonly scripts: ScriptsTable;
+  readonly libraries: RowsTable;
   readonly scripting: ScriptSurroundings;
   readonly pieces: PiecesTable;
   readonly users: UsersTable;
@@ -22,11 +25,15 @@ export interface BesideKeys {
 
 /** Empty ones, until a state.db is loaded; `changesBytes` of changes are kept. */
 export function makeBesideKeys(changesBytes = Infinity): BesideKeys {
+  const scripts = new ScriptsTable(SCRIPT_TEXTS_BYTES_MAX);
+  const libraries = new RowsTable("library");
   return {
     idempotency: new IdempotencyTable(IDEMPOTENCY_BYTES_MAX),
     changes: new ChangesTable(changesBytes),
     waiters: new WaitersTable(),
-    scripting: new ScriptSurroundings(new ScriptsTable(SCRIPT_TEXTS_BYTES_MAX)),
+    scripts,
+    libraries,
+    scripting: new ScriptSurroundings(scripts, libraries),
     pieces: new PiecesTable(),
     users: new UsersTable(),
   };

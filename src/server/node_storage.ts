@@ -105,13 +105,13 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
       state = openState(driver, directory.statePath);
     }
     const beside = makeBesideKeys(options.changesBytes);
-    const { idempotency, changes, waiters, scripting, pieces, users } = beside;
+    const { idempotency, changes, waiters, scripts, libraries, pieces, users } = beside;
     const ops = new CachedRedisOperations(state, {
       cacheBytes: options.cacheBytes,
       checkpointer: outside.checkpointer(state, driver),
       now: () => clock.monotonicMs(),
       hashSeed: randomUint32(outside.entropy),
-      sideTables: [idempotency, changes, waiters, scripting.table, pieces, users],
+      sideTables: [idempotency, changes, waiters, scripts, libraries, pieces, users],
       changes: changes.recorder,
     });
     return assemble(driver, outside, directory, { log, snapshots, ops, beside });

@@ -7,14 +7,18 @@ import { sha1Hex } from "../scripting/lua_module.ts";
 import { AS_NAME } from "./run_as.ts";
 
 /**
- * EVAL or EVALSHA of a script that the cluster knows, and that promises in its first line not to
- * write, as the request that only reads; undefined for all else.
+ * EVAL, EVALSHA or FCALL of what the cluster knows, and what promises not to write, as the request
+ * that only reads; undefined for all else.
  */
 export function asReadOfScript(
   scripting: ScriptSurroundings,
   { name }: RunnableCommand,
   argv: readonly Bytes[],
 ): readonly Bytes[] | undefined {
+  if (name === "fcall") {
+    const isReadOnly = scripting.libraries.find(argv[1])?.[1].flags.includes("no-writes");
+    return isReadOnly ? ["FCALL_RO", ...argv.slice(1)] : undefined;
+  }
   if (name !== "evalsha" && name !== "eval") return undefined;
   if (argv[0] === AS_NAME) return undefined;
   const isText = name === "eval";

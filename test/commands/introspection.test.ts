@@ -65,7 +65,8 @@ test("each command agrees with Redis in arity, keys and flags", async () => {
     if (command.name === "acl|setuser" || command.name === "acl|deluser") continue;
     const path = names.includes("write") ? "write" : names.includes("readonly") ? "read" : "other";
     // In Redis scripts are no data, nor does it know of one whether it writes.
-    const isOfScripts = path === "other" && /^(evalsha|eval|fcall|script\|.*)$/.test(command.name);
+    const isOfScripts = path === "other" &&
+      /^(evalsha|eval|fcall|(script|function)\|.*)$/.test(command.name);
     const isOfData = command.path === "write" || command.path === "read";
     const ours = isOfData && !isOfScripts ? command.path : "other";
     const expected = { name: command.name, arity, first, last, step, path };

@@ -8,13 +8,17 @@ import { resolve } from "../../src/commands/table.ts";
 import { SCRIPT_TEXTS_BYTES_MAX } from "../../src/constants.ts";
 import { encodeReply, type Protocol } from "../../src/resp/encoder.ts";
 import { ErrorReply, OK, type Reply } from "../../src/resp/reply.ts";
+import { RowsTable } from "../../src/storage/rows_table.ts";
 import { ScriptsTable } from "../../src/storage/scripts_table.ts";
 import { ModelRedisOperations } from "../storage/model_redis_operations.ts";
 
 /** Runs commands in process on a model of storage, as the server would. */
 export class LocalRunner {
   readonly context = new DataContext(new ModelRedisOperations(), new Prng(1), {
-    scripting: new ScriptSurroundings(new ScriptsTable(SCRIPT_TEXTS_BYTES_MAX)),
+    scripting: new ScriptSurroundings(
+      new ScriptsTable(SCRIPT_TEXTS_BYTES_MAX),
+      new RowsTable("library"),
+    ),
   });
 
   constructor(nowMs: number) {

@@ -16,9 +16,6 @@ export const NOT_OFFERED: Readonly<Record<string, string>> = {
   "restore-asking": "of Redis Cluster: every node has all the data",
   "slaveof": "of Redis replication: see RAFT.NODE",
   "sync": "of Redis replication: nodes replicate by Raft",
-  "fcall": "functions are not there yet",
-  "fcall_ro": "functions are not there yet",
-  "function": "functions are not there yet",
   "waitaof": "what is acknowledged is on disk on a majority; see WAIT",
 };
 

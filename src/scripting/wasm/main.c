@@ -253,16 +253,25 @@ static int fail(lua_State *L, const char *text) {
   return lua_error(L);
 }
 
+/* The flag as it is spelt in lower case, or NULL. */
+static const char *known_flag(const char *flag) {
+  static const char *const flags[] = {"no-writes", "allow-oom", "allow-stale", "no-cluster",
+                                      "allow-cross-slot-keys", "allow-key-locking"};
+  for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+    if (strcasecmp(flags[i], flag) == 0) return flags[i];
+  }
+  return NULL;
+}
+
 /* Puts the flags in the table on the top of the stack behind the exchange buffer. */
 static void put_flags(lua_State *L) {
   for (int i = 1;; i++) {
     lua_pushnumber(L, i);
     lua_gettable(L, -2);
     if (lua_isnil(L, -1)) break;
-    if (!lua_isstring(L, -1)) fail(L, "unknown flag given");
-    size_t length;
-    const char *flag = lua_tolstring(L, -1, &length);
-    put_bytes(L, '$', flag, length);
+    const char *flag = lua_isstring(L, -1) ? known_flag(lua_tostring(L, -1)) : NULL;
+    if (flag == NULL) fail(L, "unknown flag given");
+    put_bytes(L, '$', flag, strlen(flag));
     lua_pop(L, 1);
   }
   lua_pop(L, 1);
