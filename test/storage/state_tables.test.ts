@@ -3,6 +3,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TABLES_OF } from "../../src/storage/collections.ts";
 import { loadSqlite } from "../../src/storage/sqlite.ts";
 import { readAppliedState, StateTables } from "../../src/storage/state_tables.ts";
 
@@ -65,4 +66,24 @@ test("readAppliedState: reads a read-only copy", () => {
   const copy = driver.open(path, { synchronous: "normal", readOnly: true });
   expect(readAppliedState(copy)).toEqual(state);
   copy.close();
+});
+
+test("a state.db of before streams gets their tables when it is opened to be written", () => {
+  const path = join(directory, "older.db");
+  const older = driver.open(path, { synchronous: "normal" });
+  new StateTables(older).setDatabase(3, { slot: 3, keys: 7, expiring: 0, due: 0, lastId: 9 });
+  for (const view of ["streams", "streams_pending"]) older.exec(`DROP VIEW ${view}`);
+  const tables = TABLES_OF.stream;
+  for (const table of tables) older.exec(`DROP TABLE ${table}`);
+  older.close();
+  const copy = driver.open(path, { synchronous: "normal", readOnly: true });
+  expect(readAppliedState(copy).index).toBe(0);
+  copy.close();
+  const sql = driver.open(path, { synchronous: "normal" });
+  const opened = new StateTables(sql);
+  opened.elements.write("stream_entry", 5, [1, 2, "[]"]);
+  expect(opened.elements.read("stream_entry", 5)).toHaveLength(1);
+  expect(opened.databases()[3].keys).toBe(7);
+  expect(sql.prepare("SELECT * FROM streams").all()).toEqual([]);
+  sql.close();
 });

@@ -142,9 +142,10 @@ export class TestCluster {
     const sql = new DatabaseSync(path, { readOnly: true });
     try {
       const keys = sql.prepare("SELECT * FROM redis ORDER BY db, key").all();
+      const elements = ELEMENT_VIEWS.map((view) => sql.prepare(`SELECT * FROM ${view}`).all());
       const applied = "SELECT log_index, log_term, log_time_ms, digest, version, " +
         "hex(configuration) FROM applied";
-      return JSON.stringify([sql.prepare(applied).all(), keys]);
+      return JSON.stringify([sql.prepare(applied).all(), keys, elements]);
     } finally {
       sql.close();
     }
@@ -155,6 +156,9 @@ export class TestCluster {
     this.members[node].client = undefined;
   }
 }
+
+/** What state.db shows of collections, in the order of what they were made in. */
+const ELEMENT_VIEWS = ["hashes", "sets", "lists", "zsets", "streams", "streams_pending"];
 
 /** Throws where a reply is an error; returns it otherwise. */
 export function orThrow(reply: Decoded): Decoded {

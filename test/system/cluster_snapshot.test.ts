@@ -70,6 +70,23 @@ async function expectEqual(cluster: TestCluster): Promise<void> {
   for (const content of contents) expect(content === contents[0]).toBe(true);
 }
 
+/** Adds to a stream, with a group of its own: entries come and go, some are pending. */
+async function fillStream(cluster: TestCluster, node: number, group: string): Promise<void> {
+  const client = await cluster.client(node);
+  const commands = [
+    ...Array.from({ length: 300 }, (_, i) => ["XADD", "stream", "*", `field ${i >> 7}`, `${i}`]),
+    ["XADD", "stream", "MAXLEN", "~", "350", "*", "field", "last"],
+    ["XGROUP", "CREATE", "stream", group, "0"],
+    ["XREADGROUP", "GROUP", group, "ann", "COUNT", "150", "STREAMS", "stream", ">"],
+    ["XAUTOCLAIM", "stream", group, "bob", "0", "-", "COUNT", "30", "JUSTID"],
+    ["XTRIM", "stream", "MAXLEN", "290"],
+  ];
+  (await client.pipeline(commands)).forEach(orThrow);
+  const [[id]] = await client.command("XRANGE", "stream", "-", "+", "COUNT", "1") as string[][];
+  expect(await client.command("XACK", "stream", group, id)).toBe(1);
+  expect(await client.command("XDEL", "stream", id)).toBe(1);
+}
+
 async function expectAcknowledged(cluster: TestCluster, load: Load): Promise<void> {
   for (const node of cluster.members.keys()) {
     const keys = [...load.acknowledged.keys()];
@@ -81,7 +98,9 @@ test("a follower that was away past the purge catches up, and a new node joins",
   const cluster = await TestCluster.found(3, { env: ENV });
   const leader = await leaderOf(cluster);
   const follower = (leader + 1) % 3;
+  await fillStream(cluster, leader, "before");
   await cluster.kill9(follower);
+  await fillStream(cluster, leader, "meanwhile");
   await fill(cluster, leader);
   const load = new Load(cluster, leader);
   await cluster.start(follower);
@@ -93,6 +112,13 @@ test("a follower that was away past the purge catches up, and a new node joins",
   await until(() => cluster.areEqual([0, 1, 2, 3]), "all nodes are equal");
   await expectAcknowledged(cluster, load);
   expect(await cluster.command(fourth, "SET", "through", "the new node")).toBe("OK");
+  await fillStream(cluster, follower, "after");
+  const streams = await Promise.all(
+    [0, 1, 2, 3].map((node) =>
+      cluster.command(node, "XINFO", "STREAM", "stream", "FULL", "COUNT", "0")
+    ),
+  );
+  for (const stream of streams) expect(stream).toEqual(streams[0]);
   await expectEqual(cluster);
 }, 60_000);
 

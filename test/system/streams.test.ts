@@ -185,6 +185,33 @@ function entry(id: string): Decoded {
   return [["jobs", [[id, ["f", "v"]]]]];
 }
 
+test("XREAD from +, of Redis 7.4: the last entry, or what comes next", async () => {
+  const [first, ...others] = await Promise.all(
+    cluster.nodes.map(({ port }) => RespClient.open(port)),
+  );
+  for (const client of others) {
+    await first.command("DEL", "plus");
+    expect(await client.command("XREAD", "STREAMS", "plus", "+")).toBeNull();
+    await first.command("XADD", "plus", "1-1", "f", "v");
+    await first.command("XADD", "plus", "1-2", "f", "v");
+    const last = [["plus", [["1-2", ["f", "v"]]]]] as Decoded;
+    expect(await client.command("XREAD", "COUNT", "3", "STREAMS", "plus", "+")).toEqual(last);
+    expect(await client.command("XREAD", "BLOCK", "0", "STREAMS", "plus", "+")).toEqual(last);
+    await first.command("XDEL", "plus", "1-2");
+    const before = [["plus", [["1-1", ["f", "v"]]]]] as Decoded;
+    expect(await client.command("XREAD", "STREAMS", "plus", "+")).toEqual(before);
+    await first.command("XDEL", "plus", "1-1");
+    expect(await client.command("XREAD", "STREAMS", "plus", "+")).toBeNull();
+  }
+  const waiting = await blocked(
+    cluster.nodes[1].port,
+    ..."XREAD BLOCK 0 STREAMS plus +".split(" "),
+  );
+  await first.command("XADD", "plus", "1-3", "f", "v");
+  expect(await waiting.read()).toEqual([["plus", [["1-3", ["f", "v"]]]]]);
+  for (const client of [first, ...others, waiting]) client.close();
+});
+
 test("a failover loses and doubles nothing, and keeps the order", async () => {
   const leader = await cluster.leader();
   const [one, two] = await cluster.followers();
