@@ -58,6 +58,11 @@ export class AccessControl {
     return this.#options.users.size > 0;
   }
 
+  /** Whether ACL SETUSER was of effect on the default user: the node's password counts no more. */
+  get isDefaultChanged(): boolean {
+    return this.#options.users.find(DEFAULT) !== undefined;
+  }
+
   user(name: Bytes): User | undefined {
     const user = this.#options.users.find(name);
     return user ?? (name === DEFAULT ? this.#defaultUser() : undefined);

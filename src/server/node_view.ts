@@ -8,7 +8,7 @@ import type { ConfigStore } from "../commands/config_store.ts";
 import type { ClientView, LatencyView, NodeView, RoleView } from "../commands/local_context.ts";
 import type { TrackingOptions } from "../commands/tracking_view.ts";
 import type { PubSubView } from "../commands/pubsub_view.ts";
-import type { ErrorReply } from "../resp/reply.ts";
+import { err, type ErrorReply } from "../resp/reply.ts";
 import type { AccessControl } from "./access_control.ts";
 import { formatInfo, type InfoSources } from "./info.ts";
 import type { Limits } from "./limits.ts";
@@ -17,6 +17,11 @@ import { roleOf } from "./role.ts";
 import type { Server } from "./server.ts";
 import type { Session } from "./session.ts";
 import type { SlowLog } from "./slow_log.ts";
+
+const OF_USER = err(
+  "CONFIG SET failed (possibly related to argument 'requirepass') - " +
+    "ACL SETUSER has changed the default user: change its password there",
+);
 
 export interface NodeViewOptions {
   readonly server: Server;
@@ -96,6 +101,8 @@ export class ServerNodeView implements NodeView {
   }
 
   configSet(pairs: readonly (readonly [Bytes, Bytes])[]): ErrorReply | undefined {
+    const isOfUser = this.#access.isDefaultChanged;
+    if (isOfUser && pairs.some(([name]) => name.toLowerCase() === "requirepass")) return OF_USER;
     return this.#options.config.set(pairs);
   }
 

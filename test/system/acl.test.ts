@@ -299,6 +299,8 @@ describe("users over HTTP", () => {
     await run(root, "ACL", "SETUSER", "default", "resetpass", ">changed");
     expect(await run(root, "PING")).toInclude("WRONGPASS");
     expect(await run(as("changed"), "PING")).toBe("PONG");
+    expect(await run(as("changed"), "CONFIG", "SET", "requirepass", "x"))
+      .toInclude("ACL SETUSER has changed the default user");
     stream.close();
     await server.stop();
   }, 60_000);
