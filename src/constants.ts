@@ -31,6 +31,8 @@ export const PIECE_BYTES = 512 * 1024;
 export const PIECES_UNDER_WAY_MAX = 8;
 /** Large commands of a node that wait for their turn to be sent; beyond it they are refused. */
 export const LARGE_BYTES_MAX = COMMAND_BYTES_MAX;
+/** Of a message and its channel: other nodes get it as one frame. */
+export const PUBLISH_BYTES_MAX = 32 * 1024 * 1024;
 /** Proposed and not yet committed bytes; beyond it writes are refused. */
 export const UNCOMMITTED_BYTES_MAX = 128 * 1024 * 1024;
 

@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
-import { PushReply, type Reply, SequenceReply } from "../resp/reply.ts";
+import { PUBLISH_BYTES_MAX } from "../constants.ts";
+import { err, PushReply, type Reply, SequenceReply } from "../resp/reply.ts";
 import type { Command } from "./command.ts";
 import { ALL_KEYS, FIRST_KEY } from "./define.ts";
 import { localCommand, localContainer, type LocalRun } from "./define_local.ts";
@@ -44,14 +45,25 @@ function countBeside(subscription: SubscriptionView, space: ChannelSpace): numbe
     : subscription.count("channel") + subscription.count("pattern");
 }
 
+const MESSAGE_TOO_LONG = err(`message exceeds the limit of ${PUBLISH_BYTES_MAX} bytes`);
+
 /** PUBLISH channel message */
-function publish({ node }: LocalContext, argv: readonly Bytes[]): Reply {
-  return node.pubsub.publish("channel", argv[1], argv[2]);
+function publish(context: LocalContext, argv: readonly Bytes[]): Reply {
+  return publishTo("channel", context, argv);
 }
 
 /** SPUBLISH shardchannel message */
-function spublish({ node }: LocalContext, argv: readonly Bytes[]): Reply {
-  return node.pubsub.publish("shard", argv[1], argv[2]);
+function spublish(context: LocalContext, argv: readonly Bytes[]): Reply {
+  return publishTo("shard", context, argv);
+}
+
+function publishTo(
+  space: "channel" | "shard",
+  { node }: LocalContext,
+  [, channel, message]: readonly Bytes[],
+): Reply {
+  if (channel.length + message.length > PUBLISH_BYTES_MAX) return MESSAGE_TOO_LONG;
+  return node.pubsub.publish(space, channel, message);
 }
 
 /** PUBSUB CHANNELS [pattern]; PUBSUB SHARDCHANNELS [pattern] */

@@ -1,3 +1,4 @@
+import { PUBLISH_BYTES_MAX } from "../constants.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { globMatches } from "../commands/glob.ts";
@@ -100,6 +101,8 @@ export class PubSubPeers implements PubSubRelay {
   }
 
   publish(space: "channel" | "shard", channel: Bytes, payload: Bytes): number {
+    // A script's; PUBLISH refuses it.
+    if (channel.length + payload.length > PUBLISH_BYTES_MAX) return 0;
     let receivers = 0;
     let words: Bytes | undefined;
     for (const [node, counts] of this.#nodes) {

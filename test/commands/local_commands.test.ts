@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Bytes } from "../../src/base/bytes.ts";
-import { BALSA_VERSION, REDIS_VERSION } from "../../src/constants.ts";
+import { BALSA_VERSION, PUBLISH_BYTES_MAX, REDIS_VERSION } from "../../src/constants.ts";
 import { err, ErrorReply, MapReply, OK, VerbatimReply } from "../../src/resp/reply.ts";
 import { RealRedis } from "../compat/real_redis.ts";
 import { type FakeClient, FakeNode, NOW_US } from "./fake_views.ts";
@@ -88,6 +88,17 @@ test("SELECT, RESET and QUIT act on the connection", async () => {
   expect(client.db).toBe(0);
   await node.run(client, ["QUIT"]);
   expect(client.closed).toBe("later");
+});
+
+test("PUBLISH takes no message that other nodes could not be given", async () => {
+  const node = new FakeNode();
+  const publish = (name: string, bytes: number) =>
+    node.run(node.connect(), [name, "channel", "x".repeat(bytes)]);
+  const longest = PUBLISH_BYTES_MAX - "channel".length;
+  expect(await publish("PUBLISH", longest)).toBe(0);
+  for (const name of ["PUBLISH", "SPUBLISH"]) {
+    expect(textOf(await publish(name, longest + 1))).toMatch(/^ERR message exceeds the limit of /);
+  }
 });
 
 test("PING answers a RESP2 subscriber with an array", async () => {
