@@ -40,7 +40,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     INCRBYFLOAT k 1.5 | 2
     APPEND k x | 2
     SETRANGE k 1 abc | 2
-    GETEX k PERSIST | 0
+    GETEX k PERSIST | 2
     GETEX k EX 100 | 2
     GETEX k PERSIST | 2
     GETSET k v | 2
