@@ -59,6 +59,8 @@ export class CommandSet {
   readonly firstArguments = new Map<Bytes, Bytes[]>();
   /** Whether it began with all: commands that will come are allowed too. */
   isAll = false;
+  /** The rules that tell of it shortest, once they were asked for. */
+  description: Bytes | undefined;
   readonly #catalog: Catalog;
 
   constructor(catalog: Catalog, rules: readonly Bytes[]) {
@@ -101,11 +103,19 @@ export class CommandSet {
   }
 }
 
-/** The set of each selector, made once. */
+/** The set of each selector: many users have the same rules for commands. */
 const SETS = new WeakMap<Selector, CommandSet>();
+const BY_RULES = new Map<Bytes, CommandSet>();
+const BY_RULES_MAX = 1000;
 
+/** The commands that a selector allows. */
 export function commandsOf(catalog: Catalog, selector: Selector): CommandSet {
-  let set = SETS.get(selector);
-  if (set === undefined) SETS.set(selector, set = new CommandSet(catalog, selector.commands));
+  const known = SETS.get(selector);
+  if (known !== undefined) return known;
+  const rules = selector.commands.join(" ");
+  const set = BY_RULES.get(rules) ?? new CommandSet(catalog, selector.commands);
+  if (BY_RULES.size >= BY_RULES_MAX) BY_RULES.clear();
+  BY_RULES.set(rules, set);
+  SETS.set(selector, set);
   return set;
 }

@@ -49,6 +49,10 @@ export function describeChannels({ channels }: Selector): Bytes {
  */
 export function describeCommands(catalog: Catalog, selector: Selector): Bytes {
   const wanted = commandsOf(catalog, selector);
+  return wanted.description ??= shortestRules(catalog, selector, wanted);
+}
+
+function shortestRules(catalog: Catalog, selector: Selector, wanted: CommandSet): Bytes {
   const rules = [wanted.isAll ? "+@all" : "-@all"];
   const made = new CommandSet(catalog, rules);
   const left = new CommandSet(catalog, selector.commands);
