@@ -8,8 +8,9 @@ export interface FollowerClaimsOptions {
 }
 
 /**
- * What a follower may take from an append (figure 2 of the paper): it has compared its log up to
- * the last new entry and no further, so it commits and acknowledges no more, whatever it holds.
+ * What a node may take from a message (figure 2 of the paper). A follower has compared its log up
+ * to the last new entry of an append and no further, so it commits and acknowledges no more,
+ * whatever it holds.
  */
 export class FollowerClaims {
   readonly #options: FollowerClaimsOptions;
@@ -22,7 +23,8 @@ export class FollowerClaims {
     const { raft } = options;
     const step = raft.step.bind(raft);
     raft.step = (message) => {
-      if (message.type === "append") this.#take(message, () => step(message));
+      if (message.term < raft.status().term) this.#takeLate(message, () => step(message));
+      else if (message.type === "append") this.#take(message, () => step(message));
       else step(message);
     };
     const ready = raft.ready.bind(raft);
@@ -45,6 +47,17 @@ export class FollowerClaims {
     violate("a follower commits what it has compared", what);
   }
 
+  /** What comes from an earlier term is answered at most (figure 2). */
+  #takeLate({ type, from, term }: Message, step: () => void): void {
+    const { id, raft, violate } = this.#options;
+    const before = standing(raft);
+    step();
+    const after = standing(raft);
+    if (before === after) return;
+    const what = `node ${id} takes ${type} of term ${term} from ${from}: ${before} -> ${after}`;
+    violate("an earlier term counts no more", what);
+  }
+
   #judge({ messages, messagesAfterPersist }: Ready): void {
     const { id, raft, violate } = this.#options;
     if (messages.length + messagesAfterPersist.length === 0) return;
@@ -57,4 +70,9 @@ export class FollowerClaims {
     }
     this.#compared = 0;
   }
+}
+
+function standing(raft: RaftCore): string {
+  const { term, role, commit, lastIndex, peers } = raft.status();
+  return [term, role, commit, lastIndex, ...peers.map(({ id, match }) => `${id}: ${match}`)].join();
 }

@@ -27,6 +27,8 @@ const WAYS = [
   "hands over",
   "hands over",
   "usurped",
+  "usurped",
+  "forgotten",
   "forgotten",
 ] as const;
 
@@ -49,14 +51,19 @@ export class Hunts {
     if (leader === undefined || world.nodes.length < 3) return false;
     const way = WAYS[random.below(WAYS.length)];
     world.note(`hunt: ${leader.name} leads, then ${way}`);
-    const isLong = way === "late answers" || way === "usurped" || way === "forgotten";
+    const hasRival = way === "usurped" || way === "forgotten";
+    const isLong = way === "late answers" || hasRival;
     const forMs = electionTimeoutMs * ((isLong ? 4 : 1.5) + random.next() * 2);
+    // What is written meanwhile a rival would lack, who then could not win.
+    const quietMs = hasRival ? electionTimeoutMs * 3 : 0;
+    world.quietUntilMs = world.scheduler.nowMs + quietMs;
     this.#loses(leader, way, forMs);
     const isLease = areClocksFair && random.next() < 0.7;
     const everyMs = 2 + random.next() * 10;
     const read = () => this.#send(leader, "read", isLease ? "lease" : "linearizable");
     for (let atMs = 0; atMs < forMs; atMs += everyMs) {
       this.#options.later(atMs, read);
+      if (atMs < quietMs) continue;
       this.#options.later(atMs + random.next() * everyMs, () => this.#writeBeside(leader));
     }
     return true;
@@ -162,8 +169,9 @@ export class Hunts {
     const { world, random, later, electionTimeoutMs, crash } = this.#options;
     const { network } = world;
     const usurper = others[random.below(others.length)];
-    network.cut(leader.name, usurper.name);
-    if (!areForgetful) return this.#slow(leader, electionTimeoutMs * random.next() * 0.5);
+    // When all that was sent before has come.
+    later(30 + random.next() * 100, () => network.cut(leader.name, usurper.name));
+    if (!areForgetful) return this.#slow(leader, electionTimeoutMs * random.next() * 0.6);
     later(electionTimeoutMs * (1.2 + random.next()), () => {
       for (const other of others) {
         network.cut(leader.name, other.name);

@@ -10,6 +10,7 @@ const NODES_MAX = 7;
 /** A fault of one kind comes once in a time between these, on average. */
 const INTERVAL_MS_MIN = 150;
 const INTERVAL_MS_MAX = 4000;
+const HUNTING_SHARE = 0.3;
 
 const AIMED: ReadonlySet<string> = new Set([
   "snapshot received",
@@ -61,6 +62,11 @@ export class Nemesis {
     this.#aimedShare = this.#random.next() < 0.5 ? this.#random.next() * 0.3 : 0;
     const kinds = Object.keys(this.#faults);
     const share = 0.2 + this.#random.next() * 0.6;
+    const random = this.#random;
+    // Some seeds do little else than look at leaders that lose their followers.
+    if (random.next() < HUNTING_SHARE) {
+      this.#plan("hunt at an old leader", options.electionTimeoutMs * (5 + random.next() * 8));
+    }
     for (const kind of kinds) {
       if (this.#random.next() >= share) continue;
       const span = INTERVAL_MS_MAX - INTERVAL_MS_MIN;

@@ -73,7 +73,7 @@ export class SimClient {
   #plan(): void {
     this.#world.scheduler.after(1 + this.#random.next() * this.#rules.thinkMsMax, () => {
       if (this.#isStopped) return;
-      this.#turn();
+      if (this.#world.scheduler.nowMs >= this.#world.quietUntilMs) this.#turn();
       this.#plan();
     });
   }

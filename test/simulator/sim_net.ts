@@ -28,6 +28,9 @@ const FREE_FRAMES: ReadonlySet<number> = new Set([
   FRAME.digest,
   FRAME.ping,
 ]);
+/** Of doubles, how many come terms later. */
+const LATE_SHARE = 0.1;
+const LATE_MS_MAX = 3000;
 const CONNECT_TIMEOUT_MS = 1000;
 const FRAME_TYPE_AT = 4;
 
@@ -262,7 +265,8 @@ export class SimSocket implements PeerSocket {
       }
       const freeMs = Math.max(this.#strictMs, arrivalMs);
       if (random.next() < rules.duplicateShare) {
-        this.#deliver(bytes.slice(), freeMs + random.next() * 50, false);
+        const lateMs = random.next() * (random.next() < LATE_SHARE ? LATE_MS_MAX : 50);
+        this.#deliver(bytes.slice(), freeMs + lateMs, false);
       }
       if (random.next() < rules.reorderShare) {
         return this.#deliver(bytes, freeMs + random.next() * 20, true);

@@ -21,6 +21,8 @@ export class World {
   readonly coverage = new Map<string, number>();
   /** Of the founders that are given their identity; empty: they found the cluster themselves. */
   founders: readonly SimNode[] = [];
+  /** Clients send nothing before, so that whoever stands for election has all there is. */
+  quietUntilMs = 0;
   /** Whether all clocks run alike enough for leases to hold. */
   areClocksFair = true;
   onCrash: (node: SimNode) => void = () => {};
