@@ -46,6 +46,9 @@ export function sameReply(argv: Argv, balsa: string, redis: string): boolean {
     case "sort":
     case "sort_ro":
       return sameSort(argv.map((word) => word.toLowerCase()), balsa, redis);
+    case "object":
+      return argv[1]?.toLowerCase() === "refcount" &&
+        /^:[1-9]\d*\r\n:[1-9]\d*\r\n$/.test(balsa + redis);
     case "randomkey":
       return bothStrings(balsa, redis);
     case "lpos":

@@ -25,6 +25,9 @@ export interface DifferentialOptions {
   readonly protocol: 2 | 3;
 }
 
+/** Behind a SORT of these redis-server refuses others too: README.md. */
+const BEYOND_DOUBLES = new Set(["1e400", "5e-324"]);
+
 const BATCH = 64;
 const REPLY_TIMEOUT_MS = 20_000;
 /** Of a sequence that did not shrink, the last so many are printed. */
@@ -33,7 +36,8 @@ const SHOWN_COMMANDS = 30;
 /** The commands of a run, the switch of protocol first. */
 export function makeCommands(options: DifferentialOptions): Argv[] {
   const makers = MAKERS[options.group];
-  const generator = new Generator(options.seed, makers, Date.now());
+  const avoided = options.group === "sort" ? BEYOND_DOUBLES : undefined;
+  const generator = new Generator(options.seed, makers, Date.now(), avoided);
   const commands: Argv[] = [["HELLO", String(options.protocol)]];
   for (let i = 0; i < options.commands; i++) commands.push(generator.next());
   return commands;

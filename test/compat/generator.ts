@@ -102,15 +102,19 @@ const FLOATS = [
   "5.",
 ];
 
-/** Draws commands; the same seed gives the same commands. */
+const NONE: ReadonlySet<Bytes> = new Set();
+
+/** Draws commands, none with a word that is avoided; the same seed gives the same commands. */
 export class Generator {
   readonly prng: Prng;
   readonly #makers: CommandMakers;
   readonly #totalWeight: number;
+  readonly #avoided: ReadonlySet<Bytes>;
   /** Unix time in milliseconds near which absolute expiries are drawn. */
   readonly nowMs: number;
 
-  constructor(seed: number, makers: CommandMakers, nowMs: number) {
+  constructor(seed: number, makers: CommandMakers, nowMs: number, avoided = NONE) {
+    this.#avoided = avoided;
     this.prng = new Prng(seed);
     this.#makers = makers;
     this.#totalWeight = makers.reduce((sum, [weight]) => sum + weight, 0);
@@ -127,7 +131,9 @@ export class Generator {
       const first = PINNED.has(argv[0]) ? 2 : 1;
       argv[first + this.prng.below(argv.length - first)] = this.oddNumber();
     } else if (dice === 3) argv[0] = this.mixCase(argv[0]);
-    return argv;
+    return this.#avoided.size === 0
+      ? argv
+      : argv.map((word) => this.#avoided.has(word) ? "7" : word);
   }
 
   #draw(): Argv {
