@@ -67,7 +67,7 @@ const HELP_LINES = [
   "    Write what is in memory to state.db, forget it, and read it from there again.",
   "    Options are accepted. LOADAOF does the same.",
   "SET-ACTIVE-EXPIRE <0|1>",
-  "    Accepted; expired keys are always deleted in the background.",
+  "    Whether this node, while it leads, deletes expired keys that nobody asks for.",
   "SLEEP <seconds>",
   "    Stop the server for <seconds>. Decimals allowed.",
 ];
@@ -87,6 +87,8 @@ function debug({ node, client }: LocalContext, argv: readonly Bytes[]): Reply {
         return OK;
       }
       case "set-active-expire":
+        node.setActiveExpire(argv[2] !== "0");
+        return OK;
       case "quicklist-packed-threshold":
         return OK;
       case "error":

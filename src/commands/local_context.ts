@@ -129,6 +129,8 @@ export interface NodeView {
   slowLog: { readonly entries: readonly SlowLogEntry[]; reset(): void };
   /** Stops the node in order; a promise that never settles when it succeeds. */
   shutdown(): Promise<ErrorReply>;
+  /** Whether expired keys that nobody asks for are deleted while this node leads. */
+  setActiveExpire(on: boolean): void;
   /** Makes all data durable and forgets what memory holds of it: DEBUG RELOAD. */
   reload(): void;
   /** Blocks this node's whole loop, as DEBUG SLEEP does. */

@@ -154,6 +154,7 @@ export class ScriptCalls implements ScriptHost {
         `${quoted(argv[0])} command is not allowed with BLOCK option from scripts`,
       );
     }
+    if (command.path === "read") this.#context.scriptHasRead = true;
     return command.run(this.#context, argv);
   }
 }

@@ -126,6 +126,10 @@ export class ServerNodeView implements NodeView {
     return this.#options.shutdown();
   }
 
+  setActiveExpire(on: boolean): void {
+    this.#options.server.expiresActively = on;
+  }
+
   reload(): void {
     this.#options.server.ops.reload?.();
   }

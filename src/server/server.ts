@@ -53,6 +53,8 @@ export class Server {
   readonly sessions = new Map<number, Session>();
   /** What local commands see of this node; set once it is made. */
   node!: NodeView;
+  /** DEBUG SET-ACTIVE-EXPIRE: as leader, it deletes expired keys that nobody asks for. */
+  expiresActively = true;
   /** Sends and takes snapshots, in a cluster. */
   snapshots: SnapshotService | undefined;
 
@@ -292,7 +294,8 @@ export class Server {
   tick(): void {
     this.#guard(() => {
       const { clock, beside } = this.#options;
-      const isTickDue = this.#leadership.isLeader && !this.#stopping && !this.isDiskFull;
+      const isTickDue = this.#leadership.isLeader && this.expiresActively && !this.#stopping &&
+        !this.isDiskFull;
       const nextMs = Math.min(this.ops.nextExpiryMs(), nextForgettingMs(beside));
       this.answers.nowMs = clock.wallMs();
       if (isTickDue && nextMs <= this.answers.nowMs) this.#writes.proposeTick();
@@ -348,7 +351,7 @@ export class Server {
   }
 
   #pending(session: Session, command: DataCommand, argv: readonly Bytes[]): Pending {
-    if (session.tracking !== undefined && command.path === "read") {
+    if (session.tracking !== undefined) {
       command = this.features.tracking.noting(session, command);
     }
     const startMs = this.answers.turnMs();

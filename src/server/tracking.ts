@@ -12,6 +12,9 @@ import type { Touches, TouchListener } from "./touches.ts";
 /** Where a RESP2 connection that listens to it hears of keys. */
 const CHANNEL = "__redis__:invalidate";
 
+/** What runs a script, with the number of its keys and the keys behind its name. */
+const SCRIPTS = /^(eval|evalsha|fcall)(_ro)?$/;
+
 export interface TrackingOfNodeOptions {
   readonly answers: Answers;
   readonly touches: Touches;
@@ -29,8 +32,7 @@ export interface TrackingOfNodeOptions {
  * of it is sent at the end of the loop turn.
  */
 export class Tracking implements TouchListener {
-  /** CONFIG tracking-table-max-keys; 0: no limit. */
-  keysMax = 1_000_000;
+  #keysMax = 1_000_000;
   /** Whose command is being applied. */
   current: Session | undefined;
   readonly #options: TrackingOfNodeOptions;
@@ -59,6 +61,12 @@ export class Tracking implements TouchListener {
     return this.#readers.size;
   }
 
+  /** CONFIG tracking-table-max-keys; 0: no limit. */
+  set keysMax(keys: number) {
+    this.#keysMax = keys;
+    this.#dropOldest();
+  }
+
   enable(session: Session, options: TrackingOptions): void {
     const prefixes = new Set(session.tracking?.prefixes ?? []);
     if (options.bcast) {
@@ -81,19 +89,34 @@ export class Tracking implements TouchListener {
     }
   }
 
-  /** A read as it runs for a client that tracks: it notes the keys. CLIENT CACHING is used up. */
+  /**
+   * A command as it runs for a client that tracks: a read notes its keys, a script those that it was
+   * given if it called a read. CLIENT CACHING is used up.
+   */
   noting(session: Session, command: DataCommand, isOneOfMany = false): DataCommand {
     const { tracking } = session;
+    const isScript = SCRIPTS.test(command.name);
+    if (command.path !== "read" && !isScript) return command;
     if (tracking === undefined || tracking.bcast) return command;
     const { isCaching } = tracking;
     if (!isOneOfMany) tracking.isCaching = false;
     if (tracking.optin && !isCaching || tracking.optout && isCaching) return command;
+    if (isScript) return { ...command, run: this.#notingScript(session, command) };
     const note = (argv: readonly Bytes[]) => this.note(session, keysOf(command, argv));
     const { waiting } = command;
     return {
       ...command,
       run: thenNote(command.run, note),
       waiting: waiting && { ...waiting, tryServe: thenNote(waiting.tryServe, note) },
+    };
+  }
+
+  #notingScript(session: Session, { run }: DataCommand): DataCommand["run"] {
+    return (context, argv) => {
+      context.scriptHasRead = false;
+      const reply = run(context, argv);
+      if (context.scriptHasRead) this.note(session, argv.slice(3, 3 + Number(argv[2])));
+      return reply;
     };
   }
 
@@ -104,7 +127,11 @@ export class Tracking implements TouchListener {
       if (readers === undefined) this.#readers.set(key, new Set([session]));
       else readers.add(session);
     }
-    while (this.keysMax > 0 && this.#readers.size > this.keysMax) {
+    this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    while (this.#keysMax > 0 && this.#readers.size > this.#keysMax) {
       const [oldest] = this.#readers.keys();
       this.#invalidate(oldest);
     }

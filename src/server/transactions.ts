@@ -285,7 +285,7 @@ class TransactionRun {
       context.isLocal = true;
     }
     this.#options.monitor(this.#session, command, argv, db);
-    const isNoted = command.path === "read" && this.#session.tracking !== undefined;
+    const isNoted = this.#session.tracking !== undefined;
     const data = command as DataCommand;
     const startMs = this.#options.answers.monotonicMs();
     const reply = (isNoted ? this.#options.noting(this.#session, data, true) : data).run(

@@ -208,6 +208,7 @@ export class FakeNode implements NodeView {
   shutdown(): Promise<ErrorReply> {
     return Promise.resolve(err("shutdown was asked for"));
   }
+  setActiveExpire(): void {}
   reload(): void {}
   latencies(): ReadonlyMap<string, LatencyView> {
     return new Map();

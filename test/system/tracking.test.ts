@@ -60,6 +60,23 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     A: ZINTERCARD 1 z LIMIT 5
     p: DEL z
     A< 1`,
+  "scripts that read": `
+    p: MSET k 1 l 1 m 1
+    A: CLIENT TRACKING ON
+    A: EVAL "redis.call('set','m','2')" 2 k l
+    p: MSET k 2 l 2
+    A: EVAL "redis.call('get','m')" 2 k l
+    p: SET k 3
+    A< 1
+    p: SET l 3
+    A< 1
+    A: EVAL_RO "redis.call('ping')" 2 k l
+    p: MSET k 4 l 4
+    A: EVAL_RO "redis.call('get','m')" 1 k
+    p: SET k 5
+    A< 1
+    A: PING
+    A: CLIENT TRACKING OFF`,
   "streams": `
     p: FLUSHALL
     p: XADD s 1-1 f v
