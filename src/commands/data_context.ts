@@ -39,6 +39,8 @@ export class DataContext {
   isLocal = false;
   /** For what only reads, and so runs on one node alone; `prng` must not be drawn from then. */
   readonly readPrng = new Prng(1);
+  /** Called when databases were emptied, even of nothing. */
+  onFlush: () => void = () => {};
   /** A script has called a command that reads. */
   scriptHasRead = false;
   /** The key whose change has woken the command that waited for it; undefined at its first run. */

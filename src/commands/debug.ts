@@ -57,6 +57,8 @@ const HELP_LINES = [
   "    unit tests to simulate Redis errors.",
   "OBJECT <key>",
   "    Show how the value of a key is held.",
+  "PAUSE-CRON <0|1>",
+  "    Accepted; there is no cron.",
   "PROTOCOL <type>",
   "    Reply with a test value of the specified type. <type> can be: string,",
   "    integer, double, null, array, set, map, attrib, push, verbatim, true,",
@@ -66,6 +68,8 @@ const HELP_LINES = [
   "RELOAD [NOSAVE|NOFLUSH|MERGE]",
   "    Write what is in memory to state.db, forget it, and read it from there again.",
   "    Options are accepted. LOADAOF does the same.",
+  "REPLYBUFFER <PEAK-RESET-TIME <ms>|RESIZING <0|1>>",
+  "    Accepted; replies have no buffer of a size of its own.",
   "SET-ACTIVE-EXPIRE <0|1>",
   "    Whether this node, while it leads, deletes expired keys that nobody asks for.",
   "SLEEP <seconds>",
@@ -79,6 +83,7 @@ function debug({ node, client }: LocalContext, argv: readonly Bytes[]): Reply {
   if (subcommand === "reload" || (subcommand === "loadaof" && argv.length === 2)) {
     return reload(node, argv);
   }
+  if (subcommand === "replybuffer" && argv.length === 4) return OK;
   if (argv.length === 3) {
     switch (subcommand) {
       case "sleep": {
@@ -90,6 +95,7 @@ function debug({ node, client }: LocalContext, argv: readonly Bytes[]): Reply {
         node.setActiveExpire(argv[2] !== "0");
         return OK;
       case "quicklist-packed-threshold":
+      case "pause-cron":
         return OK;
       case "error":
         return new ErrorReply(argv[2].replace(/[\r\n]/g, " "));

@@ -156,6 +156,7 @@ function dbsize(context: DataContext, _argv: readonly Bytes[]): Reply {
 function flushdb(context: DataContext, argv: readonly Bytes[]): Reply {
   if (!isFlushSyntax(argv)) return SYNTAX_ERROR;
   context.ops.flush(context.db);
+  context.onFlush();
   return OK;
 }
 
@@ -163,6 +164,7 @@ function flushdb(context: DataContext, argv: readonly Bytes[]): Reply {
 function flushall(context: DataContext, argv: readonly Bytes[]): Reply {
   if (!isFlushSyntax(argv)) return SYNTAX_ERROR;
   for (let db = 0; db < DATABASE_COUNT; db++) context.ops.flush(db);
+  context.onFlush();
   return OK;
 }
 

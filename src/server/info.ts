@@ -155,6 +155,8 @@ function statsSection({ server }: InfoSources): Lines {
   return [
     ["total_connections_received", metrics.connectionsReceived],
     ["tracking_total_keys", server.features.tracking.keyCount],
+    ["tracking_total_items", server.features.tracking.itemCount],
+    ["tracking_total_prefixes", server.features.tracking.prefixCount],
     ["total_commands_processed", metrics.commandsProcessed],
     ["instantaneous_ops_per_sec", metrics.operationsPerSecond],
     ["loop_late_ms_max", metrics.loopLateMsMax.toFixed(3)],

@@ -29,7 +29,7 @@ export interface LocalReplies {
   readonly incarnation: number;
   readonly blocking: LocalBlocking;
   /** Is told whose command is being applied, when somebody wants to know of its changes. */
-  readonly tracking: { current: Session | undefined };
+  readonly tracking: { current: Session | undefined; flushed(): void };
   /** The command of this number is being applied: who waits for it, if anyone still does. */
   settle(sequence: number): Pending | undefined;
   reply(pending: Pending, reply: Reply, durationMs: number): void;
@@ -77,6 +77,7 @@ export class StateMachine {
     this.#pieces = new Pieces(beside.pieces);
     this.#context = new DataContext(ops, new Prng(0), beside);
     this.#local = local;
+    this.#context.onFlush = () => local.tracking.flushed();
     this.#prefetcher = new KeyPrefetcher(ops);
     this.#timer = new CallTimer(monotonicMs);
     this.#waiters = waiters;

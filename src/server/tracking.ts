@@ -57,6 +57,17 @@ export class Tracking implements TouchListener {
     return this.#clients.size;
   }
 
+  /** Keys, each with each client that may have it. */
+  get itemCount(): number {
+    let count = 0;
+    for (const readers of this.#readers.values()) count += readers.size;
+    return count;
+  }
+
+  get prefixCount(): number {
+    return new Set([...this.#clients].flatMap((client) => client.tracking?.prefixes ?? [])).size;
+  }
+
   get keyCount(): number {
     return this.#readers.size;
   }
@@ -138,15 +149,16 @@ export class Tracking implements TouchListener {
   }
 
   touched(kind: TouchKind, _db: number, key: Bytes): void {
-    if (kind === "swap" || kind === "aside") return;
-    if (kind === "flush") {
-      this.#readers.clear();
-      for (const client of this.#clients) this.#tell(client, null);
-      return;
-    }
+    if (kind === "swap" || kind === "aside" || kind === "flush") return;
     this.#changed.set(key, this.current);
     this.#options.schedule();
     this.#invalidate(key);
+  }
+
+  /** Databases were emptied: everything has changed. */
+  flushed(): void {
+    this.#readers.clear();
+    for (const client of this.#clients) this.#tell(client, null);
   }
 
   #invalidate(key: Bytes): void {

@@ -25,7 +25,7 @@ class TestMachine {
       new Waiters(() => {}, this.beside.waiters),
       {
         blocking: NOBODY_WAITS,
-        tracking: { current: undefined },
+        tracking: { current: undefined, flushed: () => {} },
         node,
         incarnation: 1,
         settle: (sequence) => this.waiting.get(sequence),

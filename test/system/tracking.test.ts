@@ -20,6 +20,7 @@ afterAll(async () => {
 const SCRIPTS: Readonly<Record<string, string>> = {
   "by what was read": `
     p: FLUSHALL
+    A: DBSIZE
     A: CLIENT TRACKINGINFO
     A: CLIENT TRACKING ON
     A: CLIENT TRACKINGINFO
@@ -50,6 +51,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     p: FLUSHALL
     p: SADD s 1
     p: ZADD z 1 a
+    A: DBSIZE
     A: CLIENT TRACKING ON
     A: SINTERCARD 2 s t
     p: SADD t 1
@@ -60,6 +62,20 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     A: ZINTERCARD 1 z LIMIT 5
     p: DEL z
     A< 1`,
+  "databases that are emptied, once however many": `
+    p: MSET k 1 l 1
+    p: SELECT 1
+    p: SET m 1
+    A: GET k
+    A: CLIENT TRACKING ON
+    A: GET k
+    p: FLUSHALL
+    A< 1
+    A: PING
+    p: FLUSHDB
+    A< 1
+    A: PING
+    A: CLIENT TRACKING OFF`,
   "scripts that read": `
     p: MSET k 1 l 1 m 1
     A: CLIENT TRACKING ON
@@ -81,6 +97,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     p: FLUSHALL
     p: XADD s 1-1 f v
     p: XGROUP CREATE s g 0
+    A: DBSIZE
     A: CLIENT TRACKING ON
     A: XLEN s
     p: XREADGROUP GROUP g ann STREAMS s >
@@ -108,6 +125,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     A< 1`,
   "OPTIN, OPTOUT, NOLOOP": `
     p: FLUSHALL
+    A: DBSIZE
     A: CLIENT TRACKING ON OPTIN NOLOOP
     A: GET k
     p: SET k 1
@@ -134,6 +152,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     A: CLIENT CACHING YES`,
   "by prefix": `
     p: FLUSHALL
+    A: DBSIZE
     A: CLIENT TRACKING ON BCAST PREFIX user: PREFIX item:
     A: CLIENT TRACKINGINFO
     p: SET user:1 x
