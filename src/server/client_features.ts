@@ -42,6 +42,8 @@ export interface ClientFeaturesOptions extends PartOptions {
 export class ClientFeatures {
   readonly pubsub = new PubSub();
   readonly memoryLimit = new MemoryLimit();
+  /** DEBUG SET-ACTIVE-EXPIRE: as leader, the node deletes expired keys that nobody asks for. */
+  expiresActively = true;
   readonly pubsubPeers: PubSubPeers;
   readonly touches: Touches;
   readonly transactions: Transactions;

@@ -127,7 +127,7 @@ export class ServerNodeView implements NodeView {
   }
 
   setActiveExpire(on: boolean): void {
-    this.#options.server.expiresActively = on;
+    this.#options.server.features.expiresActively = on;
   }
 
   reload(): void {

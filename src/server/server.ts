@@ -53,8 +53,6 @@ export class Server {
   readonly sessions = new Map<number, Session>();
   /** What local commands see of this node; set once it is made. */
   node!: NodeView;
-  /** DEBUG SET-ACTIVE-EXPIRE: as leader, it deletes expired keys that nobody asks for. */
-  expiresActively = true;
   /** Sends and takes snapshots, in a cluster. */
   snapshots: SnapshotService | undefined;
 
@@ -294,11 +292,11 @@ export class Server {
   tick(): void {
     this.#guard(() => {
       const { clock, beside } = this.#options;
-      const isTickDue = this.#leadership.isLeader && this.expiresActively && !this.#stopping &&
-        !this.isDiskFull;
+      const isTickDue = this.#leadership.isLeader && !this.#stopping && !this.isDiskFull;
       const nextMs = Math.min(this.ops.nextExpiryMs(), nextForgettingMs(beside));
       this.answers.nowMs = clock.wallMs();
-      if (isTickDue && nextMs <= this.answers.nowMs) this.#writes.proposeTick();
+      const isDue = isTickDue && this.features.expiresActively && nextMs <= this.answers.nowMs;
+      if (isDue) this.#writes.proposeTick();
       const nowMs = clock.monotonicMs();
       this.#writes.abandonOverdue(nowMs);
       this.#reads.abandonOverdue(nowMs);

@@ -101,8 +101,8 @@ export class Tracking implements TouchListener {
   }
 
   /**
-   * A command as it runs for a client that tracks: a read notes its keys, a script those that it was
-   * given if it called a read. CLIENT CACHING is used up.
+   * A command as it runs for a client that tracks: a read notes its keys, a script those that it
+   * was given if it called a read. CLIENT CACHING is used up.
    */
   noting(session: Session, command: DataCommand, isOneOfMany = false): DataCommand {
     const { tracking } = session;
