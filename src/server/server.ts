@@ -29,7 +29,7 @@ import { DISK_FULL, NOT_AUTHENTICATED, STOPPING } from "./errors.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Metrics } from "./metrics.ts";
 import { RaftDriver } from "./raft_driver.ts";
-import { isForSubscribers, notForSubscribers } from "./subscriber_mode.ts";
+import { notForSubscriber } from "./subscriber_mode.ts";
 import { Reads } from "./reads.ts";
 import type { ServerOptions } from "./server_options.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
@@ -73,9 +73,9 @@ export class Server {
   constructor(options: ServerOptions) {
     this.#options = options;
     const { raft, ops, clock, link, log } = options;
+    const { identity } = log;
     this.ops = ops;
-    assert(log.identity !== undefined, "a node that runs has an identity");
-    const identity = log.identity;
+    assert(identity !== undefined, "a node that runs has an identity");
     this.#leadership = { isLeader: false, term: raft.status().term, leader: 0 };
     this.answers = new Answers({
       clock,
@@ -241,11 +241,9 @@ export class Server {
   }
 
   #take(session: Session, command: RunnableCommand, argv: readonly Bytes[]): boolean {
-    if (session.type === "pubsub" && session.protocol === 2 && !isForSubscribers(command)) {
-      return this.answers.reject(session, command, notForSubscribers(command.name));
-    }
-    const full = this.features.memoryLimit.refusal(session, command, this.answers.nowMs);
-    if (full !== undefined) return this.answers.reject(session, command, full);
+    const refusal = notForSubscriber(session, command) ??
+      this.features.memoryLimit.refusal(session, command, this.answers.nowMs);
+    if (refusal !== undefined) return this.answers.reject(session, command, refusal);
     if (this.pause.holdsBack(session, command)) return false;
     if (session.transaction !== undefined) {
       return this.features.transactions.take(session, command, argv);
@@ -292,11 +290,11 @@ export class Server {
   tick(): void {
     this.#guard(() => {
       const { clock, beside } = this.#options;
-      const isTickDue = this.#leadership.isLeader && !this.#stopping && !this.isDiskFull;
+      const mayTick = this.#leadership.isLeader && !this.#stopping && !this.isDiskFull;
       const nextMs = Math.min(this.ops.nextExpiryMs(), nextForgettingMs(beside));
       this.answers.nowMs = clock.wallMs();
-      const isDue = isTickDue && this.features.expiresActively && nextMs <= this.answers.nowMs;
-      if (isDue) this.#writes.proposeTick();
+      const isDue = this.features.expiresActively && nextMs <= this.answers.nowMs;
+      if (mayTick && isDue) this.#writes.proposeTick();
       const nowMs = clock.monotonicMs();
       this.#writes.abandonOverdue(nowMs);
       this.#reads.abandonOverdue(nowMs);

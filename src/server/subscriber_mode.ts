@@ -1,6 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { RunnableCommand } from "../commands/command.ts";
 import { err, type ErrorReply } from "../resp/reply.ts";
+import type { Session } from "./session.ts";
 
 const FOR_SUBSCRIBERS: ReadonlySet<Bytes> = new Set([
   "subscribe",
@@ -14,13 +15,12 @@ const FOR_SUBSCRIBERS: ReadonlySet<Bytes> = new Set([
   "reset",
 ]);
 
-/** Whether a RESP2 connection may run a command while it listens to channels. */
-export function isForSubscribers(command: RunnableCommand): boolean {
-  return FOR_SUBSCRIBERS.has(command.name);
-}
-
-/** The error for one that it may not run. */
-export function notForSubscribers(name: Bytes): ErrorReply {
+/** The error for a command that a RESP2 connection may not run while it listens to channels. */
+export function notForSubscriber(
+  { type, protocol }: Session,
+  { name }: RunnableCommand,
+): ErrorReply | undefined {
+  if (type !== "pubsub" || protocol !== 2 || FOR_SUBSCRIBERS.has(name)) return undefined;
   return err(
     `Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are ` +
       "allowed in this context",
