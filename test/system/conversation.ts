@@ -26,6 +26,9 @@ export async function converse(ports: readonly number[], script: string): Promis
   const ids = new Map<string, string>();
   const portOf = new Map<string, number>();
   const heard: Heard[] = [];
+  const controls = await Promise.all(
+    ports.length > 1 ? ports.map((port) => RespClient.open(port)) : [],
+  );
   const clientOf = async (name: string) => {
     let client = clients.get(name);
     if (client !== undefined) return client;
@@ -53,12 +56,14 @@ export async function converse(ports: readonly number[], script: string): Promis
       }
       const reads = mark === "<" ? Number(rest) : mark === ":" ? 1 : 0;
       for (let i = 0; i < reads; i++) heard.push([line, await client.readRaw()]);
+      // What was answered is now applied on every node, so what that tells clients is on its way.
+      await Promise.all(controls.map((control) => control.command("DBSIZE")));
     }
     for (const [name, client] of clients) {
       heard.push([`${name}: (rest)`, client.unread]);
     }
   } finally {
-    for (const client of clients.values()) client.close();
+    for (const client of [...clients.values(), ...controls]) client.close();
   }
   return heard;
 }
