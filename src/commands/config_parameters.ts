@@ -120,8 +120,10 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
   { name: "stream-node-max-entries", value: "100", type: integer(0n, LONG_MAX) },
 
   { name: "databases", value: `${DATABASE_COUNT}`, type: integer(1n, INT_MAX), immutable: true },
-  { name: "port", value: "6379", type: integer(0n, 65535n), immutable: true },
-  { name: "bind", value: "127.0.0.1", type: text(), immutable: true },
+  { name: "port", value: "6379", type: integer(0n, 65535n), immutable: "another value" },
+  { name: "bind", value: "127.0.0.1", type: text(), immutable: "another value" },
+  { name: "daemonize", value: "no", type: yesNo(), immutable: true },
+  { name: "replicaof", alias: "slaveof", value: "", type: text(), immutable: true },
   { name: "dir", value: "", type: text(), immutable: true },
   { name: "cluster-enabled", value: "no", type: yesNo(), immutable: true },
   { name: "enable-debug-command", value: "yes", type: text(), immutable: true },

@@ -62,7 +62,8 @@ export class ConfigStore {
           `Unknown option or number of arguments for CONFIG SET - '${quoted(name)}'`,
         );
       }
-      if (parameter.immutable) return failed(name, "can't set immutable config");
+      const isSame = parameter.immutable === "another value" && value === this.#valueOf(parameter);
+      if (parameter.immutable && !isSame) return failed(name, "can't set immutable config");
       // An alias is a parameter of its own here: both may be set at once.
       if (wanted.has(lower)) return failed(name, "duplicate parameter");
       wanted.set(lower, [parameter, value]);

@@ -18,7 +18,7 @@ export interface ConfigParameter {
   readonly value: string;
   readonly type: ConfigType;
   /** Fixed while the node runs. */
-  readonly immutable?: boolean;
+  readonly immutable?: boolean | "another value";
 }
 
 const INTEGER = /^(?:0|-?[1-9][0-9]*)$/;

@@ -36,6 +36,9 @@ test("ConfigStore.set refuses what a node never does", () => {
   expect(why("maxmemory-policy", "allkeys-lru"))
     .toBe(prefix("maxmemory-policy") + "only 'noeviction' is supported");
   expect(why("port", "1")).toBe(prefix("port") + "can't set immutable config");
+  // As Redis, where these two can be set.
+  expect(why("port", "6379")).toBeUndefined();
+  expect(why("databases", "16")).toBe(prefix("databases") + "can't set immutable config");
 });
 
 test("ConfigStore.get matches globs in any case, aliases too", () => {

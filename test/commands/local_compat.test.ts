@@ -234,6 +234,11 @@ test("CONFIG", () =>
     config set databases 5 maxclients a
     config set maxclients 100 timeout a
     config set databases 5
+    config set databases 16
+    config set daemonize yes
+    config get daemonize
+    config get replicaof
+    config get slaveof
     config set timeout -1
     config set timeout 2147483648
     config set timeout 9223372036854775808
