@@ -8,7 +8,7 @@ import { explain } from "../checker/check.ts";
 import { type ClusterNode, stateContents } from "../system/cluster_harness.ts";
 import { type Runtime, sleep } from "../system/harness.ts";
 import { type Fault, type FaultName, FAULTS } from "./faults.ts";
-import { World } from "./world.ts";
+import { PATIENCE_MS, World } from "./world.ts";
 
 export interface ChaosOptions {
   readonly nodes: number;
@@ -167,8 +167,8 @@ class Run {
   async #writesGoOn(): Promise<void> {
     const startMs = performance.now();
     while (this.#latestMs < startMs) {
-      if (performance.now() - startMs > 30_000) {
-        throw new Error("no write for 30 s without a fault");
+      if (performance.now() - startMs > PATIENCE_MS) {
+        throw new Error(`no write for ${PATIENCE_MS / 1000} s without a fault`);
       }
       await sleep(5);
     }

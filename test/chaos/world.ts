@@ -17,6 +17,9 @@ export interface WorldOptions {
   readonly log: (text: string) => void;
 }
 
+/** For what must happen: a machine with other work is slow, and a run must not fail by that. */
+export const PATIENCE_MS = 120_000;
+
 /** A node, its disk and its place in the network. */
 export interface Machine {
   readonly node: ClusterNode;
@@ -136,14 +139,18 @@ export class World {
   async remove({ node, disk }: Machine): Promise<void> {
     const id = (await node.info())?.raft_node_id;
     const others = this.machines.filter((machine) => machine.node !== node);
-    await until(async () => {
-      const client = await RespClient.open(others[0].node.port, others[0].node.host);
-      const reply = await client.command("RAFT.NODE", "REMOVE", id ?? "").catch(() => null);
-      client.close();
-      // Its outcome may be unknown: it is asked for until it is no member.
-      return reply === "OK" ||
-        (reply instanceof RespError && /no such|not a member/i.test(reply.text));
-    }, `${this.nameOf(node)} to be removed`);
+    await until(
+      async () => {
+        const client = await RespClient.open(others[0].node.port, others[0].node.host);
+        const reply = await client.command("RAFT.NODE", "REMOVE", id ?? "").catch(() => null);
+        client.close();
+        // Its outcome may be unknown: it is asked for until it is no member.
+        return reply === "OK" ||
+          (reply instanceof RespError && /is no member/.test(reply.text));
+      },
+      `${this.nameOf(node)} to be removed`,
+      PATIENCE_MS,
+    );
     this.machines.splice(this.machines.findIndex((machine) => machine.node === node), 1);
     this.#earlier.push(node);
     await node.stop();
@@ -160,11 +167,15 @@ export class World {
 
   async #votersBecome(count: number): Promise<void> {
     let seen = "";
-    await until(async () => {
-      const info = await (await this.cluster.findLeader())?.info();
-      seen = `${info?.raft_voters} voters`;
-      return info?.raft_voters === String(count) && info.raft_learners === "0";
-    }, `${count} voters; there are ${seen}`);
+    await until(
+      async () => {
+        const info = await (await this.cluster.findLeader())?.info();
+        seen = `${info?.raft_voters} voters`;
+        return info?.raft_voters === String(count) && info.raft_learners === "0";
+      },
+      `${count} voters; there are ${seen}`,
+      PATIENCE_MS,
+    );
   }
 
   async #place(used: number[]): Promise<Site> {

@@ -47,7 +47,8 @@ test("fixed seeds hold", async () => {
 
 test("fresh seeds hold", async () => {
   const firstSeed = Math.floor(Math.random() * 2 ** 30);
-  console.log(`fresh seeds from ${firstSeed} on: balsa sim --seed ${firstSeed} --seeds 60`);
+  const again = `balsa sim --seed ${firstSeed} --seeds 60 --ticks 8000`;
+  console.log(`fresh seeds from ${firstSeed} on: ${again}`);
   const { failure } = await runSeeds({
     firstSeed,
     seeds: 60,
