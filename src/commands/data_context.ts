@@ -51,6 +51,8 @@ export class DataContext {
   readonly idempotency: IdempotencyTable | undefined;
   /** Whom a script runs for, if that is one who is held to rules, and who is told of refusals. */
   scriptUser: { readonly user: User; readonly refused?: (denial: Denial) => void } | undefined;
+  /** The command is one that a script calls. */
+  isInScript = false;
   /** What scripts run with. */
   readonly scripting: ScriptSurroundings | undefined;
   /** The users: in a write. */

@@ -115,7 +115,8 @@ function reload(node: NodeView, argv: readonly Bytes[]): Reply {
   return OK;
 }
 
-function protocolSample(type: string, protocol: 2 | 3): Reply {
+/** The reply of DEBUG PROTOCOL. */
+export function protocolSample(type: string, protocol: 2 | 3): Reply {
   const sample = Object.hasOwn(PROTOCOL_SAMPLES, type) ? PROTOCOL_SAMPLES[type] : undefined;
   if (type === "push" && protocol === 2) {
     return err("RESP2 is not supported by this command");

@@ -11,8 +11,8 @@ import { errQuoting, helpReply, unknownSubcommandOrArity } from "./help.ts";
 import { optionName } from "./parse.ts";
 import { BadDump, Reader } from "./rdb/reader.ts";
 import { writeString } from "./rdb/writer.ts";
-import { keyCountOf, NOT_BUSY, replyOf, surroundingsOf, WRITES } from "./script.ts";
-import { type CommandTable, ScriptCalls } from "./script_calls.ts";
+import { keyCountOf, NOT_BUSY, runLua, surroundingsOf, WRITES } from "./script.ts";
+import type { CommandTable } from "./script_calls.ts";
 
 /** Stands before each library in what FUNCTION DUMP gives. */
 const DUMPED_LIBRARY = 245;
@@ -127,21 +127,21 @@ function readCodes(payload: Bytes): Bytes[] | ErrorReply {
 /** FCALL function numkeys [key …] [arg …] */
 function call(isRead: boolean, commands: CommandTable): DataRun {
   return (context, argv) => {
-    const surroundings = surroundingsOf(context);
-    const found = surroundings.libraries.find(argv[1]);
+    const found = surroundingsOf(context).libraries.find(argv[1]);
     if (found === undefined) return err("Function not found");
     const keyCount = keyCountOf(argv, err("Bad number of keys provided"));
     if (keyCount instanceof ErrorReply) return keyCount;
     const [library, { name, flags }] = found;
-    const readsOnly = flags.includes("no-writes");
-    if (isRead && !readsOnly) return WRITES;
-    const calls = new ScriptCalls(context, surroundings, commands, readsOnly);
-    const { db } = context;
-    const keys = argv.slice(3, 3 + keyCount);
-    const args = argv.slice(3 + keyCount);
-    const outcome = surroundings.engine.run(library.source, keys, args, calls, name);
-    context.db = db;
-    return replyOf(outcome, name);
+    const isReadOnly = flags.includes("no-writes");
+    if (isRead && !isReadOnly) return WRITES;
+    const { source } = library;
+    return runLua(
+      context,
+      argv,
+      keyCount,
+      { source, isReadOnly, name, isFunction: true },
+      commands,
+    );
   };
 }
 

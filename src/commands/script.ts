@@ -40,7 +40,7 @@ export function surroundingsOf(context: DataContext): ScriptSurroundings {
 }
 
 /** The reply that is the outcome of a run; `name`: of the script or function, for errors. */
-export function replyOf(outcome: ScriptOutcome, name: Bytes): Reply {
+function replyOf(outcome: ScriptOutcome, name: Bytes): Reply {
   const { kind, bytes } = outcome;
   if (kind === "done") return decodeFromScript(bytes);
   if (kind === "error") {
@@ -101,6 +101,37 @@ function ofSha1(context: DataContext, name: Bytes, isRead: boolean): Found | Err
   return { sha1, source: sourceOf(sha1, text, head), head };
 }
 
+/** What of Lua is run. */
+export interface Runnable {
+  readonly source: LuaSource;
+  /** It may not write. */
+  readonly isReadOnly: boolean;
+  /** For errors. */
+  readonly name: Bytes;
+  /** The function of a library, whose name it is. */
+  readonly isFunction: boolean;
+}
+
+/** Runs Lua with `keyCount` keys and arguments of `argv`, from the fourth word on. */
+export function runLua(
+  context: DataContext,
+  argv: readonly Bytes[],
+  keyCount: number,
+  { source, isReadOnly, name, isFunction }: Runnable,
+  commands: CommandTable,
+): Reply {
+  const surroundings = surroundingsOf(context);
+  const calls = new ScriptCalls(context, surroundings, commands, isReadOnly);
+  const keys = argv.slice(3, 3 + keyCount);
+  const args = argv.slice(3 + keyCount);
+  const { db } = context;
+  context.isInScript = true;
+  const outcome = surroundings.engine.run(source, keys, args, calls, isFunction ? name : undefined);
+  context.isInScript = false;
+  context.db = db;
+  return replyOf(outcome, name);
+}
+
 /** Runs a script with the keys and arguments of `argv`. */
 function runScript(
   context: DataContext,
@@ -111,13 +142,14 @@ function runScript(
   commands: CommandTable,
 ): Reply {
   if (isRead && head.hasShebang && !head.isReadOnly) return WRITES;
-  const surroundings = surroundingsOf(context);
-  const calls = new ScriptCalls(context, surroundings, commands, isRead || head.isReadOnly);
-  const keys = argv.slice(3, 3 + keyCount);
-  const { db } = context;
-  const outcome = surroundings.engine.run(source, keys, argv.slice(3 + keyCount), calls);
-  context.db = db;
-  return replyOf(outcome, sha1);
+  const isReadOnly = isRead || head.isReadOnly;
+  return runLua(
+    context,
+    argv,
+    keyCount,
+    { source, isReadOnly, name: sha1, isFunction: false },
+    commands,
+  );
 }
 
 type Find = (context: DataContext, name: Bytes, isRead: boolean) => Found | ErrorReply;

@@ -6,9 +6,10 @@ import type { ScriptHost } from "../scripting/lua_instance.ts";
 import { catalogNow } from "./acl_catalog.ts";
 import { type Denial, denialOf } from "./acl_check.ts";
 import type { Command, RunnableCommand } from "./command.ts";
+import { protocolSample } from "./debug.ts";
 import type { DataContext } from "./data_context.ts";
 import { errQuoting, quoted } from "./help.ts";
-import { parseInt32 } from "./parse.ts";
+import { optionName, parseInt32 } from "./parse.ts";
 import type { ScriptSurroundings } from "./script_surroundings.ts";
 import { encodeForScript } from "./script_values.ts";
 
@@ -55,6 +56,14 @@ type LocalCall = (calls: ScriptCalls, argv: readonly Bytes[]) => Reply;
 const LOCAL_CALLS: ReadonlyMap<Bytes, LocalCall> = new Map<Bytes, LocalCall>([
   ["ping", (_calls, argv) => argv[1] ?? PONG],
   ["echo", (_calls, argv) => argv[1]],
+  // Of DEBUG only this, which is for tests and changes nothing.
+  [
+    "debug",
+    (_calls, argv) =>
+      optionName(argv[1]) === "protocol" && argv.length === 3
+        ? protocolSample(optionName(argv[2]), 2)
+        : NOT_ALLOWED,
+  ],
   ["time", (calls) => calls.time()],
   ["select", (calls, argv) => calls.select(argv[1])],
   ["publish", (calls, argv) => calls.publish("channel", argv)],

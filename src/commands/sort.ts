@@ -155,8 +155,9 @@ function sorted(
   options: Options,
 ): readonly Bytes[] | ErrorReply {
   let { alpha, by, unsorted } = options;
-  if (unsorted && options.store !== undefined && source.range === undefined) {
-    // What is stored of a set is sorted whatever BY says.
+  const isKept = options.store !== undefined || context.isInScript;
+  if (unsorted && isKept && source.range === undefined) {
+    // What is stored of a set, or a script gets of it, is sorted whatever BY says.
     [alpha, by, unsorted] = [true, undefined, false];
   }
   if (unsorted) return unsortedPart(source, options);

@@ -1,5 +1,6 @@
 import type { Logger } from "../base/log.ts";
 import type { Clock } from "../base/clock.ts";
+import type { ScriptSurroundings } from "../commands/script_surroundings.ts";
 import { Status } from "../resp/reply.ts";
 import type { NodeId } from "../raft/types.ts";
 import type { Answers } from "./answers.ts";
@@ -44,6 +45,7 @@ export class ClientFeatures {
   readonly memoryLimit = new MemoryLimit();
   /** DEBUG SET-ACTIVE-EXPIRE: as leader, the node deletes expired keys that nobody asks for. */
   expiresActively = true;
+  readonly scripting: ScriptSurroundings;
   readonly pubsubPeers: PubSubPeers;
   readonly touches: Touches;
   readonly transactions: Transactions;
@@ -62,7 +64,8 @@ export class ClientFeatures {
     this.#answers = answers;
     this.pubsubPeers = new PubSubPeers(this.pubsub, link, clock);
     this.pubsub.relay = this.pubsubPeers;
-    beside.scripting.outlets = new Outlets(this.pubsub, options.logger);
+    this.scripting = beside.scripting;
+    this.scripting.outlets = new Outlets(this.pubsub, options.logger);
     this.touches = new Touches(beside.changes.recorder);
     this.access = new AccessControl({ ...options, users: beside.users });
     this.transactions = new Transactions({

@@ -110,6 +110,7 @@ function clientsSection({ server, limits }: InfoSources): Lines {
 
 function memorySection({ server, config, cache }: InfoSources): Lines {
   const { heldBytes, dirtyBytes } = cache();
+  const { scripting } = server.features;
   const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
   return [
     ["used_memory", heapUsed + external],
@@ -120,6 +121,10 @@ function memorySection({ server, config, cache }: InfoSources): Lines {
     ["cache_bytes_max", config.cacheBytes],
     ["cache_bytes", heldBytes],
     ["cache_dirty_bytes", dirtyBytes],
+    ["used_memory_scripts", scripting.table.bytes],
+    ["number_of_cached_scripts", scripting.table.size],
+    ["number_of_functions", scripting.libraries.functionCount],
+    ["number_of_libraries", scripting.libraries.all.length],
     ["maxmemory", server.features.memoryLimit.maxBytes],
     ["maxmemory_human", human(server.features.memoryLimit.maxBytes)],
     ["maxmemory_policy", "noeviction"],
