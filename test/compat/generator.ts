@@ -14,6 +14,7 @@ export const GROUPS = [
   "zset",
   "geo",
   "stream",
+  "script",
 ] as const;
 export type Group = typeof GROUPS[number];
 

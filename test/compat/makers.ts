@@ -2,6 +2,7 @@ import { HASH } from "./hash_makers.ts";
 import type { Argv, CommandMakers, Generator, Group } from "./generator.ts";
 import { GEO } from "./geo_makers.ts";
 import { LIST } from "./list_makers.ts";
+import { SCRIPT } from "./script_makers.ts";
 import { SET } from "./set_makers.ts";
 import { SORT } from "./sort_makers.ts";
 import { STREAM } from "./stream_makers.ts";
@@ -174,6 +175,7 @@ export const MAKERS: Readonly<Record<Group, CommandMakers>> = {
   connection: CONNECTION,
   list: LIST,
   set: SET,
+  script: SCRIPT,
   sort: SORT,
   zset: ZSET,
   stream: STREAM,

@@ -30,6 +30,14 @@ patch luaconf.h '#define LUAL_BUFFERSIZE		BUFSIZ' '#define LUAL_BUFFERSIZE 8192'
 patch lstrlib.c 'ptrdiff_t' 'long long'
 patch lua_struct.c 'return sizeof(long);' 'return 8;'
 patch lua_struct.c 'return sizeof(size_t);' 'return 8;'
+# Negative numbers in %x and the like.
+patch lstrlib.c '(unsigned LUA_INTFRM_T)luaL_checknumber(L, arg)' 'as_unsigned(luaL_checknumber(L, arg))'
+patch lstrlib.c '^static int str_format (lua_State \*L) {' \
+  'static unsigned long long as_unsigned(double number) {\
+  return number < 0 ? (unsigned long long)(long long)number : (unsigned long long)number;\
+}\
+\
+static int str_format (lua_State *L) {'
 # The sign of what is no number depends on the machine.
 patch luaconf.h '#define lua_number2str(s,n)	sprintf((s), LUA_NUMBER_FMT, (n))' \
   '#define lua_number2str(s,n) ((n) != (n) ? sprintf((s), "-nan") : sprintf((s), LUA_NUMBER_FMT, (n)))'
