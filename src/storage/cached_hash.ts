@@ -1,9 +1,10 @@
 import type { Bytes } from "../base/bytes.ts";
-import { Collection, type CollectionHost } from "./collection.ts";
+import type { CollectionHost } from "./collection.ts";
 import type { ElementPage, HashField, HashOperations } from "./collections.ts";
-import { bytesOf, type ElementTables } from "./element_tables.ts";
+import type { ElementRow } from "./element_tables.ts";
 import { encodingLimits } from "./encoding_limits.ts";
 import { ExpiryHeap } from "./expiry_heap.ts";
+import { NamedCollection } from "./named_collection.ts";
 import { OrderedMap } from "./ordered_map.ts";
 import { NO_EXPIRY } from "./redis_operations.ts";
 import { timeFromSql, timeToSql } from "./sql_time.ts";
@@ -40,9 +41,9 @@ class Field implements HashField {
 }
 
 /** A hash in memory. */
-export class CachedHash extends Collection implements HashOperations {
+export class CachedHash extends NamedCollection implements HashOperations {
   readonly type = "hash";
-  readonly #fields = new OrderedMap<Field>();
+  #fields = new OrderedMap<Field>();
   readonly #expiring = new ExpiryHeap<Field>();
 
   constructor(host: CollectionHost) {
@@ -50,7 +51,7 @@ export class CachedHash extends Collection implements HashOperations {
   }
 
   get size(): number {
-    return this.#fields.size;
+    return this.elementCount;
   }
 
   protected get loadedSize(): number {
@@ -62,10 +63,21 @@ export class CachedHash extends Collection implements HashOperations {
   }
 
   get(name: Bytes): HashField | undefined {
+    if (this.sparse !== undefined) {
+      const row = this.sparse.row(name);
+      return row && { value: row[2] as Bytes, expireAtMs: NO_EXPIRY };
+    }
     return this.#fields.get(name);
   }
 
   set(name: Bytes, value: Bytes, expireAtMs: number): boolean {
+    if (expireAtMs !== NO_EXPIRY) this.whole();
+    if (this.sparse !== undefined) {
+      if (this.encoding === "listpack") {
+        this.#grow(this.size + (this.sparse.row(name) === undefined ? 1 : 0), name, value);
+      }
+      return this.putSparse(this.sparse, name, value, null);
+    }
     let field = this.#fields.get(name);
     const isNew = field === undefined;
     let heldBytes = 0;
@@ -78,14 +90,13 @@ export class CachedHash extends Collection implements HashOperations {
       field.value = value;
     }
     this.#setExpiry(field, expireAtMs);
-    if (this.encoding === "listpack" && isLarge(this.size, name, value)) {
-      this.encoding = "hashtable";
-    }
+    this.#grow(this.size, name, value);
     this.mark(0, name, [name, field.n, value, timeToSql(expireAtMs)], heldBytes);
     return isNew;
   }
 
   remove(name: Bytes): boolean {
+    if (this.sparse !== undefined) return this.removeSparse(this.sparse, name);
     const field = this.#fields.get(name);
     if (field === undefined) return false;
     this.#fields.remove(field);
@@ -95,14 +106,22 @@ export class CachedHash extends Collection implements HashOperations {
   }
 
   *entries(): Iterable<readonly [Bytes, HashField]> {
+    if (this.sparse !== undefined) {
+      for (const [name, , value] of this.sparse.rows()) {
+        yield [name as Bytes, { value: value as Bytes, expireAtMs: NO_EXPIRY }];
+      }
+      return;
+    }
     for (const field of this.#fields.values()) yield [field.name, field];
   }
 
   scan(cursor: number, count: number): ElementPage {
+    if (this.sparse !== undefined) return this.scanSparse(this.sparse, cursor, count);
     return this.#fields.scan(cursor, count);
   }
 
   random(random: () => number): Bytes {
+    this.whole();
     return this.#fields.random(random).name;
   }
 
@@ -112,7 +131,7 @@ export class CachedHash extends Collection implements HashOperations {
 
   copyTo(other: this): void {
     other.encoding = this.encoding;
-    for (const { name, value, expireAtMs } of this.#fields.values()) {
+    for (const [name, { value, expireAtMs }] of this.entries()) {
       other.set(name, value, expireAtMs);
     }
   }
@@ -122,16 +141,21 @@ export class CachedHash extends Collection implements HashOperations {
     this.encoding = "listpack";
   }
 
-  protected fill(elements: ElementTables): void {
-    const rows = elements.read("hash", this.owner);
-    rows.sort((a, b) => Number(a.n) - Number(b.n));
-    for (const row of rows) {
-      const expireAtMs = timeFromSql(row.expire_at_ms);
-      const field = new Field(bytesOf(row.field), Number(row.n), bytesOf(row.value), NO_EXPIRY);
+  protected forget(): void {
+    this.#fields = new OrderedMap<Field>();
+  }
+
+  protected fillRows(rows: readonly ElementRow[]): void {
+    for (const [name, n, value, expireAtMs] of rows) {
+      const field = new Field(name as Bytes, Number(n), value as Bytes, NO_EXPIRY);
       this.#fields.add(field);
-      this.#setExpiry(field, expireAtMs);
+      this.#setExpiry(field, timeFromSql(expireAtMs));
       this.bytes += field.bytes;
     }
+  }
+
+  #grow(size: number, name: Bytes, value: Bytes): void {
+    if (this.encoding === "listpack" && isLarge(size, name, value)) this.encoding = "hashtable";
   }
 
   #setExpiry(field: Field, expireAtMs: number): void {

@@ -124,7 +124,8 @@ export class CachedKey implements KeyRecord {
    */
   isKept(nowS: number): boolean {
     const { collection } = this;
-    if (collection === undefined || collection.bytes < LARGE_BYTES) return false;
+    if (collection === undefined || collection.isSparse) return false;
+    if (collection.bytes < LARGE_BYTES) return false;
     return nowS - Math.abs(this.usedAtS) < LARGE_IDLE_S;
   }
 

@@ -13,6 +13,8 @@ export interface CachedRedisOperationsOptions {
   readonly flushAgeMs?: number;
   /** … or at this many changed keys, fewer where commits are slow, or 55% of the cache. */
   readonly flushKeys?: number;
+  /** Larger hashes, sets and sorted sets are not read into memory to be used. */
+  readonly wholeElementsMax?: number;
   /** Of the hash tables of names: 32 bits that clients do not know. */
   readonly hashSeed?: number;
   /** Bounds the -wal file; an InlineCheckpointer by default. */

@@ -40,6 +40,8 @@ const BACKLOG_SHARE = 0.9;
 /** What counts of it for a flush under way: few begin with more, and then little may come beside. */
 const FLUSHING_SHARE_MAX = 0.6;
 const KEYS_PER_PAGE = 256;
+/** To read so many elements takes some 10 ms. */
+const WHOLE_ELEMENTS_MAX = 4096;
 
 /**
  * RedisOperations that answers from memory and writes state.db behind: what the server runs on.
@@ -81,6 +83,7 @@ export class CachedRedisOperations implements RedisOperations {
       flushAgeMs: FLUSH_AGE_MS,
       flushKeys: FLUSH_KEYS,
       hashSeed: 0,
+      wholeElementsMax: WHOLE_ELEMENTS_MAX,
       sideTables: [],
       ...options,
     };
@@ -107,6 +110,7 @@ export class CachedRedisOperations implements RedisOperations {
     this.#collections = new CollectionStore({
       elements: this.#tables.elements,
       keyspaces: () => this.#keyspaces,
+      wholeElementsMax: this.#options.wholeElementsMax,
       nextVersion: () => ++this.#version,
       changed: (kind, db, key) => this.#change(kind, db, key),
     });
@@ -377,7 +381,7 @@ export class CachedRedisOperations implements RedisOperations {
     this.flushAll();
     // The hand spares at its first round what was used since its last.
     for (let round = 0; round < 2; round++) {
-      this.#hand.evict(this.#keyspaces, this.#ledger, -1, Infinity);
+      this.#hand.evict(this.#keyspaces, this.#ledger, -1, this.#options.wholeElementsMax, Infinity);
     }
   }
 
@@ -488,6 +492,7 @@ export class CachedRedisOperations implements RedisOperations {
 
   #evict(stepsMax: number): void {
     if (this.#isEditing) return;
-    this.#hand.evict(this.#keyspaces, this.#ledger, this.#options.cacheBytes, stepsMax);
+    const { cacheBytes, wholeElementsMax } = this.#options;
+    this.#hand.evict(this.#keyspaces, this.#ledger, cacheBytes, wholeElementsMax, stepsMax);
   }
 }

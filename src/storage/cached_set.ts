@@ -1,9 +1,10 @@
 import type { Bytes } from "../base/bytes.ts";
 import { parseInt64 } from "../base/int64.ts";
-import { Collection, type CollectionHost } from "./collection.ts";
+import type { CollectionHost } from "./collection.ts";
 import type { ElementPage, SetOperations } from "./collections.ts";
-import { bytesOf, type ElementTables } from "./element_tables.ts";
+import type { ElementRow } from "./element_tables.ts";
 import { encodingLimits } from "./encoding_limits.ts";
+import { NamedCollection } from "./named_collection.ts";
 import { type OrderedItem, OrderedMap } from "./ordered_map.ts";
 
 /** Bytes a member takes in memory beside its name, about. */
@@ -25,16 +26,16 @@ class Member implements OrderedItem {
 }
 
 /** A set in memory. */
-export class CachedSet extends Collection implements SetOperations {
+export class CachedSet extends NamedCollection implements SetOperations {
   readonly type = "set";
-  readonly #members = new OrderedMap<Member>();
+  #members = new OrderedMap<Member>();
 
   constructor(host: CollectionHost) {
     super(host, "intset");
   }
 
   get size(): number {
-    return this.#members.size;
+    return this.elementCount;
   }
 
   protected get loadedSize(): number {
@@ -42,22 +43,26 @@ export class CachedSet extends Collection implements SetOperations {
   }
 
   has(name: Bytes): boolean {
+    if (this.sparse !== undefined) return this.sparse.row(name) !== undefined;
     return this.#members.get(name) !== undefined;
   }
 
   add(name: Bytes): boolean {
+    if (this.sparse !== undefined) {
+      if (this.sparse.row(name) !== undefined) return false;
+      this.#grow(this.size + 1, name);
+      return this.putSparse(this.sparse, name);
+    }
     if (this.#members.get(name) !== undefined) return false;
     const member = new Member(name, this.#members.nextPlace);
     this.#members.add(member);
-    if (this.encoding === "intset") {
-      const isFull = this.size > encodingLimits.setIntegers;
-      if (isFull || parseInt64(name) === undefined) this.encoding = "hashtable";
-    }
+    this.#grow(this.size, name);
     this.mark(0, name, [name, member.n], member.bytes);
     return true;
   }
 
   remove(name: Bytes): boolean {
+    if (this.sparse !== undefined) return this.removeSparse(this.sparse, name);
     const member = this.#members.get(name);
     if (member === undefined) return false;
     this.#members.remove(member);
@@ -66,20 +71,26 @@ export class CachedSet extends Collection implements SetOperations {
   }
 
   *members(): Iterable<Bytes> {
+    if (this.sparse !== undefined) {
+      for (const [name] of this.sparse.rows()) yield name as Bytes;
+      return;
+    }
     for (const { name } of this.#members.values()) yield name;
   }
 
   scan(cursor: number, count: number): ElementPage {
+    if (this.sparse !== undefined) return this.scanSparse(this.sparse, cursor, count);
     return this.#members.scan(cursor, count);
   }
 
   random(random: () => number): Bytes {
+    this.whole();
     return this.#members.random(random).name;
   }
 
   copyTo(other: this): void {
     other.encoding = this.encoding;
-    for (const { name } of this.#members.values()) other.add(name);
+    for (const name of this.members()) other.add(name);
   }
 
   override release(): void {
@@ -87,13 +98,21 @@ export class CachedSet extends Collection implements SetOperations {
     this.encoding = "intset";
   }
 
-  protected fill(elements: ElementTables): void {
-    const rows = elements.read("set", this.owner);
-    rows.sort((a, b) => Number(a.n) - Number(b.n));
-    for (const row of rows) {
-      const member = new Member(bytesOf(row.member), Number(row.n));
+  protected forget(): void {
+    this.#members = new OrderedMap<Member>();
+  }
+
+  protected fillRows(rows: readonly ElementRow[]): void {
+    for (const [name, n] of rows) {
+      const member = new Member(name as Bytes, Number(n));
       this.#members.add(member);
       this.bytes += member.bytes;
     }
+  }
+
+  #grow(size: number, name: Bytes): void {
+    if (this.encoding !== "intset") return;
+    const isFull = size > encodingLimits.setIntegers;
+    if (isFull || parseInt64(name) === undefined) this.encoding = "hashtable";
   }
 }

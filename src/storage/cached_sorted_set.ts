@@ -1,10 +1,12 @@
 import type { Bytes } from "../base/bytes.ts";
-import { Collection, type CollectionHost } from "./collection.ts";
+import type { CollectionHost } from "./collection.ts";
 import type { ElementPage, ScoredMember, SortedSetOperations } from "./collections.ts";
-import { bytesOf, type ElementTables } from "./element_tables.ts";
+import type { ElementRow } from "./element_tables.ts";
 import { encodingLimits } from "./encoding_limits.ts";
+import { NamedCollection } from "./named_collection.ts";
 import { OrderedMap } from "./ordered_map.ts";
 import { ScoreOrder } from "./score_order.ts";
+import type { SparseElements } from "./sparse_elements.ts";
 
 /** Bytes a member takes in memory beside its name, about. */
 const MEMBER_OVERHEAD_BYTES = 200;
@@ -26,18 +28,21 @@ class Member implements ScoredMember {
   }
 }
 
-/** A sorted set in memory: members by name, in the order of scores, and in that of their places. */
-export class CachedSortedSet extends Collection implements SortedSetOperations {
+/**
+ * A sorted set in memory: members by name, in the order of scores, and in that of their places. A
+ * large one is read when a rank or a range is asked for, and stays while it is in use.
+ */
+export class CachedSortedSet extends NamedCollection implements SortedSetOperations {
   readonly type = "zset";
-  readonly #members = new OrderedMap<Member>();
-  readonly #order = new ScoreOrder<Member>();
+  #members = new OrderedMap<Member>();
+  #order = new ScoreOrder<Member>();
 
   constructor(host: CollectionHost) {
     super(host, "listpack");
   }
 
   get size(): number {
-    return this.#members.size;
+    return this.elementCount;
   }
 
   protected get loadedSize(): number {
@@ -45,12 +50,17 @@ export class CachedSortedSet extends Collection implements SortedSetOperations {
   }
 
   score(name: Bytes): number | undefined {
+    if (this.sparse !== undefined) {
+      const row = this.sparse.row(name);
+      return row && Number(row[2]);
+    }
     return this.#members.get(name)?.score;
   }
 
   set(name: Bytes, score: number): boolean {
     // -0 becomes 0, as in Redis's compact form.
     const value = score === 0 ? 0 : score;
+    if (this.sparse !== undefined) return this.#setSparse(this.sparse, name, value);
     let member = this.#members.get(name);
     const isNew = member === undefined;
     if (member === undefined) {
@@ -68,6 +78,7 @@ export class CachedSortedSet extends Collection implements SortedSetOperations {
   }
 
   remove(name: Bytes): boolean {
+    if (this.sparse !== undefined) return this.removeSparse(this.sparse, name);
     const member = this.#members.get(name);
     if (member === undefined) return false;
     this.#members.remove(member);
@@ -77,32 +88,41 @@ export class CachedSortedSet extends Collection implements SortedSetOperations {
   }
 
   rank(name: Bytes): number | undefined {
+    this.whole();
     const member = this.#members.get(name);
     return member === undefined ? undefined : this.#order.rankOf(member);
   }
 
   countBelow(score: number, inclusive: boolean): number {
+    this.whole();
     return this.#order.countWhile(
       inclusive ? (member) => member.score <= score : (member) => member.score < score,
     );
   }
 
   countBefore(name: Bytes, inclusive: boolean): number {
+    this.whole();
     return this.#order.countWhile(
       inclusive ? (member) => member.name <= name : (member) => member.name < name,
     );
   }
 
   range(start: number, stop: number, reverse?: boolean): Iterable<ScoredMember> {
+    this.whole();
     return this.#order.range(start, stop, reverse);
   }
 
   scan(cursor: number, count: number): ElementPage {
+    if (this.sparse !== undefined) return this.scanSparse(this.sparse, cursor, count);
     return this.#members.scan(cursor, count);
   }
 
   copyTo(other: this): void {
-    for (const { name, score } of this.#members.values()) other.set(name, score);
+    if (this.sparse === undefined) {
+      for (const { name, score } of this.#members.values()) other.set(name, score);
+    } else {
+      for (const [name, , score] of this.sparse.rows()) other.set(name as Bytes, Number(score));
+    }
     other.encoding = this.encoding;
   }
 
@@ -111,16 +131,34 @@ export class CachedSortedSet extends Collection implements SortedSetOperations {
     this.encoding = "listpack";
   }
 
-  protected fill(elements: ElementTables): void {
-    const members = elements.read("zset", this.owner).map((row) =>
-      new Member(bytesOf(row.member), Number(row.n), Number(row.score))
+  /** Ranks and ranges would read all of it again and again. */
+  override shed(): boolean {
+    return false;
+  }
+
+  protected forget(): void {
+    this.#members = new OrderedMap<Member>();
+    this.#order = new ScoreOrder<Member>();
+  }
+
+  protected fillRows(rows: readonly ElementRow[]): void {
+    const members = rows.map(([name, n, score]) =>
+      new Member(name as Bytes, Number(n), Number(score))
     );
-    members.sort((a, b) => a.n - b.n);
     for (const member of members) {
       this.#members.add(member);
       this.bytes += member.bytes;
     }
     this.#order.fill(members);
+  }
+
+  #setSparse(sparse: SparseElements, name: Bytes, score: number): boolean {
+    const old = sparse.row(name);
+    if (old !== undefined && Number(old[2]) === score) return false;
+    if (this.encoding === "listpack" && old === undefined && isLarge(this.size + 1, name)) {
+      this.encoding = "skiplist";
+    }
+    return this.putSparse(sparse, name, score);
   }
 }
 

@@ -71,6 +71,8 @@ export abstract class Collection {
   place: { readonly db: number; readonly key: Bytes } | undefined;
   /** One for each table of the type; undefined when nothing changed. */
   #changes: ElementChanges[] | undefined;
+  /** Those that the running flush writes. */
+  #frozen: readonly ElementChanges[] | undefined;
   #trimmed: TrimmedRows | undefined;
   readonly host: CollectionHost;
   /** What `note` was told, for `tell`. */
@@ -126,19 +128,58 @@ export abstract class Collection {
     return this.bytes - before;
   }
 
-  /** Hands out what changed. */
+  /** Has it ready to be used; `elementsMax`: larger ones need not be in memory. */
+  prepare(_elementsMax: number): void {
+    const bytes = this.load();
+    this.keyspace?.hold(bytes);
+  }
+
+  /** Frees the memory of one with more elements than this; false when it cannot do without. */
+  shed(_elementsMax: number): boolean {
+    return false;
+  }
+
+  /** Its elements are not in memory: there is nothing to be gained by dropping it. */
+  get isSparse(): boolean {
+    return false;
+  }
+
+  /** Hands out what changed; until `settled` is called it may be in SQL or not. */
   takeChanges(): CollectionChanges {
     const taken = { changes: this.#changes ?? [], trimmed: this.#trimmed };
+    this.#frozen = this.#changes;
     this.#changes = undefined;
     this.#trimmed = undefined;
     this.isListed = false;
     return taken;
   }
 
+  /** What was taken is in SQL. */
+  settled(): void {
+    this.#frozen = undefined;
+  }
+
+  /** Changes of one table that SQL does not have, or may not have yet; the newest first. */
+  protected overlays(table: number): readonly (ElementChanges | undefined)[] {
+    return [this.#changes?.[table], this.#frozen?.[table]];
+  }
+
+  /** Counts elements of one that is not in memory. */
+  protected countStored(by: number): void {
+    this.#stored.size += by;
+  }
+
+  /** Counts no memory any more but for the collection itself. */
+  protected dropBytes(): void {
+    this.keyspace?.hold(COLLECTION_OVERHEAD_BYTES - this.bytes);
+    this.bytes = COLLECTION_OVERHEAD_BYTES;
+  }
+
   /** Belongs to no key any more; what is added now belongs to a new one. */
   release(): void {
     this.owner = 0;
     this.#changes = undefined;
+    this.#frozen = undefined;
     this.#trimmed = undefined;
     this.hasRows = false;
     this.bytes = COLLECTION_OVERHEAD_BYTES;

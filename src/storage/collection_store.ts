@@ -13,6 +13,8 @@ import type { FrozenElements } from "./state_flusher.ts";
 export interface CollectionStoreOptions {
   readonly elements: ElementTables;
   readonly keyspaces: () => readonly Keyspace[];
+  /** Larger collections are not read into memory to be used, where they can do without. */
+  readonly wholeElementsMax: number;
   /** A number greater than all before. */
   readonly nextVersion: () => number;
   /** Called at each change of a key. */
@@ -48,12 +50,9 @@ export class CollectionStore implements CollectionHost {
     return collection;
   }
 
-  /** Has the elements of a collection in memory. */
+  /** Has a collection ready to be used. */
   load(collection: Collection): Collection {
-    if (!collection.isLoaded) {
-      const bytes = collection.load();
-      collection.keyspace?.hold(bytes);
-    }
+    collection.prepare(this.#options.wholeElementsMax);
     return collection;
   }
 
@@ -92,9 +91,13 @@ export class CollectionStore implements CollectionHost {
     const frozen: FrozenElements[] = [];
     for (const collection of this.#changed) {
       const taken = collection.takeChanges();
-      if (collection.keyspace === undefined || collection.keyspace.isDead) continue;
+      if (collection.keyspace === undefined || collection.keyspace.isDead) {
+        collection.settled();
+        continue;
+      }
       collection.hasRows = true;
-      frozen.push({ type: collection.type, owner: collection.owner, ...taken });
+      const settled = () => collection.settled();
+      frozen.push({ type: collection.type, owner: collection.owner, settled, ...taken });
     }
     this.#changed = [];
     return frozen;

@@ -1,5 +1,6 @@
 import { bytesFor } from "./recorded_database.ts";
-import { bytesFromSql } from "./sql_bytes.ts";
+import type { Bytes } from "../base/bytes.ts";
+import { bytesFromSql, bytesToSql } from "./sql_bytes.ts";
 import type { SqlDatabase, SqlRow, SqlValue } from "./sqlite_types.ts";
 
 /** A table of elements; each row belongs to the collection that `owner` names. */
@@ -51,8 +52,19 @@ export const ELEMENT_TABLES = {
 
 export type ElementTableName = keyof typeof ELEMENT_TABLES;
 
+/** Tables whose elements have a place `n`, by which there is an index. */
+const PLACED_TABLES = ["hash", "set", "zset"] as const;
+export type PlacedTableName = typeof PLACED_TABLES[number];
+
 /** The columns of an element behind the owner, key first; only the key: it is to be deleted. */
 export type ElementRow = readonly SqlValue[];
+
+/** The statements that make the indexes by place, where they are not there. */
+export function createElementIndexes(): string {
+  return PLACED_TABLES.map((name) =>
+    `CREATE INDEX IF NOT EXISTS "${name}_by_place" ON "${name}"(owner, n);\n`
+  ).join("");
+}
 
 /** The statements that make the tables, where they are not there. */
 export function createElementTables(): string {
@@ -73,9 +85,14 @@ interface Statements {
   readonly trim: ReturnType<SqlDatabase["prepare"]>;
 }
 
+type PlacedStatements = Readonly<
+  Record<"one" | "page" | "lastPage", ReturnType<SqlDatabase["prepare"]>>
+>;
+
 /** The statements on the tables of elements. Opens no transaction. */
 export class ElementTables {
   readonly #statements = new Map<ElementTableName, Statements>();
+  readonly #placedStatements = new Map<PlacedTableName, PlacedStatements>();
   readonly #sql: SqlDatabase;
 
   /** The tables must be there. */
@@ -97,6 +114,28 @@ export class ElementTables {
     return this.#of(table).read.all(owner);
   }
 
+  /** The same as rows with byte strings and numbers. */
+  rows(table: ElementTableName, owner: number): ElementRow[] {
+    return this.read(table, owner).map(rowOf);
+  }
+
+  /** The element of this name. */
+  one(table: PlacedTableName, owner: number, name: Bytes): ElementRow | undefined {
+    const row = this.#placed(table).one.get(owner, bytesToSql(name));
+    return row === undefined ? undefined : rowOf(row);
+  }
+
+  /** Up to `limit` elements with a place behind `after`, by place. */
+  page(table: PlacedTableName, owner: number, after: number, limit: number): ElementRow[] {
+    return this.#placed(table).page.all(owner, after, limit).map(rowOf);
+  }
+
+  /** Up to `limit` elements with a place before `before`, the last first. */
+  lastPage(table: PlacedTableName, owner: number, before: number, limit: number): ElementRow[] {
+    const bound = Math.min(before, Number.MAX_SAFE_INTEGER);
+    return this.#placed(table).lastPage.all(owner, bound, limit).map(rowOf);
+  }
+
   /** Deletes the first elements of a collection, up to `limit` and to the one of this key. */
   trim(table: ElementTableName, owner: number, upTo: ElementRow, limit: number): void {
     const key = upTo.map((value) => this.#param(value));
@@ -110,6 +149,21 @@ export class ElementTables {
 
   #param(value: SqlValue): SqlValue {
     return typeof value === "string" ? bytesFor(this.#sql, value) : value;
+  }
+
+  #placed(table: PlacedTableName): PlacedStatements {
+    const known = this.#placedStatements.get(table);
+    if (known !== undefined) return known;
+    const { key, columns }: ElementTable = ELEMENT_TABLES[table];
+    const select = `SELECT ${[...namesOf(key), ...namesOf(columns)].join(", ")} FROM "${table}" ` +
+      "WHERE owner = ? AND ";
+    const made = {
+      one: this.#sql.prepare(`${select} ${key[0]} = ?`),
+      page: this.#sql.prepare(`${select} n > ? ORDER BY n LIMIT ?`),
+      lastPage: this.#sql.prepare(`${select} n < ? ORDER BY n DESC LIMIT ?`),
+    };
+    this.#placedStatements.set(table, made);
+    return made;
   }
 
   #of(table: ElementTableName): Statements {
@@ -144,6 +198,17 @@ export class ElementTables {
 /** A column that holds a byte string. */
 export function bytesOf(value: SqlValue): string {
   return bytesFromSql(value);
+}
+
+/** A row as it is written: byte strings as such, in the order of the columns. */
+function rowOf(row: SqlRow): ElementRow {
+  const values: SqlValue[] = [];
+  for (const name in row) {
+    const value = row[name];
+    if (value instanceof Uint8Array) values.push(bytesFromSql(value));
+    else values.push(typeof value === "bigint" ? Number(value) : value);
+  }
+  return values;
 }
 
 /** Whether a row stands up to the one of a key. */

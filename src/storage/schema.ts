@@ -1,5 +1,5 @@
 import { DATABASE_COUNT } from "../constants.ts";
-import { createElementTables } from "./element_tables.ts";
+import { createElementIndexes, createElementTables } from "./element_tables.ts";
 import type { SqlDatabase } from "./sqlite_types.ts";
 
 /** Grows with each incompatible change of the tables below. */
@@ -115,12 +115,15 @@ export function prepareSchema(sql: SqlDatabase, isReadOnly = false): void {
         `${STATE_FORMAT_VERSION}`,
     );
   }
+  if (isReadOnly) return;
   const streams = "SELECT count(*) FROM sqlite_schema WHERE name = 'streams_pending'";
-  if (isReadOnly || pragma(sql, streams) > 0) return;
-  sql.exec("BEGIN IMMEDIATE");
-  sql.exec(createElementTables());
-  sql.exec(STREAM_VIEWS);
-  sql.exec("COMMIT");
+  if (pragma(sql, streams) === 0) {
+    sql.exec("BEGIN IMMEDIATE");
+    sql.exec(createElementTables());
+    sql.exec(STREAM_VIEWS);
+    sql.exec("COMMIT");
+  }
+  sql.exec(createElementIndexes());
 }
 
 function create(sql: SqlDatabase): void {
@@ -130,6 +133,7 @@ function create(sql: SqlDatabase): void {
   sql.exec("BEGIN IMMEDIATE");
   sql.exec(TABLES);
   sql.exec(createElementTables());
+  sql.exec(createElementIndexes());
   sql.exec(VIEWS);
   sql.exec(STREAM_VIEWS);
   sql.exec("INSERT INTO applied VALUES (1, 0, 0, 0, 0, 0, '[]', x'')");

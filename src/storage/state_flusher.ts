@@ -32,6 +32,8 @@ export interface FrozenPart {
 export interface FrozenElements extends CollectionChanges {
   readonly type: CollectionType;
   readonly owner: number;
+  /** To be called when they are durable. */
+  readonly settled: () => void;
 }
 
 /** The state as of one applied index, to be written in one transaction. */
@@ -378,6 +380,7 @@ export class StateFlusher {
 
   #finish(frozen: FrozenState): void {
     for (const { keyspace } of frozen.parts) keyspace.settled();
+    for (const { settled } of frozen.elements) settled();
     this.#resetWindows(frozen);
     this.#ledger.frozenBytes = 0;
     this.#ledger.cleanBelow = this.#ledger.generation;

@@ -11,7 +11,8 @@ import { RespClient } from "../system/resp_client.ts";
 import { drive, request } from "./driver.ts";
 
 const MIB = 1024 * 1024;
-const LARGE_HASH_FIELDS = 200_000;
+const LARGE_HASH_FIELDS = 500_000;
+const FIELDS_PER_REQUEST = 20;
 
 export interface SmallMachineOptions {
   /** Memory of the machine; none when 0. */
@@ -125,11 +126,18 @@ async function phases(
       return set(keys);
     }));
   let field = 0;
-  await report(`hash of ${LARGE_HASH_FIELDS}`, () =>
-    drive(port, 4, 8, () => {
-      if (++field > LARGE_HASH_FIELDS) return undefined;
-      return request("HSET", "large", `field:${field}`, filler.slice(0, 100));
-    }));
+  await report(
+    `hash of ${LARGE_HASH_FIELDS}, ${FIELDS_PER_REQUEST} at a time`,
+    () =>
+      drive(port, 4, 4, () => {
+        if (field >= LARGE_HASH_FIELDS) return undefined;
+        const words = ["HSET", "large"];
+        for (let i = 0; i < FIELDS_PER_REQUEST; i++) {
+          words.push(`field:${++field}`, filler.slice(0, 100));
+        }
+        return request(...words);
+      }),
+  );
   const random = (count: number) => 1 + Math.floor(Math.random() * count);
   const until = (name: string, next: () => string, snapshots: boolean) =>
     report(name, async () => {
@@ -149,11 +157,9 @@ async function phases(
     return Math.random() < 0.8 ? get(key) : set(key);
   }, true);
   await until("SET uniform, snapshots", () => set(random(keys)), true);
-  await until(
-    "HGET of the large hash",
-    () => request("HGET", "large", `field:${random(LARGE_HASH_FIELDS)}`),
-    false,
-  );
+  const anyField = () => `field:${random(LARGE_HASH_FIELDS)}`;
+  await until("HGET of the large hash", () => request("HGET", "large", anyField()), false);
+  await until("HSET of the large hash", () => request("HSET", "large", anyField(), "v"), true);
   await sleep(3000);
   console.log(`after 3 s of rest: RSS ${mb(residentBytes(server.pid))} MB`);
 }

@@ -16,10 +16,11 @@ const driver = await loadSqlite();
 let files = 0;
 const newPath = () => join(directory, `state${files++}.db`);
 
-for (const cacheBytes of [0, 4096, 1e9]) {
-  redisOperationsSuite(`CachedRedisOperations, ${cacheBytes} bytes`, () => {
+for (const [cacheBytes, wholeElementsMax] of [[0, 4096], [4096, 4096], [1e9, 4096], [0, 0]]) {
+  const sizes = `${cacheBytes} bytes, ${wholeElementsMax} elements`;
+  redisOperationsSuite(`CachedRedisOperations, ${sizes}`, () => {
     const sql = driver.open(newPath(), { synchronous: "normal" });
-    const ops = new CachedRedisOperations(sql, { cacheBytes, now: () => 0 });
+    const ops = new CachedRedisOperations(sql, { cacheBytes, wholeElementsMax, now: () => 0 });
     const settle = () => {
       ops.setApplied(ops.applied);
       ops.flushAll();

@@ -80,3 +80,16 @@ export function probeCollection(
   if (type === undefined || type === "string") return;
   of(type as CollectionType).probe(ops.collection(db, key, type as CollectionType), values);
 }
+
+/** A page of HSCAN, SSCAN or ZSCAN, as JSON: the same whatever is in memory. */
+export function pageOfCollection(
+  ops: RedisOperations,
+  db: number,
+  key: Bytes,
+  cursor: number,
+  count: number,
+): string {
+  const type = ops.find(db, key)?.type;
+  if (type !== "hash" && type !== "set" && type !== "zset") return "none";
+  return JSON.stringify(ops.collection(db, key, type)?.scan(cursor, count));
+}

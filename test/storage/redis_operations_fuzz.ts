@@ -19,6 +19,7 @@ import {
   FUZZED_TYPES,
   type FuzzValues,
   makeSteps,
+  pageOfCollection,
   probeCollection,
   runSteps,
 } from "./fuzz_collections.ts";
@@ -140,6 +141,7 @@ class Fuzz {
   readonly #sql: SqlRedisOperations;
   readonly #keyCount: number;
   readonly #cacheBytes: number;
+  readonly #wholeElementsMax: number;
   readonly #crashes: boolean;
   #cached: CachedRedisOperations;
   #path: string;
@@ -163,6 +165,7 @@ class Fuzz {
     };
     this.#keyCount = this.#pick([3, 12, 60, 400]);
     this.#cacheBytes = this.#pick([0, 1000, 4000, 20_000, 1e9]);
+    this.#wholeElementsMax = this.#pick([0, 0, 3, 4096]);
     this.#crashes = this.#chance(0.5);
     const path = `${options.directory}/fuzz-${options.seed}`;
     this.#sql = new SqlRedisOperations(this.#open(`${path}-sql.db`), { commitChanges: 100 });
@@ -254,6 +257,10 @@ class Fuzz {
       this.#compare(`find ${db} ${JSON.stringify(key)}`, found);
       this.#compare(`size ${db}`, (ops) => `${ops.size(db)} ${ops.sizeWithExpiry(db)}`);
     }
+    const place = [this.#prng.below(DATABASES), this.#key(), this.#prng.below(30)] as const;
+    const count = 1 + this.#prng.below(5);
+    const page = (ops: RedisOperations) => pageOfCollection(ops, ...place, count);
+    this.#same(page(this.#cached), page(this.#sql), `a page of ${JSON.stringify(place)}`);
     probeCollection(this.#cached, this.#prng.below(DATABASES), this.#key(), this.#values);
     this.#compare("nextExpiryMs", (ops) => String(ops.nextExpiryMs()));
     const timeMs = this.#time();
@@ -369,6 +376,7 @@ class Fuzz {
     return new CachedRedisOperations(sql, {
       checkpointer,
       cacheBytes: this.#cacheBytes,
+      wholeElementsMax: this.#wholeElementsMax,
       now: () => this.#nowMs += this.#nowStepMs,
       flushKeys: this.#pick([1, 20, 1e9]),
     });
