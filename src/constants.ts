@@ -23,12 +23,15 @@ export const REQUEST_BYTES_MAX = 512 * 1024 * 1024 - 1024;
 // --- the log -----------------------------------------------------------------------------------
 /** A command, or what a transaction writes, is refused beyond it. */
 export const COMMAND_BYTES_MAX = 511 * 1024 * 1024;
-/** An entry's batch is closed at this size; a larger command goes into several, in pieces. */
+/** An entry's batch is closed at this size. */
 export const BATCH_BYTES_MAX = 1024 * 1024;
-/** Of one piece: two of them and what is small fit in a batch. */
-export const PIECE_BYTES = 512 * 1024;
-/** Pieces of a node that are on their way: each is applied there before another one is sent. */
-export const PIECES_UNDER_WAY_MAX = 8;
+/** Of one piece of a command of more than two: a few of them and what is small fit in a batch. */
+export const PIECE_BYTES = 256 * 1024;
+/**
+ * Pieces of a node that are on their way: each is applied there before another one is sent. Twice
+ * as many, or twice as long, made a large value no faster and small commands beside it slower.
+ */
+export const PIECES_UNDER_WAY_MAX = 4;
 /** Large commands of a node that wait for their turn to be sent; beyond it they are refused. */
 export const LARGE_BYTES_MAX = COMMAND_BYTES_MAX;
 /** Of a message and its channel: other nodes get it as one frame. */
