@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 
 /** One run of redis-benchmark. */
 export interface Load {
-  readonly command: "SET" | "GET" | "MSET" | "EVALSHA";
+  readonly command: "SET" | "GET" | "MSET" | "EVALSHA" | "XADD" | "XREAD";
   readonly clients: number;
   readonly pipeline: number;
   readonly requests: number;
@@ -21,13 +21,25 @@ export const KEYS = 100_000;
 export const SCRIPT = "return redis.call('INCR', KEYS[1])";
 const SCRIPT_SHA1 = createHash("sha1").update(SCRIPT).digest("hex");
 
+const STREAM = "stream:__rand_int__";
+/** Commands that redis-benchmark has no test for, and on how many keys they are. */
+const WRITTEN_OUT: ReadonlyMap<Load["command"], { keys: number; words: readonly string[] }> =
+  new Map([
+    ["EVALSHA", { keys: KEYS, words: ["EVALSHA", SCRIPT_SHA1, "1", "counter:__rand_int__"] }],
+    ["XADD", {
+      keys: 20,
+      words: ["XADD", STREAM, "MAXLEN", "~", "1000", "*", "field", "x".repeat(VALUE_BYTES)],
+    }],
+    ["XREAD", { keys: 20, words: ["XREAD", "COUNT", "10", "STREAMS", STREAM, "0"] }],
+  ]);
+
 /** Drives `port` with redis-benchmark; random keys, values of 64 bytes. */
 export async function runLoad(port: number, load: Load): Promise<Measured> {
   const words = ["-p", String(port), "-c", String(load.clients)];
   words.push("-P", String(load.pipeline), "-n", String(load.requests), "-d", String(VALUE_BYTES));
-  words.push("-r", String(KEYS), "--csv");
-  if (load.command === "EVALSHA") words.push("EVALSHA", SCRIPT_SHA1, "1", "counter:__rand_int__");
-  else words.push("-t", load.command.toLowerCase());
+  const written = WRITTEN_OUT.get(load.command);
+  words.push("-r", String(written?.keys ?? KEYS), "--csv");
+  words.push(...written?.words ?? ["-t", load.command.toLowerCase()]);
   const text = await capture("redis-benchmark", words);
   return parseCsv(text, load.command);
 }

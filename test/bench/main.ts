@@ -29,15 +29,26 @@ const FAILOVERS = 20;
 /** redis-server with the durability that Balsa has: a reply after the fsync. */
 const REDIS_ARGS = ["--appendonly", "yes", "--appendfsync", "always"];
 
+/** What the table is about. */
+type RowsOf = "strings" | "scripts" | "streams";
+
 /** The lines of the table; `scale` shortens the runs. */
-function makeRows(scale: number, nodes: number, areScripts: boolean): Row[] {
+function makeRows(scale: number, nodes: number, subject: RowsOf): Row[] {
   const row = (kind: Row["kind"], load: Load): Row => ({
     kind,
     load: { ...load, requests: Math.round(load.requests * scale) },
     balsa: [],
     redis: [],
   });
-  if (areScripts) {
+  if (subject === "streams") {
+    return [
+      row("rate", { command: "XADD", clients: CLIENTS, pipeline: 1, requests: 80_000 }),
+      row("rate", { command: "XADD", clients: CLIENTS, pipeline: 16, requests: 320_000 }),
+      row("rate", { command: "XREAD", clients: CLIENTS, pipeline: 16, requests: 160_000 }),
+      row("latency", { command: "XADD", clients: 1, pipeline: 1, requests: 6000 }),
+    ];
+  }
+  if (subject === "scripts") {
     return [
       row("rate", { command: "EVALSHA", clients: CLIENTS, pipeline: 1, requests: 80_000 }),
       row("rate", { command: "EVALSHA", clients: CLIENTS, pipeline: 16, requests: 320_000 }),
@@ -120,7 +131,7 @@ async function bench(
   scale: number,
   outPath: string,
   nodes: number,
-  areScripts: boolean,
+  rowsOf: RowsOf,
 ): Promise<string> {
   const [subject, redis] = await Promise.all([startSubject(nodes), startRedis(REDIS_ARGS)]);
   const balsa = await subject.driven();
@@ -137,7 +148,7 @@ async function bench(
     await client.command("SCRIPT", "LOAD", SCRIPT);
     client.close();
   }
-  const rows = makeRows(scale, nodes, areScripts);
+  const rows = makeRows(scale, nodes, rowsOf);
   await runRounds({ balsa: subject.driven, redis: () => Promise.resolve(redis) }, rows);
   const after = await subject.driven();
   const memory: Record<Side, Memory> = {
@@ -182,6 +193,7 @@ async function main(): Promise<void> {
       nodes: { type: "string", default: "1" },
       http: { type: "boolean", default: false },
       scripts: { type: "boolean", default: false },
+      streams: { type: "boolean", default: false },
       "slow-disk": { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       "small-machine": { type: "boolean", default: false },
@@ -207,7 +219,8 @@ async function main(): Promise<void> {
     return;
   }
   const scale = values.quick ? 0.2 : 1;
-  const text = await bench(scale, values.out, Number(values.nodes), values.scripts);
+  const rowsOf = values.scripts ? "scripts" : values.streams ? "streams" : "strings";
+  const text = await bench(scale, values.out, Number(values.nodes), rowsOf);
   console.log(`\n${text}\n\nwritten to ${values.out}`);
 }
 
