@@ -43,11 +43,18 @@ export async function loadCatalog(table: ReadonlyMap<string, Command>): Promise<
   return catalog = made;
 }
 
+/** Commands of Redis that rules may name though there are none here: they give and take nothing. */
+const NOT_OFFERED: ReadonlySet<Bytes> = new Set(
+  ("asking cluster migrate module pfdebug pfselftest psync readonly readwrite replconf " +
+    "restore-asking sync waitaof").split(" "),
+);
+
 /** What a full name in lower case stands for. */
 export function kindOf(table: ReadonlyMap<string, Command>, name: Bytes): CommandKind {
   const [first, second, ...rest] = name.split("|");
   const command = table.get(first);
-  if (command === undefined || rest.length > 0) return undefined;
+  if (command === undefined) return NOT_OFFERED.has(name) ? "command" : undefined;
+  if (rest.length > 0) return undefined;
   const isContainer = command.path === "container";
   if (second === undefined) return isContainer ? "container" : "command";
   return isContainer && command.subcommands.has(second) ? "subcommand" : undefined;
@@ -82,6 +89,7 @@ export class CommandSet {
     const command = this.#catalog.get(name);
     if (command !== undefined) return this.#change(command, allows);
     const bar = name.lastIndexOf("|");
+    if (bar < 0) return;
     const [of, argument] = [name.slice(0, bar), name.slice(bar + 1)];
     const known = this.firstArguments.get(of) ?? [];
     if (!known.includes(argument)) this.firstArguments.set(of, [...known, argument]);

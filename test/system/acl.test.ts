@@ -18,6 +18,7 @@ function mask(raw: string): string {
 const ALLOWED = `
   a: ACL SETUSER virginia on >pass ~x:* %R~read:* %W~write:* &c* +get +set +mset
   a: ACL SETUSER virginia +copy +zunionstore +sort
+  a: ACL SETUSER virginia -migrate -cluster +nonsense
   a: ACL SETUSER virginia +psubscribe +publish +multi +exec +select|3 +ping +acl|whoami +object|help
   a: ACL LIST
   a: ACL GETUSER virginia

@@ -118,8 +118,11 @@ function printFailures(failures: readonly Failure[], targets: readonly Target[])
     where.set(nameOf(failure), [...where.get(nameOf(failure)) ?? [], failure.target]);
   }
   const byReason = new Map<string, Set<string>>();
+  const told = new Set<string>();
   for (const failure of failures) {
     const name = nameOf(failure);
+    if (told.has(name)) continue;
+    told.add(name);
     const on = where.get(name) ?? [];
     const isOnAll = on.length === targets.length;
     let line = isOnAll ? name : `${name} (${on.join()})`;
