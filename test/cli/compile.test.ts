@@ -76,5 +76,5 @@ describe("compile.sh", () => {
     } finally {
       rmSync(tree, { recursive: true });
     }
-  }, 60_000);
+  }, 180_000);
 });

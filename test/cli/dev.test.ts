@@ -72,7 +72,7 @@ describe("balsa dev", () => {
       const pids = await pidsOf(ports);
       balsa.kill("SIGKILL");
       await end(pids);
-    }), 60_000);
+    }), 180_000);
 
   test("on Deno", () =>
     withDirectory(async (directory) => {
@@ -83,7 +83,7 @@ describe("balsa dev", () => {
       balsa.kill("SIGTERM");
       expect((await balsa.ended).code).toBe(0);
       expect(pids.filter(isAlive)).toEqual([]);
-    }), 60_000);
+    }), 180_000);
 
   test(
     "a node that cannot start ends the start of a new cluster",

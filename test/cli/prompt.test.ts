@@ -46,4 +46,4 @@ test.skipIf(!HAS_SCRIPT)("the prompt runs commands, follows SELECT and MULTI, he
   } finally {
     await dispose();
   }
-}, 30_000);
+}, 180_000);

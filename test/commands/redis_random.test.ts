@@ -26,7 +26,7 @@ describe(`random commands answer as redis-server does (BALSA_TEST_SEED=${SEED})`
       if (difference === undefined) return;
       const shortest = await shorten(connection, commands.slice(0, difference + 1), protocol);
       expect(await report(connection, shortest, protocol)).toBe("no difference");
-    }, 60_000);
+    }, 180_000);
   }
 });
 

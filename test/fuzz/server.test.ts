@@ -16,7 +16,7 @@ import { RespClient } from "../system/resp_client.ts";
 import { encodeFrame, FRAME } from "../../src/transport/frame.ts";
 import { anyBytes, damaged, holdsAsync } from "./fuzz.ts";
 
-const LONG = 60_000;
+const LONG = 180_000;
 const CONNECTIONS = 150;
 const SILENT_MS = 200;
 

@@ -109,6 +109,6 @@ for (const { name, argv: [program, ...argv], skipped } of RUNTIMES) {
       const ends = await Promise.all([silent, unfinished, idle]);
       expect(parseResponse(ends[2]).status).toBe(200);
       await dripping;
-    }, 60_000);
+    }, 180_000);
   });
 }

@@ -3,6 +3,9 @@ import { loadSqlite } from "../../src/storage/sqlite.ts";
 import { runSeeds } from "./many.ts";
 import { simulate } from "./simulation.ts";
 
+/** Virtual time takes as long as the machine is busy. */
+const SLOW_MS = 600_000;
+
 const real = await loadSqlite();
 
 /** Seeds of bugs that the simulator has found, each as it was mended: see README.md. */
@@ -23,14 +26,14 @@ test("the same seed gives the same trace, byte for byte", async () => {
     expect(second.hash).toBe(first.hash);
     expect(first.trace.lines.length).toBeGreaterThan(50);
   }
-});
+}, SLOW_MS);
 
 test("seeds of bugs that were found", async () => {
   for (const { seed, ticks, what } of FOUND) {
     const { violation } = await simulate({ seed, ticks, real });
     expect([what, violation]).toEqual([what, undefined]);
   }
-});
+}, SLOW_MS);
 
 test("fixed seeds hold", async () => {
   const { failure, totals } = await runSeeds({
@@ -43,7 +46,7 @@ test("fixed seeds hold", async () => {
   });
   expect(failure).toBeUndefined();
   expect(totals.counts.acknowledged).toBeGreaterThan(1000);
-});
+}, SLOW_MS);
 
 test("fresh seeds hold", async () => {
   const firstSeed = Math.floor(Math.random() * 2 ** 30);
@@ -58,4 +61,4 @@ test("fresh seeds hold", async () => {
     progress: () => {},
   });
   expect(failure).toBeUndefined();
-});
+}, SLOW_MS);

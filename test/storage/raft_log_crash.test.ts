@@ -61,7 +61,7 @@ test("every append acknowledged before kill -9 is there after a reopen", async (
     }
     log.close();
   }
-}, 60_000);
+}, 180_000);
 
 describe("each runtime reads what the others wrote", () => {
   test("Bun and Deno in turn", () => {

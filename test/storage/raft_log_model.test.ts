@@ -12,5 +12,5 @@ for (const [seed, writer] of [[1, "inline"], [2, "inline"], [3, "worker"], [4, "
     const path = join(directory.path, "log.db");
     const options = { writer };
     await compareWithModel(seed, { driver, path, options, remove: () => directory.remove() });
-  }, 60_000);
+  }, 180_000);
 }

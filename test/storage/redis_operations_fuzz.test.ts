@@ -26,7 +26,7 @@ const seeds = FUZZ_SEED !== undefined
 for (const seed of seeds) {
   test(`model, SQL and working set agree on random calls, seed ${seed}`, () => {
     fuzzRedisOperations({ driver, directory, seed, entries: 500 });
-  }, 60_000);
+  }, 180_000);
 }
 
 test("on Deno too, with the state worker", () => {
@@ -37,4 +37,4 @@ test("on Deno too, with the state worker", () => {
   });
   expect(stderr).toBe("");
   expect(stdout).toBe("passed on node:sqlite\n");
-}, 60_000);
+}, 180_000);

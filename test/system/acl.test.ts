@@ -178,7 +178,7 @@ describe("ACL as redis-server has it", () => {
     test(name.toLowerCase(), async () => {
       const [balsa, redis] = await Promise.all([startBalsa({ http: false }), startRedis()]);
       await compareConversations([balsa.port], redis.port, script, mask);
-    }, 60_000);
+    }, 180_000);
   }
 });
 
@@ -304,5 +304,5 @@ describe("users over HTTP", () => {
       .toInclude("ACL SETUSER has changed the default user");
     stream.close();
     await server.stop();
-  }, 60_000);
+  }, 180_000);
 });

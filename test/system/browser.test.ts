@@ -88,13 +88,13 @@ describe.skipIf(!hasProgram("chromium"))("a browser's EventSource", () => {
     browser = launch([...words, `http://127.0.0.1:${(pages.address() as AddressInfo).port}/`], "", {
       HOME: scratchDirectory(),
     });
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     browser.kill();
     await browser.server.exited;
     await balsa.stop();
     pages.close();
-  }, 60_000);
+  }, 180_000);
 
   const keys = () => seen.flatMap(({ key }) => key === undefined ? [] : [key]);
 

@@ -14,7 +14,7 @@ import {
 } from "./harness.ts";
 import { RespClient } from "./resp_client.ts";
 
-const LONG = 60_000;
+const LONG = 180_000;
 
 afterAll(cleanupAll);
 

@@ -13,7 +13,7 @@ import {
 } from "./harness.ts";
 import { type Decoded, RespClient, RespError } from "./resp_client.ts";
 
-const LONG = 60_000;
+const LONG = 180_000;
 /** How long the leader stands still beyond the election of its successor. */
 const PAUSE_MS = Number(process.env.BALSA_PAUSE_MS ?? "0");
 

@@ -192,7 +192,7 @@ export class TestCluster {
   }
 
   /** The node that leads and is followed by a majority of those that answer. */
-  async leader(timeoutMs = 30_000): Promise<ClusterNode> {
+  async leader(timeoutMs = 60_000): Promise<ClusterNode> {
     let found: ClusterNode | undefined;
     await this.#until(
       async () => {
@@ -226,7 +226,7 @@ export class TestCluster {
   }
 
   /** Waits until all running nodes stand at the same index with the same digest. */
-  async converged(timeoutMs = 30_000): Promise<string> {
+  async converged(timeoutMs = 60_000): Promise<string> {
     let digest = "";
     let seen = "";
     await this.#until(

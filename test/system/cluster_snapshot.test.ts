@@ -120,7 +120,7 @@ test("a follower that was away past the purge catches up, and a new node joins",
   );
   for (const stream of streams) expect(stream).toEqual(streams[0]);
   await expectEqual(cluster);
-}, 60_000);
+}, 180_000);
 
 test("RAFT.SNAPSHOT takes one now and purges the log up to it", async () => {
   const cluster = await TestCluster.found(1, { env: {} });
@@ -133,7 +133,7 @@ test("RAFT.SNAPSHOT takes one now and purges the log up to it", async () => {
   await cluster.start(0);
   expect(await cluster.command(0, "GET", "key:19")).toBe(VALUE);
   await cluster.stopAll();
-}, 60_000);
+}, 180_000);
 
 test("senders that are killed amid a transfer lose nothing", async () => {
   const env = { ...ENV, BALSA_TEST_CRASH: "send_half" };
@@ -153,7 +153,7 @@ test("senders that are killed amid a transfer lose nothing", async () => {
   await until(() => cluster.areEqual([0, 1, 2]), "all nodes are equal");
   expect(await cluster.command(follower, "GET", "last")).toBe("acknowledged");
   await expectEqual(cluster);
-}, 60_000);
+}, 180_000);
 
 test("commands on their way when a snapshot covers them are answered as unknown", async () => {
   const cluster = await TestCluster.found(3, { env: ENV });
@@ -179,7 +179,7 @@ test("commands on their way when a snapshot covers them are answered as unknown"
   expect(counter).toBeLessThanOrEqual(counts.length + unknown.length);
   await cluster.command(follower, "INCR", "counter");
   await expectEqual(cluster);
-}, 60_000);
+}, 180_000);
 
 function isError(reply: Decoded, code: string): boolean {
   return reply instanceof RespError && reply.text.startsWith(`${code} `);

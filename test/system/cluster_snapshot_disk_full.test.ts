@@ -38,7 +38,7 @@ test("a node without room for the snapshot joins once there is some", async () =
   await until(() => cluster.areEqual([0, node]), "both are equal");
   expect(await cluster.command(node, "DBSIZE")).toBe(KEYS);
   for (const each of [0, node]) await cluster.kill9(each);
-}, 60_000);
+}, 180_000);
 
 test("RAFT.SNAPSHOT without room for it fails, and succeeds once there is some", async () => {
   const disk = smallDisk();
@@ -56,4 +56,4 @@ test("RAFT.SNAPSHOT without room for it fails, and succeeds once there is some",
   rmSync(filler);
   expect(await cluster.command(0, "RAFT.SNAPSHOT")).toBeGreaterThan(20);
   await cluster.kill9(0);
-}, 60_000);
+}, 180_000);

@@ -7,7 +7,7 @@ import { type ClusterNode, TestCluster } from "./cluster_harness.ts";
 import { cleanupAll, sleep, until } from "./harness.ts";
 import { RespClient } from "./resp_client.ts";
 
-const LONG = 60_000;
+const LONG = 180_000;
 /** A log of so many bytes is purged. */
 const LOG_BYTES = 128 * 1024;
 const VALUE = "x".repeat(8000);

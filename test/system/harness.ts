@@ -319,7 +319,7 @@ export function sleep(milliseconds: number): Promise<void> {
 export async function until(
   probe: () => boolean | Promise<boolean>,
   what: string,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await probe())) {

@@ -15,7 +15,7 @@ describe.skipIf(!hasProgram("curl"))("HTTP with curl", () => {
   let server: Server;
   beforeAll(async () => {
     server = await startBalsa({ data, args: ["--token", TOKEN] });
-  }, 60_000);
+  }, 180_000);
   afterAll(() => server.stop());
 
   /** Runs curl; `path` follows the listener's address. */
@@ -86,7 +86,7 @@ describe.skipIf(!hasProgram("curl"))("HTTP with curl", () => {
     expect(put.json()).toEqual({ result: "OK" });
     expect(digest(await value("big2"))).toBe(digest(big));
     await curl("/del/big/big2", ...BEARER);
-  }, 60_000);
+  }, 180_000);
 
   test("a body over the limit is refused, and the key stays as it was", async () => {
     const path = `${scratch}/too_big`;
@@ -101,7 +101,7 @@ describe.skipIf(!hasProgram("curl"))("HTTP with curl", () => {
       });
     }
     expect((await value("limited")).toString()).toBe("before");
-  }, 60_000);
+  }, 180_000);
 
   test("a JSON array, and a pipeline with errors in their places", async () => {
     const one = await curl("/", ...BEARER, "-d", '["SET","n",12345678901234567890]');
@@ -125,7 +125,7 @@ describe.skipIf(!hasProgram("curl"))("HTTP with curl", () => {
     const answer = await curl("/pipeline", ...BEARER, "-d", `@${path}`);
     expect(answer.json()).toEqual(rows.map((_, index) => ({ result: index + 1 })));
     expect((await value("order")).toString()).toBe("0123456789".repeat(1000));
-  }, 60_000);
+  }, 180_000);
 
   test("a wrong token opens nothing; both ways to give the right one do", async () => {
     const wrong = { error: "WRONGPASS invalid or missing auth token" };
@@ -169,5 +169,5 @@ describe.skipIf(!hasProgram("curl"))("HTTP with curl", () => {
     await server.kill9();
     server = await startBalsa({ data, args: ["--token", TOKEN] });
     expect((await curl("/get/kept", ...BEARER)).json()).toEqual({ result: "value" });
-  }, 60_000);
+  }, 180_000);
 });

@@ -38,7 +38,7 @@ for (const runtime of RUNTIMES) {
 
     beforeAll(async () => {
       server = await startBalsa({ runtime, args: ["--changes-mb", "1"] });
-    }, 60_000);
+    }, 180_000);
     afterAll(async () => {
       for (const reader of readers) reader.close();
       await server.stop();

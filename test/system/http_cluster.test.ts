@@ -23,7 +23,7 @@ describe("HTTP on three nodes", () => {
   beforeAll(async () => {
     cluster = await TestCluster.start({ args: ["--http-port", "auto", "--changes-mb", "1"] });
     for (const node of cluster.nodes) await ready(node);
-  }, 60_000);
+  }, 180_000);
   afterAll(() => cluster.stop());
 
   test("each node says who it is and what it does", async () => {
@@ -81,7 +81,7 @@ describe("HTTP on three nodes", () => {
     leader.start();
     await ready(leader);
     expect(await send(leader, "cut-3")).toBe(replies[3]);
-  }, 60_000);
+  }, 180_000);
 
   test(
     "requests wait through an election: a pipeline has its replies, none is refused",
@@ -147,7 +147,7 @@ describe("HTTP on three nodes", () => {
       for (const node of others) node.signal("SIGCONT");
     }
     await ready(one);
-  }, 60_000);
+  }, 180_000);
 
   test(
     "after a snapshot a node offers what the snapshot has, or says that it is gone",

@@ -19,7 +19,7 @@ for (const runtime of RUNTIMES) {
         runtime,
         args: [...args, "--cors-origin", "https://app.example"],
       });
-    }, 60_000);
+    }, 180_000);
     afterAll(() => server.stop());
     const run = (argv: readonly unknown[], headers: Record<string, string> = ALL) =>
       command(server.httpPort, argv, headers);

@@ -28,6 +28,6 @@ for (const runtime of RUNTIMES) {
         expect(events.at(-1)).toMatchObject({ type: "end", data: "the server is stopping" });
       }
       unread.close();
-    }, 60_000);
+    }, 180_000);
   });
 }

@@ -52,7 +52,7 @@ for (const testCase of PROTOCOL_CASES) {
     const expected = await answers(redis.port, testCase);
     expect(expected).not.toContain("(and ");
     expect(await answers(balsa.port, testCase)).toBe(expected);
-  }, 10_000);
+  }, 180_000);
 }
 
 test("a bulk of 512 MiB is refused", async () => {
@@ -133,7 +133,7 @@ test("a client that asks for much and never reads is held back", async () => {
   }
   slow.close();
   writer.close();
-}, 60_000);
+}, 180_000);
 
 test("clients that never finish their request and go leave nothing behind", async () => {
   const probe = await RespClient.open(balsa.port);
@@ -150,7 +150,7 @@ test("clients that never finish their request and go leave nothing behind", asyn
   expect(await probe.command("EXISTS", "a")).toBe(0);
   expect(residentBytes(balsa.pid) - before).toBeLessThan(400 * MIB);
   probe.close();
-}, 60_000);
+}, 180_000);
 
 test.skipIf(process.env.BALSA_TEST_LONG !== "1")(
   "a request that grows without end is cut off (BALSA_TEST_LONG=1)",

@@ -78,7 +78,7 @@ describe.skipIf(!hasProgram("curl"))("Upstash's examples", () => {
   let server: Server;
   beforeAll(async () => {
     server = await startBalsa({ args: ["--token", TOKEN] });
-  }, 60_000);
+  }, 180_000);
   afterAll(() => server.stop());
 
   function start(path: string, args: readonly string[]) {
@@ -98,7 +98,7 @@ describe.skipIf(!hasProgram("curl"))("Upstash's examples", () => {
       const answer = typeof want === "string" ? body : JSON.parse(body);
       expect([path, Number(run.text.slice(end + 1)), answer]).toEqual([path, status, want]);
     }
-  }, 60_000);
+  }, 180_000);
 
   test("subscribe, publish and monitor", async () => {
     const chat = start("/subscribe/chat", ["-X", "POST", ...AUTH, ...SSE]);
@@ -120,5 +120,5 @@ describe.skipIf(!hasProgram("curl"))("Upstash's examples", () => {
     expect(lines[0]).toBe('data: "OK"');
     expect(lines[1]).toMatch(/^data: \d+\.\d{6} \[0 .*\] "publish" "chat" "hello"$/);
     for (const { child, ended } of [chat, monitor]) (child.kill(), await ended);
-  }, 60_000);
+  }, 180_000);
 });

@@ -22,7 +22,7 @@ for (const runtime of RUNTIMES) {
         token: TOKEN,
         enableTelemetry: false,
       });
-    }, 60_000);
+    }, 180_000);
     afterAll(() => server.stop());
 
     /** Ten requests at a limit of five, then what is left. */

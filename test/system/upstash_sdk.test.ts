@@ -20,7 +20,7 @@ for (const runtime of RUNTIMES) {
     beforeAll(async () => {
       server = await startBalsa({ runtime, args: ["--token", TOKEN] });
       redis = client();
-    }, 60_000);
+    }, 180_000);
     afterAll(() => server.stop());
 
     test("values come back as they were given", async () => {

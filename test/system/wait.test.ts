@@ -61,4 +61,4 @@ test("WAIT on each of three nodes counts the other two; not one that is stopped"
   stopped.signal("SIGCONT");
   await cluster.converged();
   await cluster.stop();
-}, 60_000);
+}, 180_000);
