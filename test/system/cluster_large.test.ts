@@ -37,7 +37,7 @@ test("large values through the leader and a follower, small commands beside them
   const leader = await cluster.leader();
   const [follower, other] = await cluster.followers();
   const beside = [counting(leader, "a"), counting(follower, "b")];
-  const values = [large(16 * MEBIBYTE, 1), large(8 * MEBIBYTE, 2)];
+  const values = [large(6 * MEBIBYTE, 1), large(4 * MEBIBYTE, 2)];
   for (const [i, node] of [leader, follower].entries()) {
     const client = await RespClient.open(node.port);
     const before = beside.map(({ count }) => count);
@@ -73,7 +73,7 @@ test("the leader dies amid a large value: it is there, or its client was told so
   const cluster = await TestCluster.start();
   const leader = await cluster.leader();
   const [follower] = await cluster.followers();
-  const value = large(16 * MEBIBYTE, 3);
+  const value = large(8 * MEBIBYTE, 3);
   const client = await RespClient.open(follower.port);
   const before = Number((await follower.info())?.raft_applied);
   const reply = client.command("SET", "large", value);
