@@ -118,7 +118,7 @@ export class DataContext {
     const record = this.find(key);
     if (record === undefined) return undefined;
     if (record.type !== type) return WRONG_TYPE;
-    return this.ops.collection(this.db, key, type);
+    return this.ops.collection(this.db, key, type, record);
   }
 
   /**

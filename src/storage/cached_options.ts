@@ -2,6 +2,9 @@ import type { ChangeRecorder } from "./change_recorder.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { SideTable } from "./side_table.ts";
 
+/** To read so many elements takes some 10 ms. */
+export const WHOLE_ELEMENTS_MAX = 4096;
+
 export interface CachedRedisOperationsOptions {
   /** Memory for keys and values; changes not yet flushed may exceed it for a while. */
   readonly cacheBytes: number;

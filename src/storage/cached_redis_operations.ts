@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
-import { type CachedKey, detailsOf, stringDetails } from "./cached_key.ts";
-import type { CachedRedisOperationsOptions } from "./cached_options.ts";
+import { CachedKey, detailsOf, stringDetails } from "./cached_key.ts";
+import { type CachedRedisOperationsOptions, WHOLE_ELEMENTS_MAX } from "./cached_options.ts";
 import { type Checkpointer, InlineCheckpointer } from "./checkpointer.ts";
 import { ClockHand } from "./clock_hand.ts";
 import type { Collection } from "./collection.ts";
@@ -40,8 +40,6 @@ const BACKLOG_SHARE = 0.9;
 /** What counts of it for a flush under way: few begin with more, and then little may come beside. */
 const FLUSHING_SHARE_MAX = 0.6;
 const KEYS_PER_PAGE = 256;
-/** To read so many elements takes some 10 ms. */
-const WHOLE_ELEMENTS_MAX = 4096;
 
 /**
  * RedisOperations that answers from memory and writes state.db behind: what the server runs on.
@@ -217,8 +215,11 @@ export class CachedRedisOperations implements RedisOperations {
     db: number,
     key: Bytes,
     type: T,
+    found?: KeyRecord,
   ): Collections[T] | undefined {
-    const collection = this.#keyspaces[db].find(key)?.collection;
+    // Unless it was dropped since, to make room.
+    const known = found instanceof CachedKey && found.collection?.record === found;
+    const collection = (known ? found : this.#keyspaces[db].find(key))?.collection;
     if (collection?.type !== type) return undefined;
     return this.#collections.load(collection) as unknown as Collections[T];
   }

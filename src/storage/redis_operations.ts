@@ -125,9 +125,14 @@ export interface RedisOperations {
   // --- collections ---------------------------------------------------------------------------
   /**
    * The collection of this type at `key`, for reading; undefined when there is none. Good until
-   * the next change of anything.
+   * the next change of anything. `found`: what `find` has just said of the key, if it was asked.
    */
-  collection<T extends CollectionType>(db: number, key: Bytes, type: T): Collections[T] | undefined;
+  collection<T extends CollectionType>(
+    db: number,
+    key: Bytes,
+    type: T,
+    found?: KeyRecord,
+  ): Collections[T] | undefined;
   /**
    * The same to be changed, empty when there is none; the key must not be of another type. The key
    * comes into being with the first element, without expiry, and is deleted with the last. Good

@@ -15,11 +15,13 @@ import {
 import { TestCluster } from "../system/cluster_harness.ts";
 import { RespClient } from "../system/resp_client.ts";
 import { type FailoverRow, measureFailover, renderFailover } from "./failover.ts";
+import { benchGrowth } from "./growth.ts";
 import { benchHttp } from "./http.ts";
 import { fill, type Load, runLoad, SCRIPT } from "./load.ts";
 import { type Memory, renderTable, type Row, rowName, type Sample, summarize } from "./report.ts";
 import { benchSmallMachine } from "./small_machine.ts";
 import type { Side } from "./report.ts";
+import { benchStart } from "./start.ts";
 import { benchSlowDisk } from "./slow_disk.ts";
 
 const ROUNDS = 3;
@@ -196,11 +198,14 @@ async function main(): Promise<void> {
       streams: { type: "boolean", default: false },
       "slow-disk": { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
+      growth: { type: "boolean", default: false },
+      start: { type: "boolean", default: false },
+      sizes: { type: "string", default: "10000,100000,1000000,10000000" },
       "small-machine": { type: "boolean", default: false },
       "limit-mb": { type: "string", default: "256" },
       "cache-mb": { type: "string" },
       "data-mb": { type: "string", default: "1024" },
-      seconds: { type: "string", default: "10" },
+      seconds: { type: "string" },
       out: { type: "string", default: join(tmpdir(), `balsa-bench-${Date.now()}.json`) },
     },
   });
@@ -212,10 +217,22 @@ async function main(): Promise<void> {
     console.log(`\n${await benchSlowDisk(values.quick ? 0.2 : 1)}`);
     return;
   }
+  if (values.start) {
+    console.log(`\n${await benchStart(values.quick ? 100 : 1024)}`);
+    return;
+  }
+  if (values.growth) {
+    const quick = "10000,100000";
+    const sizes = (values.quick ? quick : values.sizes).split(",").map(Number);
+    const seconds = Number(values.seconds ?? 5);
+    console.log(`\n${await benchGrowth({ sizes, seconds, outPath: values.out })}`);
+    console.log(`\nwritten to ${values.out}`);
+    return;
+  }
   if (values["small-machine"]) {
     const cacheMb = values["cache-mb"] === undefined ? undefined : Number(values["cache-mb"]);
     const [limitMb, dataMb] = [Number(values["limit-mb"]), Number(values["data-mb"])];
-    await benchSmallMachine({ limitMb, cacheMb, dataMb, seconds: Number(values.seconds) });
+    await benchSmallMachine({ limitMb, cacheMb, dataMb, seconds: Number(values.seconds ?? 10) });
     return;
   }
   const scale = values.quick ? 0.2 : 1;

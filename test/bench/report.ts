@@ -103,7 +103,7 @@ export function renderTable(
   return [lines, latencies, memoryTable].join("\n\n");
 }
 
-function table(head: readonly string[], body: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], body: readonly (readonly string[])[]): string {
   const widths = head.map((cell, column) =>
     Math.max(cell.length, ...body.map((row) => row[column].length))
   );
