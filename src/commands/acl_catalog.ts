@@ -46,7 +46,7 @@ export async function loadCatalog(table: ReadonlyMap<string, Command>): Promise<
 /** Commands of Redis that rules may name though there are none here: they give and take nothing. */
 const NOT_OFFERED: ReadonlySet<Bytes> = new Set(
   ("asking cluster migrate module pfdebug pfselftest psync readonly readwrite replconf " +
-    "restore-asking sync waitaof").split(" "),
+    "restore-asking sync").split(" "),
 );
 
 /** What a full name in lower case stands for. */

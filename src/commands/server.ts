@@ -1,7 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { parseInt64 } from "../base/int64.ts";
 import { REDIS_VERSION } from "../constants.ts";
-import { err, NOT_INTEGER, OK, type Reply, Status } from "../resp/reply.ts";
+import { err, ErrorReply, NOT_INTEGER, OK, type Reply, Status } from "../resp/reply.ts";
 import { SYNTAX_ERROR, VerbatimReply } from "../resp/reply.ts";
 import type { Command } from "./command.ts";
 import { configCommand } from "./config.ts";
@@ -54,6 +54,24 @@ function wait({ node, client }: LocalContext, argv: readonly Bytes[]): Reply | P
   return node.waitForReplicas(client, wanted, timeoutMs);
 }
 
+/**
+ * WAITAOF numlocal numreplicas timeout (Redis 7.2): as WAIT, since a node that holds a write has
+ * it on disk, and this one has what it has answered.
+ */
+function waitAof({ node, client }: LocalContext, argv: readonly Bytes[]): Reply | Promise<Reply> {
+  const local = parseOffset(argv[1]);
+  if (local === undefined) return NOT_INTEGER;
+  if (local < 0 || local > 1) return err("value is out of range, value must between 0 and 1");
+  const wanted = parseOffset(argv[2]);
+  if (wanted === undefined) return NOT_INTEGER;
+  if (wanted < 0) return err("value is out of range, must be positive");
+  const timeoutMs = parseOffset(argv[3]);
+  if (timeoutMs === undefined) return err("timeout is not an integer or out of range");
+  if (timeoutMs < 0) return err("timeout is negative");
+  return node.waitForReplicas(client, wanted, timeoutMs)
+    .then((count) => count instanceof ErrorReply ? count : [1, count]);
+}
+
 /** ROLE */
 function role({ node }: LocalContext): Reply {
   const view = node.role;
@@ -99,6 +117,7 @@ export const serverCommands: readonly Command[] = [
   localCommand("lolwut", -1, lolwut),
   localCommand("shutdown", -1, shutdown),
   localCommand("wait", 3, wait),
+  localCommand("waitaof", 4, waitAof),
   localCommand("role", 1, role),
   localCommand("monitor", 1, monitor),
   localCommand("lastsave", 1, lastSave),

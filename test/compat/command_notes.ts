@@ -2,8 +2,6 @@
 export const NOT_OFFERED: Readonly<Record<string, string>> = {
   "asking": "of Redis Cluster: every node has all the data",
   "cluster": "of Redis Cluster: every node has all the data; see RAFT.CLUSTER, RAFT.NODE",
-  "failover": "of Redis replication: see RAFT.TRANSFER_LEADER",
-  "latency|graph": "no events of latency are recorded; see LATENCY HISTOGRAM, GET /metrics",
   "migrate": "a node makes no connections on behalf of clients: DUMP and RESTORE",
   "module": "there are no modules",
   "pfdebug": "of Redis's own tests",
@@ -12,11 +10,8 @@ export const NOT_OFFERED: Readonly<Record<string, string>> = {
   "readonly": "of Redis Cluster: see CLIENT CONSISTENCY",
   "readwrite": "of Redis Cluster: see CLIENT CONSISTENCY",
   "replconf": "of Redis replication: nodes replicate by Raft",
-  "replicaof": "of Redis replication: see RAFT.NODE",
   "restore-asking": "of Redis Cluster: every node has all the data",
-  "slaveof": "of Redis replication: see RAFT.NODE",
   "sync": "of Redis replication: nodes replicate by Raft",
-  "waitaof": "what is acknowledged is on disk on a majority; see WAIT",
 };
 
 /** What lacks of commands that are offered. */
@@ -27,6 +22,10 @@ export const PARTIAL: Readonly<Record<string, string>> = {
   "config|rewrite": "refused: settings come from flags, the environment and --config",
   "config|set": "on this node; the parameters that mean something here",
   "debug": "the subcommands that mean something here: DEBUG HELP",
+  "failover": "refused: see RAFT.TRANSFER_LEADER",
+  "latency|graph": "refused: no events of latency are recorded; see LATENCY HISTOGRAM",
+  "replicaof": "only NO ONE: see RAFT.NODE",
+  "slaveof": "only NO ONE: see RAFT.NODE",
   "script|debug": "there is no debugger: only NO",
   "lastsave": "the time of asking: what is acknowledged is on disk",
   "latency|doctor": "no events of latency are recorded",
@@ -46,5 +45,4 @@ export const PARTIAL: Readonly<Record<string, string>> = {
 /** What 7.2 has beyond 7.0 and this server does not. */
 export const NEWER_NOT_OFFERED: Readonly<Record<string, string>> = {
   "cluster|myshardid": "cluster",
-  "waitaof": "generic",
 };

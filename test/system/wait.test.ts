@@ -11,6 +11,9 @@ test("WAIT alone: 0 at once, more at the time-out, for ever with 0, by CLIENT UN
   const other = await RespClient.open(server.port);
   expect(await client.command("SET", "key", "value")).toBe("OK");
   expect(await client.command("WAIT", "0", "0")).toBe(0);
+  expect(await client.command("WAITAOF", "1", "0", "0")).toEqual([1, 0]);
+  expect(await client.command("WAITAOF", "1", "1", "1")).toEqual([1, 0]);
+  expect(await client.command("WAITAOF", "2", "0", "0")).toBeInstanceOf(RespError);
   const startMs = performance.now();
   expect(await client.command("WAIT", "1", "200")).toBe(0);
   expect(performance.now() - startMs).toBeGreaterThanOrEqual(199);
@@ -43,6 +46,7 @@ test("WAIT on each of three nodes counts the other two; not one that is stopped"
     const client = await RespClient.open(node.port);
     expect(await client.command("SET", `key:${node.port}`, "value")).toBe("OK");
     expect(await client.command("WAIT", "2", "10000")).toBe(2);
+    expect(await client.command("WAITAOF", "1", "2", "10000")).toEqual([1, 2]);
     client.close();
   }
   stopped.signal("SIGSTOP");

@@ -53,6 +53,30 @@ export const newerCommands: Metadata = {
   zrank: rankCommand("ascending"),
   zrevrank: rankCommand("descending"),
   ...newerHashCommands,
+  waitaof: {
+    info: [
+      4,
+      { "~+": ["noscript"] },
+      0,
+      0,
+      0,
+      { "~+": ["@slow", "@connection"] },
+      { "~": ["request_policy:all_shards", "response_policy:agg_min"] },
+      { "~": [] },
+    ],
+    docs: {
+      summary: "Blocks until all of the preceding write commands sent by the connection are " +
+        "written to the append-only file of the master and/or replicas.",
+      since: "7.2.0",
+      group: "generic",
+      complexity: "O(1)",
+      arguments: [
+        { name: "numlocal", type: "integer" },
+        { name: "numreplicas", type: "integer" },
+        { name: "timeout", type: "integer" },
+      ],
+    },
+  },
   "client|no-touch": {
     info: [
       3,
