@@ -39,6 +39,17 @@ for (const runtime of RUNTIMES) {
       expect(await redis.get<object>("object")).toEqual({ a: [1, { b: null }], c: "ü" });
     });
 
+    test("streams and a group of consumers", async () => {
+      const id = await redis.xadd("stream", "*", { number: 1, text: "two" });
+      expect(await redis.xrange("stream", "-", "+")).toEqual({ [id]: { number: 1, text: "two" } });
+      await redis.xgroup("stream", { type: "CREATE", group: "group", id: "0" });
+      const read = await redis.xreadgroup("group", "ann", "stream", ">");
+      expect(read).toEqual([["stream", [[id, ["number", 1, "text", "two"]]]]]);
+      expect(await redis.xpending("stream", "group", "-", "+", 10)).toHaveLength(1);
+      expect(await redis.xack("stream", "group", id)).toBe(1);
+      expect(await redis.xlen("stream")).toBe(1);
+    });
+
     test("integers of 64 bits keep their digits", async () => {
       const raw = client({ automaticDeserialization: false });
       await raw.set("n", "9223372036854775806");
