@@ -4,7 +4,7 @@ import type { DataContext } from "../commands/data_context.ts";
 import { keysOf } from "../commands/table.ts";
 import { type TrackingOptions, type TrackingState } from "../commands/tracking_view.ts";
 import { PushReply } from "../resp/reply.ts";
-import type { TouchKind } from "../storage/change_recorder.ts";
+import { isAside, type TouchKind } from "../storage/change_recorder.ts";
 import type { Answers } from "./answers.ts";
 import type { Session } from "./session.ts";
 import type { Touches, TouchListener } from "./touches.ts";
@@ -149,7 +149,7 @@ export class Tracking implements TouchListener {
   }
 
   touched(kind: TouchKind, _db: number, key: Bytes): void {
-    if (kind === "swap" || kind === "aside" || kind === "flush") return;
+    if (kind === "swap" || kind === "flush" || isAside(kind)) return;
     this.#changed.set(key, this.current);
     this.#options.schedule();
     this.#invalidate(key);

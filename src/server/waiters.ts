@@ -110,6 +110,8 @@ export class Waiters implements TouchListener {
       this.#databaseTouched(db);
       return this.#databaseTouched(Number(key));
     }
+    // It gives nobody anything.
+    if (kind === "aside") return;
     const id = idOf(db, key);
     if (this.#byKey.has(id)) this.#ready.set(id, [db, key]);
   }

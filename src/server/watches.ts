@@ -1,6 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { DataContext } from "../commands/data_context.ts";
-import type { TouchKind } from "../storage/change_recorder.ts";
+import { isAside, type TouchKind } from "../storage/change_recorder.ts";
 import type { TouchListener } from "./touches.ts";
 
 /** A watched key as it was: `version` 0 stands for one that did not exist, or had expired. */
@@ -31,7 +31,7 @@ export class Watchers implements TouchListener {
       this.#databaseTouched(db);
       return this.#databaseTouched(Number(key));
     }
-    if (kind === "aside") return;
+    if (isAside(kind)) return;
     const isGone = kind !== "set";
     for (const watches of this.#byKey.get(nameOf(db, key)) ?? []) watches.touched(db, key, isGone);
   }

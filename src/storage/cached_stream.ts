@@ -112,7 +112,7 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
       this.noteTrimmed(ENTRIES, rows.idRow(last), removed.length, -held);
     }
     // A node may go that has deleted entries only.
-    if (isChanged) this.tell(removed.length === 0);
+    if (isChanged) this.tell(removed.length === 0 ? "aside" : "set");
     return removed.length;
   }
 
@@ -122,7 +122,7 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
     this.maxDeletedId = counters.maxDeletedId ?? this.maxDeletedId;
     this.entriesAdded = counters.entriesAdded ?? this.entriesAdded;
     this.#noteCounters();
-    this.tell(!isNew);
+    this.tell(isNew ? "set" : "aside");
   }
 
   get nodeCount(): number {
@@ -158,7 +158,7 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
     this.#groups.delete(name);
     group.noteRemoval();
     this.noteGroup("stream_group", name, [name], -GROUP_OVERHEAD_BYTES - name.length);
-    this.tellGroup();
+    this.tell("wake");
     return true;
   }
 
@@ -167,7 +167,7 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
   }
 
   tellGroup(): void {
-    this.tell(true);
+    this.tell("aside");
   }
 
   contents(): StreamContents {

@@ -6,8 +6,17 @@ import type { Bytes } from "../base/bytes.ts";
  */
 export type ChangeKind = "set" | "del" | "expired" | "flush" | "swap";
 
-/** Also "aside": not a key's value was written, but what it keeps beside: a stream's groups. */
-export type TouchKind = ChangeKind | "aside";
+/**
+ * Not a key's value was written, but what it keeps beside: a stream's groups. "wake": whoever waits
+ * for the key is to look again.
+ */
+export type AsideKind = "aside" | "wake";
+
+export type TouchKind = ChangeKind | AsideKind;
+
+export function isAside(kind: TouchKind): kind is AsideKind {
+  return kind === "aside" || kind === "wake";
+}
 
 export interface Change {
   readonly kind: ChangeKind;
@@ -44,7 +53,7 @@ export class ChangeRecorder {
 
   touch(touched: TouchKind, db: number, key: Bytes): void {
     if (this.listener !== undefined) this.listener(touched, db, key);
-    const kind = touched === "aside" ? "set" : touched;
+    const kind = isAside(touched) ? "set" : touched;
     const { length } = this.#touched;
     const last = length > 0 ? this.#touched[length - 1] : undefined;
     const isSame = last !== undefined && last.key === key && last.db === db;

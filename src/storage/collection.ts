@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { CachedKey } from "./cached_key.ts";
+import type { AsideKind } from "./change_recorder.ts";
 import { type CollectionType, TABLES_OF } from "./collections.ts";
 import type { ElementRow, ElementTables } from "./element_tables.ts";
 import type { Keyspace } from "./keyspace.ts";
@@ -34,8 +35,7 @@ export interface CollectionChange {
   heldBytes: number;
   writtenBytes: number;
   rows: number;
-  /** Not the value has changed, but what is kept beside it: the groups of a stream. */
-  isAside: boolean;
+  kind: "set" | AsideKind;
 }
 
 /** Whose keys collections are. */
@@ -223,8 +223,8 @@ export abstract class Collection {
   }
 
   /** Tells the host of what was noted. */
-  protected tell(isAside = false): void {
-    const change = { ...this.#noted, isAside };
+  protected tell(kind: CollectionChange["kind"] = "set"): void {
+    const change = { ...this.#noted, kind };
     this.#noted = { heldBytes: 0, writtenBytes: 0, rows: 0 };
     this.host.changed(this, change);
   }

@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { detailsOf } from "./cached_key.ts";
-import type { TouchKind } from "./change_recorder.ts";
+import { isAside, type TouchKind } from "./change_recorder.ts";
 import type { Collection, CollectionChange, CollectionHost } from "./collection.ts";
 import type { CollectionType } from "./collections.ts";
 import type { ElementTables } from "./element_tables.ts";
@@ -57,7 +57,7 @@ export class CollectionStore implements CollectionHost {
   }
 
   changed(collection: Collection, change: CollectionChange): void {
-    const { heldBytes, writtenBytes, rows, isAside } = change;
+    const { heldBytes, writtenBytes, rows, kind } = change;
     const { changed, keyspaces, nextVersion } = this.#options;
     if (!collection.isListed) {
       collection.isListed = true;
@@ -78,8 +78,8 @@ export class CollectionStore implements CollectionHost {
     const db = keyspaces().indexOf(keyspace);
     const { key } = record;
     if (!collection.isGone) {
-      changed(isAside ? "aside" : "set", db, key);
-      return keyspace.touch(record, isAside ? record.version : nextVersion());
+      changed(kind, db, key);
+      return keyspace.touch(record, isAside(kind) ? record.version : nextVersion());
     }
     changed("del", db, key);
     collection.place = { db, key };

@@ -1,6 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import { detailsOf, stringDetails } from "./cached_key.ts";
+import { isAside, type TouchKind } from "./change_recorder.ts";
 import type { Collection, CollectionHost } from "./collection.ts";
 import { type Collections, type CollectionType, TABLES_OF } from "./collections.ts";
 import { makeCollection } from "./make_collection.ts";
@@ -69,7 +70,7 @@ export class SqlRedisOperations implements RedisOperations {
     this.#durable = applied;
     this.#host = {
       elements: this.#tables.elements,
-      changed: (collection, { isAside }) => this.#elementsChanged(collection, isAside),
+      changed: (collection, { kind }) => this.#elementsChanged(collection, kind),
     };
   }
 
@@ -180,7 +181,7 @@ export class SqlRedisOperations implements RedisOperations {
     return collection as unknown as Collections[T];
   }
 
-  #elementsChanged(collection: Collection, isAside: boolean): void {
+  #elementsChanged(collection: Collection, kind: TouchKind): void {
     assert(collection.place !== undefined, "a collection has a place");
     const { db, key } = collection.place;
     const { type } = collection;
@@ -194,7 +195,7 @@ export class SqlRedisOperations implements RedisOperations {
     }
     const details = detailsOf(collection);
     const expireAtMs = row === undefined ? NO_EXPIRY : row.expireAtMs;
-    const version = isAside ? row?.version : undefined;
+    const version = isAside(kind) ? row?.version : undefined;
     this.#put(db, key, { type, value: "", expireAtMs, details }, version);
     const { elements } = this.#tables;
     const { changes, trimmed } = collection.takeChanges();
