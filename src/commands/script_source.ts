@@ -9,6 +9,8 @@ export interface ScriptHead {
   readonly hasShebang: boolean;
   /** It promises not to write. */
   readonly isReadOnly: boolean;
+  /** It asks to run also when there is no room for more data. */
+  readonly allowsFull: boolean;
   /** The bytes of that line, without its end. */
   readonly length: number;
 }
@@ -28,11 +30,16 @@ export function isScriptFlag(flag: Bytes): boolean {
   return FLAGS.has(flag);
 }
 
-const NO_SHEBANG: ScriptHead = { hasShebang: false, isReadOnly: false, length: 0 };
+const NO_SHEBANG: ScriptHead = {
+  hasShebang: false,
+  isReadOnly: false,
+  allowsFull: false,
+  length: 0,
+};
 
 /**
  * The head of a script, `#!lua flags=no-writes,allow-stale`; or Redis's error for one that is
- * wrong. Of the flags only no-writes has an effect: the others are about what does not occur here.
+ * wrong. no-writes and allow-oom have an effect, the others are about what does not occur here.
  */
 export function parseHead(text: Bytes): ScriptHead | ErrorReply {
   if (!text.startsWith("#!")) return NO_SHEBANG;
@@ -42,13 +49,15 @@ export function parseHead(text: Bytes): ScriptHead | ErrorReply {
   if (engine === undefined) return err("Invalid engine in script shebang");
   if (engine !== "#!lua") return errQuoting(`Unexpected engine in script shebang: ${engine}`);
   let isReadOnly = false;
+  let allowsFull = false;
   for (const option of options) {
     if (!option.startsWith("flags=")) return errQuoting(`Unknown lua shebang option: ${option}`);
     const flags = option.slice(6);
     for (const flag of flags === "" ? [] : flags.split(",")) {
       if (!FLAGS.has(flag)) return errQuoting(`Unexpected flag in script shebang: ${flag}`);
       isReadOnly ||= flag === "no-writes";
+      allowsFull ||= flag === "allow-oom";
     }
   }
-  return { hasShebang: true, isReadOnly, length };
+  return { hasShebang: true, isReadOnly, allowsFull, length };
 }

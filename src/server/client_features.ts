@@ -42,7 +42,7 @@ export interface ClientFeaturesOptions extends PartOptions {
 /** What clients have on a node beside single commands: transactions, channels, waiting. */
 export class ClientFeatures {
   readonly pubsub = new PubSub();
-  readonly memoryLimit = new MemoryLimit();
+  readonly memoryLimit: MemoryLimit;
   /** DEBUG SET-ACTIVE-EXPIRE: as leader, the node deletes expired keys that nobody asks for. */
   expiresActively = true;
   readonly scripting: ScriptSurroundings;
@@ -65,6 +65,7 @@ export class ClientFeatures {
     this.pubsubPeers = new PubSubPeers(this.pubsub, link, clock);
     this.pubsub.relay = this.pubsubPeers;
     this.scripting = beside.scripting;
+    this.memoryLimit = new MemoryLimit(this.scripting);
     this.scripting.outlets = new Outlets(this.pubsub, options.logger);
     this.touches = new Touches(beside.changes.recorder);
     this.access = new AccessControl({ ...options, users: beside.users });

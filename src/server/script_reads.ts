@@ -4,7 +4,7 @@ import { parseHead } from "../commands/script_source.ts";
 import type { ScriptSurroundings } from "../commands/script_surroundings.ts";
 import { ErrorReply } from "../resp/reply.ts";
 import { sha1Hex } from "../scripting/lua_module.ts";
-import { AS_NAME } from "./run_as.ts";
+import { AS_NAME, withoutUser } from "./run_as.ts";
 
 /**
  * EVAL, EVALSHA or FCALL of what the cluster knows, and what promises not to write, as the request
@@ -15,12 +15,12 @@ export function asReadOfScript(
   { name }: RunnableCommand,
   argv: readonly Bytes[],
 ): readonly Bytes[] | undefined {
+  if (argv[0] === AS_NAME) return undefined;
   if (name === "fcall") {
     const isReadOnly = scripting.libraries.find(argv[1])?.[1].flags.includes("no-writes");
     return isReadOnly ? ["FCALL_RO", ...argv.slice(1)] : undefined;
   }
   if (name !== "evalsha" && name !== "eval") return undefined;
-  if (argv[0] === AS_NAME) return undefined;
   const isText = name === "eval";
   if (isText && !argv[1].startsWith("#!")) return undefined;
   const text = scripting.table.find(isText ? sha1Hex(argv[1]) : argv[1].toLowerCase());
@@ -28,4 +28,25 @@ export function asReadOfScript(
   const head = parseHead(text);
   if (head instanceof ErrorReply || !head.isReadOnly) return undefined;
   return [isText ? "EVAL_RO" : "EVALSHA_RO", ...argv.slice(1)];
+}
+
+/**
+ * Whether a request runs a script or function that says what it does, and so would say that it may
+ * be run when there is no room (allow-oom, no-writes), but does not.
+ */
+export function needsRoom(
+  scripting: ScriptSurroundings,
+  { name }: RunnableCommand,
+  request: readonly Bytes[],
+): boolean {
+  const argv = withoutUser(request);
+  if (name === "fcall") {
+    const flags = scripting.libraries.find(argv[1])?.[1].flags;
+    return flags !== undefined && !flags.includes("no-writes") && !flags.includes("allow-oom");
+  }
+  if (name !== "evalsha" && name !== "eval") return false;
+  const text = name === "eval" ? argv[1] : scripting.table.find(argv[1].toLowerCase()) ?? "";
+  const head = parseHead(text);
+  if (head instanceof ErrorReply || !head.hasShebang) return false;
+  return !head.isReadOnly && !head.allowsFull;
 }

@@ -242,7 +242,7 @@ export class Server {
 
   #take(session: Session, command: RunnableCommand, argv: readonly Bytes[]): boolean {
     const refusal = notForSubscriber(session, command) ??
-      this.features.memoryLimit.refusal(session, command, this.answers.nowMs);
+      this.features.memoryLimit.refusal(session, command, argv, this.answers.nowMs);
     if (refusal !== undefined) return this.answers.reject(session, command, refusal);
     if (this.pause.holdsBack(session, command)) return false;
     if (session.transaction !== undefined) {

@@ -203,16 +203,14 @@ const KNOWN: readonly KnownFailures[] = [
     tests: { "unit/functions": ["FUNCTION - test debug reload different options"] },
   },
   {
-    reason: "maxmemory, which is about the disk, does not hold back scripts",
+    reason: "maxmemory, which is about the disk, holds back only scripts that have flags",
     tests: {
       "unit/scripting": [
         "Script - disallow write on OOM",
         "EVAL - Return table with a metatable that call redis #2",
         "allow-oom shebang flag",
-        "reject script do not cause a Lua stack leak",
         "Consistent eval error reporting",
       ],
-      "unit/functions": ["FUNCTION - deny oom"],
     },
   },
 ];
