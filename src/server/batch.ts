@@ -154,8 +154,10 @@ function readSegment(reader: Reader): Segment {
 }
 
 function readArguments(reader: Reader): Bytes[] {
-  const argv: Bytes[] = [];
-  for (let args = reader.uint32(); args > 0; args--) argv.push(reader.bytes(reader.uint32()));
+  const count = reader.uint32();
+  if (count === 0) return [];
+  const argv: Bytes[] = [reader.name(reader.uint32())];
+  for (let at = 1; at < count; at++) argv.push(reader.bytes(reader.uint32()));
   return argv;
 }
 
@@ -171,6 +173,7 @@ function makeWord(value: number): Bytes {
 class Reader {
   readonly #buffer: Buffer;
   #at = 0;
+  #name: Bytes = "";
 
   constructor(data: Uint8Array) {
     this.#buffer = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
@@ -191,6 +194,20 @@ class Reader {
   bytes(length: number): Bytes {
     const start = this.#take(length);
     return sliceBytes(this.#buffer, start, start + length);
+  }
+
+  /** The same as `bytes`, the same string where it is that of the last call: one less to make. */
+  name(length: number): Bytes {
+    if (length !== this.#name.length || length > this.#rest()) {
+      return this.#name = this.bytes(length);
+    }
+    for (let i = 0; i < length; i++) {
+      if (this.#buffer[this.#at + i] !== this.#name.charCodeAt(i)) {
+        return this.#name = this.bytes(length);
+      }
+    }
+    this.#at += length;
+    return this.#name;
   }
 
   end(): void {
