@@ -4,9 +4,7 @@ import { crashPoint } from "./crash_point.ts";
 import type { FlushBatch } from "./flush_writer.ts";
 import { fromSent } from "./sent_value.ts";
 import { longToSql } from "./sql_bytes.ts";
-import { writePacked } from "./packed_rows.ts";
 import { type SqlDatabase, SqliteError, type SqlStatement, type SqlValue } from "./sqlite_types.ts";
-import { StateTables } from "./state_tables.ts";
 import type { WorkerOutcome } from "./worker_outcome.ts";
 
 /** Statements that a row must be there for. */
@@ -17,14 +15,12 @@ export class FlushRunner {
   readonly #sql: SqlDatabase;
   readonly #outcome: WorkerOutcome;
   readonly #statements: { readonly run: SqlStatement; readonly isKeyed: boolean }[] = [];
-  readonly #tables: StateTables;
   /** Byte strings for the next batch. */
   #long: Bytes[] = [];
   #isOpen = false;
 
   constructor(sql: SqlDatabase, outcome: WorkerOutcome) {
     this.#sql = sql;
-    this.#tables = new StateTables(sql);
     this.#outcome = outcome;
   }
 
@@ -33,7 +29,7 @@ export class FlushRunner {
     this.#long.push(bytes);
   }
 
-  take({ kind, packed, texts, values: sent, places, first, last }: FlushBatch): void {
+  take({ kind, texts, values: sent, places, first, last }: FlushBatch): void {
     let isCommitted = false;
     const values = sent.map(fromSent);
     for (const [i, place] of places.entries()) values[place] = this.#long[i];
@@ -44,7 +40,6 @@ export class FlushRunner {
       }
       if (kind === "abandon") this.rollback();
       if (first) this.#begin();
-      if (this.#isOpen && packed !== undefined) writePacked(this.#tables, packed);
       if (this.#isOpen) this.#run(values);
       if (this.#isOpen && last) isCommitted = this.#commit();
     } catch (error) {

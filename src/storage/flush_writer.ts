@@ -1,7 +1,6 @@
 import type { Worker } from "node:worker_threads";
 import { type SentValue, toSent } from "./sent_value.ts";
 import { LONG_BYTES_MIN } from "./sql_bytes.ts";
-import type { PackedRows } from "./packed_rows.ts";
 import type { SqlValue } from "./sqlite_types.ts";
 import type { WorkerOutcome } from "./worker_outcome.ts";
 
@@ -11,8 +10,15 @@ export interface FlushWriter {
   readonly rowsMin: number;
   /** Statements sent and not yet run, in batches. */
   readonly pending: number;
-  /** Sends a part; the first one of a flush begins the transaction, the last one commits it. */
-  write(part: FlushPart, place: { first: boolean; last: boolean }): void;
+  /**
+   * Sends statements, as RecordedDatabase notes them; the first batch of a flush begins the
+   * transaction, the last one commits it.
+   */
+  write(
+    texts: readonly string[],
+    values: SqlValue[],
+    place: { first: boolean; last: boolean },
+  ): void;
   /** Whether the transaction is committed. Throws what it failed with: it was rolled back then. */
   isCommitted(): boolean;
   /** Rolls back what was sent. */
@@ -21,17 +27,9 @@ export interface FlushWriter {
   wait(): void;
 }
 
-/** What is to be written next: the rows of strings, then statements as RecordedDatabase has them. */
-export interface FlushPart {
-  readonly packed: PackedRows;
-  readonly texts: readonly string[];
-  readonly values: readonly SqlValue[];
-}
-
 /** One message to the worker. */
 export interface FlushBatch {
   readonly kind: "write" | "abandon";
-  readonly packed?: PackedRows;
   /** Texts of statements that the worker does not know yet; they follow those it knows. */
   readonly texts: readonly string[];
   readonly values: readonly SentValue[];
@@ -61,12 +59,15 @@ export class WorkerFlushWriter implements FlushWriter {
     return (this.#sent - this.#outcome.done) | 0;
   }
 
-  write(part: FlushPart, { first, last }: { first: boolean; last: boolean }): void {
+  write(
+    texts: readonly string[],
+    values: SqlValue[],
+    { first, last }: { first: boolean; last: boolean },
+  ): void {
     if (first) this.#outcome.begin();
-    const { packed, values } = part;
-    const texts = part.texts.slice(this.#textsKnown);
-    this.#textsKnown = part.texts.length;
-    const sent: SentValue[] = values.slice();
+    const added = texts.slice(this.#textsKnown);
+    this.#textsKnown = texts.length;
+    const sent: SentValue[] = values;
     const places: number[] = [];
     for (let at = 0; at < values.length; at++) {
       const value = values[at];
@@ -77,8 +78,7 @@ export class WorkerFlushWriter implements FlushWriter {
         sent[at] = null;
       } else if (value instanceof Uint8Array) sent[at] = toSent(value);
     }
-    const memory = [packed.numbers, packed.text];
-    this.#send({ kind: "write", packed, texts, values: sent, places, first, last }, memory);
+    this.#send({ kind: "write", texts: added, values: sent, places, first, last });
   }
 
   isCommitted(): boolean {
@@ -94,8 +94,8 @@ export class WorkerFlushWriter implements FlushWriter {
     if (!this.#outcome.wait(this.#sent)) throw new Error("The writer of state.db does not answer");
   }
 
-  #send(batch: FlushBatch, memory: ArrayBuffer[] = []): void {
-    this.#worker().postMessage(batch, memory);
+  #send(batch: FlushBatch): void {
+    this.#worker().postMessage(batch);
     this.#sent = (this.#sent + 1) | 0;
   }
 }

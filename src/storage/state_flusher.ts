@@ -7,7 +7,6 @@ import { crashPoint } from "./crash_point.ts";
 import type { Keyspace, Ledger, OwnerPurge } from "./keyspace.ts";
 import type { AppliedState } from "./redis_operations.ts";
 import type { FlushWriter } from "./flush_writer.ts";
-import { RowPacker } from "./packed_rows.ts";
 import type { RecordedDatabase } from "./recorded_database.ts";
 import type { SideTable } from "./side_table.ts";
 import type { StateTables, StoredDatabase } from "./state_tables.ts";
@@ -78,7 +77,6 @@ export class StateFlusher {
   /** The flush under way is written by the other thread; whether that has begun. */
   #isRemote = false;
   #hasSent = false;
-  readonly #packer = new RowPacker();
   /** The frozen records of each part, once sorted. */
   #sorted: FrozenPart[] = [];
   #order: WriteOrder | undefined;
@@ -263,8 +261,7 @@ export class StateFlusher {
     const isComplete = this.#writeRows(frozen, deadlineMs);
     if (isComplete) this.#writeRest(frozen);
     recorder.isOn = false;
-    const part = { packed: this.#packer.take(), texts: recorder.texts, values: recorder.take() };
-    writer.write(part, { first: !this.#hasSent, last: isComplete });
+    writer.write(recorder.texts, recorder.take(), { first: !this.#hasSent, last: isComplete });
     this.#hasSent = true;
     this.commitMs = 0;
     if (isComplete) this.#phase = "committing";
@@ -352,7 +349,6 @@ export class StateFlusher {
   }
 
   readonly #write = (keyspace: Keyspace, record: CachedKey): void => {
-    if (this.#isRemote && this.#packer.add(keyspace.slot, record)) return;
     const { id, rowId } = record;
     if (id !== 0 && id === rowId) return this.#tables.update(keyspace.slot, record);
     if (rowId !== 0) this.#tables.delete(keyspace.slot, rowId);
@@ -402,7 +398,6 @@ export class StateFlusher {
     if (this.#isRemote) {
       this.#isRemote = false;
       this.#remote!.recorder.take();
-      this.#packer.take();
       this.#remote!.writer.abandon();
       return;
     }

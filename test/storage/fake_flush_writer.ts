@@ -1,8 +1,8 @@
 import { type Checkpointer, InlineCheckpointer } from "../../src/storage/checkpointer.ts";
 import { FlushRunner } from "../../src/storage/flush_runner.ts";
-import type { FlushBatch, FlushPart, FlushWriter } from "../../src/storage/flush_writer.ts";
+import type { FlushBatch, FlushWriter } from "../../src/storage/flush_writer.ts";
 import { WorkerOutcome } from "../../src/storage/worker_outcome.ts";
-import type { SqlDatabase } from "../../src/storage/sqlite_types.ts";
+import type { SqlDatabase, SqlValue } from "../../src/storage/sqlite_types.ts";
 
 /** The other thread of a flush without a thread: runs a batch whenever `isRunning` says so. */
 class FakeFlushWriter implements FlushWriter {
@@ -23,12 +23,11 @@ class FakeFlushWriter implements FlushWriter {
     return this.#batches.length;
   }
 
-  write(part: FlushPart, place: { first: boolean; last: boolean }) {
+  write(texts: readonly string[], values: SqlValue[], place: { first: boolean; last: boolean }) {
     if (place.first) this.#outcome.begin();
-    const { packed, values } = part;
-    const texts = part.texts.slice(this.#textsKnown);
-    this.#batches.push({ kind: "write", packed, texts, values, places: [], ...place });
-    this.#textsKnown = part.texts.length;
+    const added = texts.slice(this.#textsKnown);
+    this.#batches.push({ kind: "write", texts: added, values, places: [], ...place });
+    this.#textsKnown = texts.length;
   }
 
   isCommitted(): boolean {
