@@ -19,6 +19,7 @@ import {
 import { encodeFrame, FrameError, FrameReader } from "../../src/transport/frame.ts";
 import * as handshake from "../../src/transport/handshake.ts";
 import { CONFIGURATION, entriesOf } from "../storage/raft_log_fixture.ts";
+import { encodeCommand } from "../system/resp_client.ts";
 import { anyBytes, chunked, damaged, holds, throwsOnly } from "./fuzz.ts";
 
 /** Pieces of RESP, right and wrong. */
@@ -71,6 +72,21 @@ test("RESP requests: the same from any chunks, never more held than came", () =>
   });
 });
 
+const requestLists = fc.array(
+  fc.array(fc.string({ maxLength: 12, unit: "binary-ascii" }), { minLength: 1, maxLength: 4 }),
+  { minLength: 1, maxLength: 4 },
+);
+
+test("RESP requests: what was sent, wherever it is cut in two", () => {
+  holds(requestLists, (argvs) => {
+    const bytes = Buffer.concat(argvs.map((argv) => Buffer.from(encodeCommand(argv), "latin1")));
+    for (let at = 0; at <= bytes.length; at++) {
+      const found = requests([bytes.subarray(0, at), bytes.subarray(at)]);
+      expect({ argvs: found.argvs, error: found.error }).toEqual({ argvs, error: "" });
+    }
+  });
+});
+
 test("RESP replies: a value or ReplyProtocolError", () => {
   holds(chunked(respBytes), (chunks) => {
     throwsOnly([ReplyProtocolError], () => {
@@ -84,6 +100,13 @@ const frames = fc.oneof(
   anyBytes(),
   fc.array(fc.tuple(fc.nat({ max: 255 }), anyBytes(40)), { maxLength: 6 })
     .map((list) => Buffer.concat(list.map(([type, payload]) => encodeFrame(type, payload)))),
+  fc.nat({ max: 40 }).chain((bytes) => damaged(encodeFrame(3, Buffer.alloc(bytes, 1)))),
+  // Lengths that a frame cannot have.
+  fc.constantFrom(0, 1, 1000, 1001, 2 ** 32 - 1).map((length) => {
+    const frame = Buffer.alloc(12);
+    frame.writeUInt32BE(length);
+    return frame;
+  }),
 );
 
 test("peer frames: the same from any chunks, or FrameError", () => {
@@ -123,6 +146,17 @@ test("Raft messages and configurations: decoded, or DecodeError", () => {
       throwsOnly([DecodeError], () => decodeMessage(input));
       throwsOnly([DecodeError], () => decodeConfiguration(input));
     });
+  }
+});
+
+test("Raft messages that end too early are refused", () => {
+  for (const whole of [encodeMessage(MESSAGE), encodeConfiguration(CONFIGURATION)]) {
+    for (let length = 0; length < whole.length; length++) {
+      const bytes = whole.subarray(0, length);
+      for (const decode of [decodeMessage, decodeConfiguration]) {
+        expect(() => decode(bytes)).toThrow(DecodeError);
+      }
+    }
   }
 });
 

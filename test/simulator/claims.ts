@@ -87,6 +87,16 @@ export class Claims {
     return `it acknowledges ${index}, and was sent up to ${sent.index}`;
   }
 
+  /** A completed write counts for the entries that it wrote, not for others of their indexes. */
+  #undurable(status: RaftStatus, shadow: ShadowLog): string | undefined {
+    const { id, persistedIndex, lastIndex, lastTerm, commit } = status;
+    // All of it is committed, perhaps by a snapshot that is not installed yet.
+    if (persistedIndex <= commit) return undefined;
+    const term = shadow.termAt(persistedIndex);
+    const isThere = term !== undefined && (persistedIndex < lastIndex || term === lastTerm);
+    return isThere ? undefined : `node ${id} counts ${persistedIndex} of ${lastTerm}: ${shadow}`;
+  }
+
   /** What is wrong with where a node stands. */
   looking(status: RaftStatus): readonly [string, string] | undefined {
     const { id, role, term, commit, lastIndex, lastTerm, configuration } = status;
@@ -101,6 +111,8 @@ export class Claims {
       }
     }
     const shadow = this.#known.shadow(id);
+    const undurable = this.#undurable(status, shadow);
+    if (undurable !== undefined) return ["what counts as durable is on the disk", undurable];
     if (shadow.lastIndex !== lastIndex || shadow.termAt(lastIndex) !== lastTerm) return undefined;
     const expected = shadow.configuration;
     if (expected === undefined || expected === configurationText(configuration)) return undefined;

@@ -1,15 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { patchesIn, ScratchCopy } from "../scratch_copy.ts";
 
 // Applies each patch of mutants/ to a scratch copy of the program and shows the seed that finds
 // it. Usage: bun run mutants [NAME…]. Exit code 1 when one lives, or does not apply.
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url).href);
-const PATCHES = join(ROOT, "test/simulator/mutants");
 const SEEDS_MAX = 200;
 const TICKS = 8000;
 
@@ -20,15 +15,12 @@ interface Verdict {
   readonly invariant: string;
 }
 
-function judge(name: string, copy: string): Verdict {
-  rmSync(join(copy, "src"), { recursive: true, force: true });
-  cpSync(join(ROOT, "src"), join(copy, "src"), { recursive: true });
-  const patch = join(PATCHES, `${name}.patch`);
-  const applied = spawnSync("git", ["apply", patch], { cwd: copy, encoding: "utf8" });
-  if (applied.status !== 0) return { name, seeds: 0, invariant: `no patch: ${applied.stderr}` };
+function judge(name: string, patch: string, copy: ScratchCopy): Verdict {
+  const problem = copy.plant(patch);
+  if (problem !== undefined) return { name, seeds: 0, invariant: `no patch: ${problem}` };
   const args = ["--seed", "1", "--seeds", String(SEEDS_MAX), "--ticks", String(TICKS)];
   const run = spawnSync(process.execPath, ["cli/main.ts", "sim", "--jobs", "1", ...args], {
-    cwd: copy,
+    cwd: copy.path,
     encoding: "utf8",
     timeout: 300_000,
     maxBuffer: 1 << 28,
@@ -41,29 +33,17 @@ function judge(name: string, copy: string): Verdict {
   return { name, seeds: isDead ? 1 : 0, invariant: isDead ? `it dies: ${seconds}` : "LIVES" };
 }
 
-const names = readdirSync(PATCHES).filter((file) => file.endsWith(".patch"))
-  .map((file) => file.replace(".patch", "")).sort();
-const wanted = process.argv.slice(2);
-const copy = mkdtempSync(join(tmpdir(), "balsa-mutants-"));
+const copy = new ScratchCopy(["cli", "test/checker", "test/simulator"]);
 let living = 0;
 try {
-  mkdirSync(join(copy, "test"));
-  for (const folder of ["cli", "test/checker", "test/simulator"]) {
-    cpSync(join(ROOT, folder), join(copy, folder), { recursive: true });
-  }
-  cpSync(join(ROOT, "package.json"), join(copy, "package.json"));
-  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-  // A repository of its own, so that patches apply to the copy and to nothing else.
-  spawnSync("git", ["init", "--quiet"], { cwd: copy });
   console.log("| mutant | seeds | found by |\n| --- | --- | --- |");
-  for (const name of names) {
-    if (wanted.length > 0 && !wanted.includes(name)) continue;
-    const { seeds, invariant } = judge(name, copy);
+  for (const [name, patch] of patchesIn("test/simulator/mutants", process.argv.slice(2))) {
+    const { seeds, invariant } = judge(name, patch, copy);
     if (seeds === 0) living++;
     console.log(`| ${name.replaceAll("_", " ")} | ${seeds || "-"} | ${invariant} |`);
   }
 } finally {
-  rmSync(copy, { recursive: true, force: true });
+  copy.remove();
 }
 console.log(living === 0 ? "\nall are found" : `\n${living} live`);
 process.exitCode = living === 0 ? 0 : 1;
