@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
-import { patchesIn, ScratchCopy } from "../scratch_copy.ts";
+import { patchesIn, ScratchCopy } from "../simulator/scratch_copy.ts";
 
 // Plants each bug of mutants/ in what reads bytes of others, and shows the property that fails.
 // Usage: bun run fuzz-mutants [NAME…]. Exit code 1 when one lives, or does not apply.

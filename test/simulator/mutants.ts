@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
-import { patchesIn, ScratchCopy } from "../scratch_copy.ts";
+import { patchesIn, ScratchCopy } from "./scratch_copy.ts";
 
 // Applies each patch of mutants/ to a scratch copy of the program and shows the seed that finds
 // it. Usage: bun run mutants [NAME…]. Exit code 1 when one lives, or does not apply.
@@ -22,7 +22,7 @@ function judge(name: string, patch: string, copy: ScratchCopy): Verdict {
   const run = spawnSync(process.execPath, ["cli/main.ts", "sim", "--jobs", "1", ...args], {
     cwd: copy.path,
     encoding: "utf8",
-    timeout: 300_000,
+    timeout: 1_200_000,
     maxBuffer: 1 << 28,
   });
   const found = /^seed (\d+): (.*)$/m.exec(run.stdout);
