@@ -33,7 +33,7 @@ export const PARTIAL: Readonly<Record<string, string>> = {
   "latency|latest": "empty: no events of latency are recorded",
   "memory|doctor": "points to INFO",
   "memory|malloc-stats": "points to INFO",
-  "memory|stats": "points to INFO",
+  "memory|stats": "four figures, which INFO has too",
   "memory|usage": "an estimate of its own",
   "object|freq": "refused as under a policy that is not LFU: nothing is evicted",
   "restore": "IDLETIME and FREQ are checked and not kept",

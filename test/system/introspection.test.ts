@@ -74,6 +74,13 @@ test("LATENCY HISTOGRAM and INFO latencystats count the calls of a command", asy
   expect(info).toMatch(/latency_percentiles_usec_incr:p50=[\d.]+,p99=[\d.]+,p99\.9=[\d.]+\r\n/);
 });
 
+test("MEMORY STATS has the figures of INFO", async () => {
+  const stats = await client.command("MEMORY", "STATS") as (string | number)[];
+  expect(stats.filter((_, at) => at % 2 === 0))
+    .toEqual(["total.allocated", "rss.allocated", "dataset.bytes", "lua.caches"]);
+  expect(stats[1]).toBeGreaterThan(0);
+});
+
 test("client-output-buffer-limit cuts off who leaves too much unread", async () => {
   await client.command("SET", "big", "x".repeat(200_000));
   await client.command("CONFIG", "SET", "client-output-buffer-limit", "normal 100000 0 0");

@@ -151,10 +151,6 @@ const KNOWN: readonly KnownFailures[] = [
     target: "follower",
   },
   {
-    reason: "MEMORY STATS points to INFO",
-    tests: { "unit/acl": ["ACLs set can exclude subcommands, if already full command exists"] },
-  },
-  {
     reason: "a reply of a billion elements is refused, not cut off",
     tests: { "unit/obuf-limits": ["Obuf limit, HRANDFIELD with huge count stopped mid-run"] },
   },

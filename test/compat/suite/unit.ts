@@ -154,7 +154,8 @@ async function disconnectAll(port: number): Promise<boolean> {
   }
 }
 
-function parseEvents(text: string): Pick<UnitOutcome, "tests" | "notes" | "end"> {
+/** What the lines that the prelude has written say. */
+export function parseEvents(text: string): Pick<UnitOutcome, "tests" | "notes" | "end"> {
   const tests: TestOutcome[] = [];
   const notes: string[] = [];
   const counts = new Map<string, number>();
