@@ -1,0 +1,166 @@
+import { beforeEach, expect, test } from "bun:test";
+import type { Entry, HardState, Message, RaftCore, Ready } from "../../src/raft/types.ts";
+import { RaftDriver } from "../../src/server/raft_driver.ts";
+import type { AppendOutcome, LogStore } from "../../src/storage/raft_log_types.ts";
+import { entriesOf } from "../storage/raft_log_fixture.ts";
+
+const NOTHING: Ready = {
+  hardState: undefined,
+  entries: [],
+  persistToken: undefined,
+  messages: [],
+  messagesAfterPersist: [],
+  committed: [],
+  readStates: [],
+  readsFailed: [],
+  snapshotsNeeded: [],
+  dropped: [],
+  installSnapshot: undefined,
+  roleChange: undefined,
+};
+
+/** What happened, in order. */
+let events: string[];
+let readies: Ready[];
+/** Ends the append under way; undefined when there is none. */
+let end: ((outcome: AppendOutcome) => void) | undefined;
+let ended: AppendOutcome | undefined;
+let driver: RaftDriver;
+let tokens: number;
+
+beforeEach(() => {
+  events = [];
+  readies = [];
+  end = ended = undefined;
+  tokens = 0;
+  const raft: Partial<RaftCore> = {
+    tick: () => {},
+    ready: () => readies.shift(),
+    persisted: ({ sequence }) => events.push(`persisted ${sequence}`),
+  };
+  const log: Partial<LogStore> = {
+    hardState: { term: 1, votedFor: 0, commit: 0 },
+    append(entries, hardState, written) {
+      const what = entries.map(({ index, term }) => `${index}/${term}`).join(" ");
+      events.push(`append ${what}${hardState === undefined ? "" : ` term ${hardState.term}`}`);
+      // As the store does: what changes term or vote is durable at once.
+      if (hardState !== undefined || written === undefined) return true;
+      expect(end).toBeUndefined();
+      end = written;
+      return false;
+    },
+    poll() {
+      if (ended === undefined) return;
+      const [outcome, written] = [ended, end];
+      end = ended = undefined;
+      written?.(outcome);
+    },
+  };
+  driver = new RaftDriver(raft as RaftCore, log as LogStore, {
+    committed: () => {},
+    send: (messages) => events.push(`send ${messages.map(({ term }) => term).join()}`),
+    readable: () => {},
+    unreadable: () => {},
+    roleChanged: () => {},
+    snapshotsNeeded: () => {},
+    install: (snapshot) => events.push(`install ${snapshot.index}`),
+  });
+});
+
+/** The core hands out a write, with a message of `term` to send when it is durable. */
+function hand(term: number, entries: Entry[], hardState?: HardState): void {
+  const message: Message = { type: "heartbeat_response", from: 1, to: 2, term, round: 0 };
+  const persistToken = { term, sequence: ++tokens };
+  readies.push({ ...NOTHING, entries, hardState, persistToken, messagesAfterPersist: [message] });
+  driver.advance();
+}
+
+function finish(outcome: AppendOutcome): void {
+  ended = outcome;
+  driver.poll();
+}
+
+test("what gathers while an append is under way is the next one; nothing leaves before", () => {
+  hand(1, entriesOf(1, 2));
+  hand(1, entriesOf(3, 3));
+  hand(1, []);
+  hand(1, entriesOf(4, 5));
+  driver.poll();
+  expect(events).toEqual(["append 1/1 2/1"]);
+  finish("durable");
+  expect(events).toEqual(["append 1/1 2/1", "persisted 1", "send 1", "append 3/1 4/1 5/1"]);
+  events = [];
+  finish("durable");
+  expect(events).toEqual([
+    "persisted 2",
+    "send 1",
+    "persisted 3",
+    "send 1",
+    "persisted 4",
+    "send 1",
+  ]);
+});
+
+test("entries that replace others are a write of their own, behind those", () => {
+  hand(1, entriesOf(1, 3));
+  hand(1, entriesOf(4, 4));
+  hand(2, entriesOf(2, 2, 2), { term: 2, votedFor: 0, commit: 0 });
+  finish("durable");
+  finish("durable");
+  expect(events.filter((event) => event.startsWith("append"))).toEqual([
+    "append 1/1 2/1 3/1",
+    "append 4/1",
+    "append 2/2 term 2",
+  ]);
+  expect(events.slice(-2)).toEqual(["persisted 3", "send 2"]);
+});
+
+test("a vote waits for the append under way", () => {
+  hand(1, entriesOf(1, 1));
+  hand(2, [], { term: 2, votedFor: 2, commit: 0 });
+  expect(events).toEqual(["append 1/1"]);
+  finish("durable");
+  expect(events).toEqual([
+    "append 1/1",
+    "persisted 1",
+    "send 1",
+    "append  term 2",
+    "persisted 2",
+    "send 2",
+  ]);
+});
+
+test("a snapshot is installed behind all that is to be written", () => {
+  hand(1, entriesOf(1, 1));
+  const configuration = {
+    voters: [],
+    votersOutgoing: [],
+    learners: [],
+    learnersNext: [],
+    addresses: {},
+  };
+  readies.push({ ...NOTHING, installSnapshot: { index: 9, term: 1, configuration } });
+  driver.advance();
+  expect(events).toEqual(["append 1/1"]);
+  finish("durable");
+  expect(events.slice(-1)).toEqual(["install 9"]);
+});
+
+test("a full disk: all is written again, in order, when there is room", () => {
+  hand(1, entriesOf(1, 1));
+  finish("full");
+  hand(1, entriesOf(2, 2));
+  expect(driver.diskFull).toBe(true);
+  expect(events).toEqual(["append 1/1"]);
+  driver.tick(1e6);
+  expect(driver.diskFull).toBe(false);
+  finish("durable");
+  expect(events).toEqual([
+    "append 1/1",
+    "append 1/1 2/1",
+    "persisted 1",
+    "send 1",
+    "persisted 2",
+    "send 1",
+  ]);
+});
