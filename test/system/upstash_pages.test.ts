@@ -5,6 +5,9 @@ import { hasProgram, type Server, startBalsa, until } from "./harness.ts";
 
 const TOKEN = "2553feg6a2d9842h2a0gcdb5f8efe9934";
 const AUTH = ["-H", `Authorization: Bearer ${TOKEN}`];
+/** What ACL RESTTOKEN gives for the user `app` with the password `pass`. */
+const APP_TOKEN = btoa("balsa:3:apppass").replaceAll("=", "");
+const APP = ["-H", `Authorization: Bearer ${APP_TOKEN}`];
 const BASE64 = ["-H", "Upstash-Encoding: base64"];
 // As the page spells it, and as it should be.
 const RESP2 = ["-H", "Upstash-Reponse-Format: resp2"];
@@ -70,6 +73,14 @@ const EXAMPLES: readonly [path: string, args: readonly string[], want: unknown, 
     ["/bitop/not/inverted/foo", AUTH, { result: 3 }],
     ["/get/inverted", AUTH, { result: "\ufffd\ufffd\ufffd" }],
     ["/get/inverted", [...AUTH, ...BASE64], { result: btoa("\x9d\x9e\x8d") }],
+    ["/acl/resttoken/upstash/fakepass", AUTH, {
+      error: 'ERR Wrong password or user "upstash" does not exist',
+    }, 400],
+    ["/acl/setuser/app/on/%3Epass/%7Eapp:*/+@all", AUTH, { result: "OK" }],
+    ["/acl/resttoken/app/pass", AUTH, { result: APP_TOKEN }],
+    ["/set/app:1/x", APP, { result: "OK" }],
+    ["/set/foo/x", APP, ANY_ERROR, 400],
+    [`/acl/whoami?_token=${APP_TOKEN}`, [], { result: "app" }],
     ["/info", ["-X", "POST", ...AUTH], { result: expect.stringContaining("redis_version:") }],
     [`/info?_token=${TOKEN}`, ["-X", "POST"], { result: expect.stringContaining("tcp_port:") }],
   ];
