@@ -13,7 +13,7 @@ import { ClusterLink } from "./cluster_link.ts";
 import { FRAME } from "../transport/frame.ts";
 import type { PeerIdentity, Purpose } from "../transport/handshake.ts";
 import type { PeerConnection } from "../transport/peer_connection.ts";
-import { type FrameHandler, Peers } from "../transport/peers.ts";
+import { type FrameHandler, IN_NO_CLUSTER, Peers } from "../transport/peers.ts";
 import { Founding } from "./founding.ts";
 import type { Outside } from "./outside.ts";
 import { PeerMemory } from "./peer_memory.ts";
@@ -268,7 +268,7 @@ export class ClusterNode {
         remote.clusterId !== own.clusterId;
       return isForeign ? OTHER_CLUSTER : undefined;
     }
-    if (own.clusterId === "") return "this node is in no cluster yet";
+    if (own.clusterId === "") return IN_NO_CLUSTER;
     if (remote.clusterId !== own.clusterId) return OTHER_CLUSTER;
     if (remote.nodeId === own.nodeId) {
       return "it has this node's identity: its data directory is a copy of this one's";
@@ -309,7 +309,7 @@ export class ClusterNode {
     const request = parsed.output;
     if (request.kind === "standing") return this.#makeFounding().standing();
     if (this.#server === undefined || this.#cluster === undefined) {
-      return { ok: false, error: "this node is in no cluster yet" };
+      return { ok: false, error: IN_NO_CLUSTER };
     }
     const answer = await this.#cluster.request(request);
     if (!answer.ok || request.kind !== "join") return answer;

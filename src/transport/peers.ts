@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import { type Entropy, randomFraction } from "../base/entropy.ts";
-import type { Logger } from "../base/log.ts";
+import type { LogFields, Logger } from "../base/log.ts";
 import { FRAME, type Frame } from "./frame.ts";
 import type { PeerIdentity, Purpose } from "./handshake.ts";
 import { splitAddress } from "./address.ts";
@@ -47,6 +47,8 @@ const PING_INTERVAL_MS = 2000;
  * TCP alone may need minutes to notice, and as long again to go on after a cut has healed.
  */
 const PINGS_UNHEARD_MAX = 3;
+/** Why a node refuses peers until it has founded or joined a cluster. */
+export const IN_NO_CLUSTER = "this node is in no cluster yet";
 /** A stranger's connections that may be open at a time. */
 const STRANGERS_MAX = 256;
 
@@ -198,7 +200,7 @@ export class Peers {
     if (reason !== "" && reason !== member.lastReason) {
       member.lastReason = reason;
       const { id, address } = member;
-      this.#options.logger.warn("no connection", { node: id, address, reason });
+      this.#tell("no connection", { node: id, address, reason });
     }
     member.retryMs = Math.min(member.retryMs * 2, DIAL_RETRY_MS_MAX);
     this.#planDial(member, member.retryMs * (0.5 + randomFraction(this.#options.entropy) / 2));
@@ -310,8 +312,15 @@ export class Peers {
       this.#planDial(member, DIAL_RETRY_MS_MIN);
     } else if (!connection.dialed && reason !== "") {
       const { remoteAddress } = connection;
-      this.#options.logger.warn("peer refused", { from: remoteAddress, node: nodeId, reason });
+      this.#tell("peer refused", { from: remoteAddress, node: nodeId, reason });
     }
+  }
+
+  /** A warning, but for what is so for a moment whenever a cluster is founded. */
+  #tell(message: string, fields: LogFields & { readonly reason: string }): void {
+    const { logger } = this.#options;
+    if (fields.reason.endsWith(IN_NO_CLUSTER)) logger.info(message, fields);
+    else logger.warn(message, fields);
   }
 
   #planPing(): void {
