@@ -4,7 +4,7 @@ import {
   SCRIPT_INSTANCE_BYTES_KEPT,
   SCRIPT_UNITS_MAX,
 } from "../constants.ts";
-import { LuaInstance, NoMemoryError, type ScriptHost } from "./lua_instance.ts";
+import { LuaInstance, type ScriptHost } from "./lua_instance.ts";
 
 /** How a run has ended, with bytes as `wasm/values.h` has them. */
 export interface ScriptOutcome {
@@ -178,6 +178,6 @@ const STACK_OVERFLOW = errorOutcome("stack overflow");
 
 /** The engines' errors for a stack that is used up, theirs or that of the module. */
 function isStackOverflow(error: unknown): boolean {
-  if (error instanceof NoMemoryError) return false;
-  return error instanceof RangeError || error instanceof WebAssembly.RuntimeError;
+  if (error instanceof RangeError) return /call stack/i.test(error.message);
+  return error instanceof WebAssembly.RuntimeError;
 }

@@ -36,7 +36,7 @@ interface LuaExports {
 const RAISED = { raised: true };
 
 /** The machine has no memory left for a script. */
-export class NoMemoryError extends Error {
+class NoMemoryError extends Error {
   override name = "NoMemoryError";
 }
 

@@ -39,10 +39,18 @@ const SCRIPTS: readonly string[] = [
   "local t = setmetatable({}, {}) getmetatable(t).__index = function(_, k) return t[k .. 'x'] end return t.a",
   "return loadstring('return ' .. ('('):rep(5000) .. '1' .. (')'):rep(5000))()",
   "return unpack({}, 1, 100000)",
+  "local function f(n) if n == 0 then return redis.call('deep') end return select(2, pcall(f, n - 1)) end return f(90)",
+  "local function f(n) if n == 0 then return redis.call('deep') end return n + ('x'):gsub('x', function() f(n - 1) end):len() end return f(150)",
 ];
+
+/** What a command may take of the stack, by far. */
+function descend(levels: number): string {
+  return levels === 0 ? "t" : descend(levels - 1).slice(0, 1);
+}
 
 const host: ScriptHost = {
   call: (argv, protocol) => {
+    if (argv[0] === "deep") return descend(2000);
     const text = JSON.stringify([argv, protocol]);
     return "$" + String.fromCharCode(text.length, 0, 0, 0) + text;
   },
