@@ -116,17 +116,24 @@ export class Cluster implements ClusterView {
     const { server, logger } = this.#options;
     const deadlineMs = server.monotonicMs() + REQUEST_TIMEOUT_MS;
     let answer: ClusterAnswer = { ok: false, error: "no leader" };
+    // A removal whose answer was lost has its effect when the node is no member.
+    let isUnanswered = false;
+    const told = (given: ClusterAnswer): ClusterAnswer =>
+      !given.ok && isUnanswered && request.kind === "remove" && given.error === noMember(request.id)
+        ? { ok: true, id: request.id }
+        : given;
     while (server.monotonicMs() < deadlineMs) {
       const { isLeader, leader } = server.leadership;
       if (isLeader) {
         answer = await this.#carryOut(request, deadlineMs);
-        if (answer.ok || !RETRIED.has(answer.error)) return answer;
+        if (answer.ok || !RETRIED.has(answer.error)) return told(answer);
       } else if (leader !== 0) {
         const address = server.driver.raft.status().configuration.addresses[leader] ?? "";
         try {
-          return await this.#options.ask(leader, address, request);
+          return told(await this.#options.ask(leader, address, request));
         } catch (error) {
           logger.debug("leader not reached", { leader, reason: String(error) });
+          isUnanswered = true;
           answer = { ok: false, error: "the leader could not be reached" };
         }
       }
@@ -244,6 +251,10 @@ const RETRIED = new Set([
   TEXTS.no_own_term_commit,
 ]);
 
+function noMember(id: NodeId): string {
+  return `node ${id} is no member`;
+}
+
 function refusalText(
   reason: Refusal,
   request: ClusterRequest,
@@ -254,7 +265,7 @@ function refusalText(
   const isMember = addresses[id] !== undefined;
   if (kind === "add") return isMember ? `node ${id} is a member already` : TEXTS.invalid;
   if (kind === "transfer" && id === 0) return "there is no other voter to lead";
-  if (!isMember) return `node ${id} is no member`;
+  if (!isMember) return noMember(id);
   if (kind === "transfer") return `node ${id} is no voter`;
   if (kind === "promote") return `node ${id} is a voter already`;
   return voters.length === 1 ? "the last voter cannot be removed" : TEXTS.invalid;

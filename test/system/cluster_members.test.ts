@@ -67,7 +67,7 @@ test(
     const { recorder, complaints } = clients;
     expect(complaints).toEqual([]);
     expect(explain(recorder.check())).toBeUndefined();
-    expect(recorder.counts.writes).toBeGreaterThan(100);
+    expect(recorder.counts.writes).toBeGreaterThan(20);
     await cluster.converged();
     await cluster.stop();
   },
@@ -124,8 +124,11 @@ test("a wiped node joins as a new one", async () => {
     const info = await wiped.info();
     return info !== undefined && info.raft_node_id !== id && Number(info.raft_applied) > 0;
   }, "a new identity");
-  await votersBecome(cluster, 4);
-  expect(await client.command("RAFT.NODE", "REMOVE", id)).toBe("OK");
+  // Its old identity gives up its vote: nothing can answer for it any more.
+  await until(async () => {
+    const info = await (await cluster.findLeader())?.info();
+    return info !== undefined && info[`raft_peer_${id}`] === undefined;
+  }, "the old identity to be removed");
   await votersBecome(cluster, 3);
   await cluster.converged();
   await cluster.stop();
