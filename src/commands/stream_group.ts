@@ -1,8 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { type Int64, parseInt64 } from "../base/int64.ts";
 import { err, ErrorReply, NOT_INTEGER, OK, type Reply } from "../resp/reply.ts";
-import type { StreamGroup, StreamOperations } from "../storage/streams.ts";
-import { READ_UNKNOWN } from "../storage/streams.ts";
+import { READ_UNKNOWN, type StreamGroup, type StreamOperations } from "../storage/streams.ts";
 import { ID_ZERO, type StreamId } from "../storage/stream_id.ts";
 import type { Command, ContainerCommand, DataCommand, LocalCommand } from "./command.ts";
 import type { DataContext } from "./data_context.ts";

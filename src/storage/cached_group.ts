@@ -135,7 +135,7 @@ export class CachedGroup implements StreamGroup {
     return true;
   }
 
-  /** Notes that all rows but the group's own are gone; returns the bytes of memory they took. */
+  /** Notes that all rows but the group's own are gone. */
   noteRemoval(): void {
     for (const name of this.#consumers.keys()) {
       this.#noteConsumer(name, [this.name, name], -consumerBytes(name));
