@@ -40,7 +40,7 @@ const UNIT_TIMEOUT_MS = 600_000;
 /** What stands between tests makes data, at times much. */
 const BETWEEN_TIMEOUT_MS = 180_000;
 /** A test may take so long, and more by what it takes on redis-server. */
-const TEST_TIMEOUT_MS = 20_000;
+const TEST_TIMEOUT_MS = 60_000;
 const TEST_TIMEOUT_FACTOR = 6;
 const POLL_MS = 50;
 
