@@ -1,7 +1,9 @@
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   DEFAULT_RUNTIME,
   residentBytes,
+  scratchDirectory,
   type Server,
   startBalsa,
   until,
@@ -9,12 +11,15 @@ import {
 import { RespClient } from "../system/resp_client.ts";
 import { drive, request, type Taken } from "./driver.ts";
 import { table } from "./report.ts";
+import { seedState } from "./seed_state.ts";
 
 const CACHE_MB = 64;
 const VALUE = "x".repeat(64);
 const CLIENTS = 10;
 const HOT_KEYS = 1000;
 const KEYS_PER_REQUEST = 50;
+/** To SET more would take too long. */
+const SERVED_KEYS_MAX = 1_000_000;
 const SETTLE_TIMEOUT_MS = 300_000;
 const MIB = 1024 * 1024;
 
@@ -39,12 +44,19 @@ const hot = () => keyOf(1 + Math.floor(Math.random() * HOT_KEYS));
 
 /** Measures one node with more and more keys and the same cache; resolves to the table. */
 export async function benchGrowth({ sizes, seconds, outPath }: GrowthOptions): Promise<string> {
-  const server = await startBalsa({ http: false, args: ["--cache-mb", String(CACHE_MB)] });
+  const data = join(scratchDirectory(), "data");
+  const args = ["--cache-mb", String(CACHE_MB)];
+  let server = await startBalsa({ data, http: false, args });
   console.log(`balsa on ${DEFAULT_RUNTIME}, --cache-mb ${CACHE_MB}, values of 64 bytes`);
   const rows: GrowthRow[] = [];
   let filled = 0;
   for (const keys of sizes) {
-    await fillTo(server, filled, keys);
+    if (keys > SERVED_KEYS_MAX) {
+      console.log(`  ${keys} keys are put into state.db past the server`);
+      await server.stop();
+      await seedState(data, filled, keys, VALUE);
+      server = await startBalsa({ data, http: false, args });
+    } else await fillTo(server, filled, keys);
     filled = keys;
     rows.push(await measure(server, keys, seconds));
     writeFileSync(outPath, JSON.stringify({ runtime: DEFAULT_RUNTIME, rows }, undefined, 2) + "\n");

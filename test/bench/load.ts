@@ -73,7 +73,7 @@ export async function fill(port: number): Promise<void> {
   await capture("redis-benchmark", words);
 }
 
-function capture(program: string, words: readonly string[]): Promise<string> {
+export function capture(program: string, words: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, words, { stdio: ["ignore", "pipe", "pipe"] });
     let text = "";

@@ -15,6 +15,8 @@ import {
 import { TestCluster } from "../system/cluster_harness.ts";
 import { RespClient } from "../system/resp_client.ts";
 import { type FailoverRow, measureFailover, renderFailover } from "./failover.ts";
+import { benchCosts } from "./costs.ts";
+import { benchDefaults } from "./defaults.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchHttp } from "./http.ts";
 import { fill, type Load, runLoad, SCRIPT } from "./load.ts";
@@ -200,6 +202,8 @@ async function main(): Promise<void> {
       quick: { type: "boolean", default: false },
       growth: { type: "boolean", default: false },
       start: { type: "boolean", default: false },
+      costs: { type: "boolean", default: false },
+      defaults: { type: "boolean", default: false },
       sizes: { type: "string", default: "10000,100000,1000000,10000000" },
       "small-machine": { type: "boolean", default: false },
       "limit-mb": { type: "string", default: "256" },
@@ -215,6 +219,15 @@ async function main(): Promise<void> {
   }
   if (values["slow-disk"]) {
     console.log(`\n${await benchSlowDisk(values.quick ? 0.2 : 1)}`);
+    return;
+  }
+  if (values.defaults) {
+    const requests = values.quick ? 10_000 : 100_000;
+    console.log(`\n${await benchDefaults(requests, values.quick ? 1 : ROUNDS, REDIS_ARGS)}`);
+    return;
+  }
+  if (values.costs) {
+    console.log(`\n${await benchCosts(values.quick ? 100_000 : 1_000_000)}`);
     return;
   }
   if (values.start) {

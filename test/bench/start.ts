@@ -13,7 +13,7 @@ import { RespClient } from "../system/resp_client.ts";
 import { drive, request } from "./driver.ts";
 import { median } from "./load.ts";
 import { table } from "./report.ts";
-import { seedState } from "./seed_state.ts";
+import { makeData, seedState } from "./seed_state.ts";
 
 const MIB = 1024 * 1024;
 const STARTS = 5;
@@ -41,7 +41,8 @@ export async function benchStart(stateMb: number): Promise<string> {
   }
   console.log(`making a state.db of ${stateMb} MB`);
   const data = join(scratchDirectory(), "data");
-  await seedState(data, Math.round(stateMb * MIB / BYTES_PER_KEY), VALUE);
+  await makeData(data);
+  await seedState(data, 0, Math.round(stateMb * MIB / BYTES_PER_KEY), VALUE);
   const bytes = statSync(join(data, "state.db")).size;
   const large = newRow(`state.db of ${(bytes / MIB).toFixed(0)} MB`);
   for (let i = 0; i < STARTS; i++) await (await start(large, data, "GET", "key:77777")).stop();
