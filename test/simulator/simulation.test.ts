@@ -14,6 +14,8 @@ const FOUND = [
   { seed: 184, ticks: 5000, what: "commands wait for ever behind one that came another way" },
   { seed: 183, ticks: 5000, what: "an id is given to a node that has spoken under it before" },
   { seed: 135, ticks: 8000, what: "an older snapshot of the present leader is not installed" },
+  { seed: 13000512, ticks: 10_000, what: "a read overtakes a large command of its connection" },
+  { seed: 13001011, ticks: 10_000, what: "a large command is answered before a small one" },
   { seed: 208, ticks: 5000, what: "an installed snapshot is lost with the power at a later time" },
 ];
 
@@ -38,23 +40,23 @@ test("seeds of bugs that were found", async () => {
 test("fixed seeds hold", async () => {
   const { failure, totals } = await runSeeds({
     firstSeed: 1000,
-    seeds: 75,
+    seeds: 40,
     ticks: 8000,
     nodes: undefined,
     jobs: 1,
     progress: () => {},
   });
   expect(failure).toBeUndefined();
-  expect(totals.counts.acknowledged).toBeGreaterThan(1000);
+  expect(totals.counts.acknowledged).toBeGreaterThan(500);
 }, SLOW_MS);
 
 test("fresh seeds hold", async () => {
   const firstSeed = Math.floor(Math.random() * 2 ** 30);
-  const again = `balsa sim --seed ${firstSeed} --seeds 60 --ticks 8000`;
+  const again = `balsa sim --seed ${firstSeed} --seeds 40 --ticks 8000`;
   console.log(`fresh seeds from ${firstSeed} on: ${again}`);
   const { failure } = await runSeeds({
     firstSeed,
-    seeds: 60,
+    seeds: 40,
     ticks: 8000,
     nodes: undefined,
     jobs: 1,
