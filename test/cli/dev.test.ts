@@ -31,7 +31,7 @@ describe("balsa dev", () => {
         second.balsa.kill("SIGTERM");
         expect((await second.balsa.ended).code).toBe(0);
       }),
-    60_000,
+    180_000,
   );
 
   test(
@@ -63,7 +63,7 @@ describe("balsa dev", () => {
         expect(code).toBe(0);
         expect(stdout).toContain("stopping 2 nodes");
       }),
-    60_000,
+    180_000,
   );
 
   test("its nodes stop when it is killed", () =>
@@ -99,6 +99,6 @@ describe("balsa dev", () => {
         expect(stderr).toContain(`balsa: b (127.0.0.1:${port + 1}) did not start: exit code 1`);
         expect(stderr).toMatch(/^b \| .* error .*127.0.0.1:\d+/m);
       }),
-    60_000,
+    180_000,
   );
 });

@@ -36,10 +36,13 @@ export async function startDev(directory: string, runtime?: BalsaRuntime): Promi
   }
 }
 
-/** A port with two more behind it that are free, and their peer ports. */
+/**
+ * A port with two more behind it that are free, and their peer ports; all below those that systems
+ * give to outgoing connections.
+ */
 export async function freeBase(): Promise<number> {
   for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 10_000);
+    const base = 10_240 + Math.floor(Math.random() * 9990);
     const ports = [0, 1, 2].flatMap((i) => [base + i, base + 10_000 + i]);
     if ((await Promise.all(ports.map(isFree))).every((free) => free)) return base;
   }
