@@ -22,10 +22,13 @@ import { optionName, parseOffset } from "./parse.ts";
 const FIELD_EXPIRY_MS_MAX = 2 ** 46 - 1;
 
 const NEGATIVE_TIME = err("invalid expire time, must be >= 0");
-const NO_FIELDS = err("Mandatory argument FIELDS is missing or not at the right position");
+/** What is wrong with FIELDS, in Redis's words. */
+export const NO_FIELDS = err("Mandatory argument FIELDS is missing or not at the right position");
+export const FIELDS_POSITIVE = err("Number of fields must be a positive integer");
+export const FIELDS_MISMATCH = err(
+  "The `numfields` parameter must match the number of arguments",
+);
 const FIELDS_ABOVE_ZERO = err("Parameter `numFields` should be greater than 0");
-const FIELDS_POSITIVE = err("Number of fields must be a positive integer");
-const FIELDS_MISMATCH = err("The `numfields` parameter must match the number of arguments");
 
 /** What became of one field, as Redis counts it. */
 const FIELD_ABSENT = -2;

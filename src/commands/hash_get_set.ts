@@ -5,7 +5,13 @@ import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
 import { FIRST_KEY, writeCommand } from "./define.ts";
 import { EX, EXAT, type ExpiryUnit, PX, PXAT } from "./expiry_time.ts";
-import { fieldExpiry, parseFields } from "./hash_expire.ts";
+import {
+  fieldExpiry,
+  FIELDS_MISMATCH,
+  FIELDS_POSITIVE,
+  NO_FIELDS,
+  parseFields,
+} from "./hash_expire.ts";
 import { findField } from "./hash_field.ts";
 import { errQuoting, quoted } from "./help.ts";
 import { optionName, parseOffset } from "./parse.ts";
@@ -57,7 +63,7 @@ interface Options {
   fields: readonly Bytes[] | undefined;
 }
 
-/** The options of HGETEX or (`pairs`) HSETEX, in any order. */
+/** The options of HGETEX or (`pairs`) HSETEX, in any order; the errors are those of Redis 8.0. */
 function parseOptions(
   context: DataContext,
   argv: readonly Bytes[],
@@ -91,16 +97,19 @@ function parseOptions(
     } else if (name === "fields") {
       if (options.fields !== undefined) return REPEATED_FIELDS;
       const count = at + 1 < argv.length ? parseOffset(argv[at + 1]) : undefined;
-      if (count === undefined || count < 1) return BAD_COUNT;
+      if (count === undefined || count < 1) return pairs ? BAD_COUNT : FIELDS_POSITIVE;
       const end = at + 2 + count * (pairs ? 2 : 1);
-      if (end > argv.length) return WRONG_NUMBER;
+      if (end > argv.length) return pairs ? WRONG_NUMBER : FIELDS_MISMATCH;
       options.fields = argv.slice(at + 2, end);
       at = end - 1;
+    } else if (options.fields !== undefined) {
+      return pairs ? WRONG_NUMBER : FIELDS_MISMATCH;
     } else {
-      return errQuoting(`unknown argument: ${quoted(argv[at])}`);
+      return pairs ? errQuoting(`unknown argument: ${quoted(argv[at])}`) : NO_FIELDS;
     }
   }
-  return options.fields === undefined ? MISSING_FIELDS : options;
+  if (options.fields === undefined) return pairs ? MISSING_FIELDS : NO_FIELDS;
+  return options;
 }
 
 /** HGETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST] FIELDS numfields field [field ...] */
