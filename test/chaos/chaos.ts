@@ -5,7 +5,7 @@ import { CheckClients } from "../../cli/check_clients.ts";
 import { Endpoint } from "../../cli/check_endpoint.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { explain } from "../checker/check.ts";
-import { type ClusterNode, stateContents } from "../system/cluster_harness.ts";
+import { type ClusterNode, equalStates } from "../system/cluster_harness.ts";
 import { type Runtime, sleep } from "../system/harness.ts";
 import { type Fault, type FaultName, FAULTS } from "./faults.ts";
 import { PATIENCE_MS, World } from "./world.ts";
@@ -131,8 +131,7 @@ class Run {
     await this.#world.cluster.leader();
     await this.#world.cluster.converged();
     await this.#world.cluster.stop();
-    const contents = this.#world.machines.map(({ node }) => stateContents(node.data).hash);
-    if (new Set(contents).size > 1) throw new Error(`state.db differs: ${contents.join()}`);
+    equalStates(this.#world.machines.map(({ node }) => node));
   }
 
   /** Each fault in its turn, in another order each time. */

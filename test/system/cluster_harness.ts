@@ -275,10 +275,22 @@ export class TestCluster {
   }
 }
 
-/** A hash of all keys and values in a stopped node's state.db, and how many rows there are. */
-export function stateContents(data: string): { readonly hash: string; readonly rows: number } {
+/** What a stopped node's state.db holds. */
+export interface StateContents {
+  /** Of all keys and values, and of what else all nodes must have alike whenever they stopped. */
+  readonly hash: string;
+  readonly rows: number;
+  /** The entry that was applied last. */
+  readonly index: number;
+  /** Of what each entry changes, so that only nodes at one index have it alike. */
+  readonly progress: string;
+}
+
+/** Reads a stopped node's state.db. */
+export function stateContents(data: string): StateContents {
   // A copy, since reading a database in WAL mode writes beside it.
-  const copy = join(mkdtempSync(join(tmpdir(), "balsa-test-state-")), "state.db");
+  const directory = mkdtempSync(join(tmpdir(), "balsa-test-state-"));
+  const copy = join(directory, "state.db");
   for (const end of ["", "-wal"]) {
     const from = join(data, "state.db") + end;
     if (existsSync(from)) copyFileSync(from, copy + end);
@@ -287,8 +299,7 @@ export function stateContents(data: string): { readonly hash: string; readonly r
   const hash = createHash("sha256");
   let rows = 0;
   for (const table of dataTables(database)) {
-    // The hand-over of a leader that stops is one entry more, without data, for who is still there.
-    const columns = table === "applied" ? "digest, version, log_time_ms, configuration" : "*";
+    const columns = table === "applied" ? "version, configuration" : "*";
     const lines = database.query(`SELECT ${columns} FROM "${table}"`).values().map((row) =>
       JSON.stringify(
         row.map((cell) => cell instanceof Uint8Array ? Buffer.from(cell).toString("latin1") : cell),
@@ -297,8 +308,33 @@ export function stateContents(data: string): { readonly hash: string; readonly r
     rows += lines.length;
     hash.update(table + "\n" + lines.sort().join("\n"));
   }
+  const [[index, ...progress]] = database.query(
+    "SELECT log_index, log_term, log_time_ms, digest, origins FROM applied",
+  ).values();
   database.close();
-  return { hash: hash.digest("hex"), rows };
+  rmSync(directory, { recursive: true });
+  return {
+    hash: hash.digest("hex"),
+    rows,
+    index: Number(index),
+    progress: JSON.stringify(progress),
+  };
+}
+
+/**
+ * Stopped nodes' state.db, which must be equal. A leader that stops hands over, and the next may
+ * still make an entry about those who wait, which changes no data and which not all nodes live to
+ * apply.
+ */
+export function equalStates(nodes: readonly ClusterNode[]): StateContents {
+  const contents = nodes.map((node) => stateContents(node.data));
+  for (const each of contents) {
+    const sameIndex = contents.find(({ index }) => index === each.index)!;
+    if (each.hash !== contents[0].hash || each.progress !== sameIndex.progress) {
+      throw new Error(`state.db differs: ${JSON.stringify(contents, null, 2)}`);
+    }
+  }
+  return contents[0];
 }
 
 /** All tables but those about this node alone. */

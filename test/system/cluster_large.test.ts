@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { type ClusterNode, stateContents, TestCluster } from "./cluster_harness.ts";
+import { type ClusterNode, equalStates, TestCluster } from "./cluster_harness.ts";
 import { cleanupAll, until } from "./harness.ts";
 import { RespClient, RespError } from "./resp_client.ts";
 
@@ -66,7 +66,7 @@ test("large values through the leader and a follower, small commands beside them
   client.close();
   await cluster.converged(LONG);
   await cluster.stop();
-  expect(new Set(cluster.nodes.map(({ data }) => stateContents(data).hash)).size).toBe(1);
+  expect(equalStates(cluster.nodes).rows).toBeGreaterThan(0);
 }, LONG);
 
 test("the leader dies amid a large value: it is there, or its client was told so", async () => {
@@ -95,5 +95,5 @@ test("the leader dies amid a large value: it is there, or its client was told so
   leader.start();
   await cluster.converged(LONG);
   await cluster.stop();
-  expect(new Set(cluster.nodes.map(({ data }) => stateContents(data).hash)).size).toBe(1);
+  expect(equalStates(cluster.nodes).rows).toBeGreaterThan(0);
 }, LONG);
