@@ -1,21 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { TestCluster } from "./cluster_harness.ts";
-import { allConnected, blocked, compareConversations } from "./conversation.ts";
-import { cleanupAll, type Server, startBalsa, startRedis, until } from "./harness.ts";
+import { describe, expect, test } from "bun:test";
+import { blocked, compareConversations } from "./conversation.ts";
+import { until } from "./harness.ts";
 import { RespClient } from "./resp_client.ts";
+import { Trio } from "./trio.ts";
 
-let balsa: Server;
-let redis: Server;
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  [balsa, redis, cluster] = await Promise.all([startBalsa(), startRedis(), TestCluster.start()]);
-  await allConnected(cluster.nodes.map(({ port }) => port));
-});
-afterAll(async () => {
-  await cluster.kill();
-  await cleanupAll();
-});
+const trio = new Trio();
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   "served at once, or in vain within EXEC": `
@@ -214,16 +203,16 @@ const SCRIPTS: Readonly<Record<string, string>> = {
 
 describe("as redis-server has it", () => {
   for (const [name, script] of Object.entries(SCRIPTS)) {
-    test(name, () => compareConversations([balsa.port], redis.port, script));
+    test(name, () => compareConversations([trio.balsa.port], trio.redis.port, script));
     // Ids of clients are each node's own.
     if (script.includes("UNBLOCK")) continue;
     test(`${name}, each connection at another node`, () =>
-      compareConversations(cluster.nodes.map(({ port }) => port), redis.port, script));
+      compareConversations(trio.ports, trio.redis.port, script));
   }
 });
 
 test("what precedes in the pipeline is answered", async () => {
-  for (const port of [balsa.port, ...cluster.nodes.map((node) => node.port)]) {
+  for (const port of [trio.balsa.port, ...trio.cluster.nodes.map((node) => node.port)]) {
     const client = await RespClient.open(port);
     const replies = await client.pipeline([
       ["SET", "before", "1"],
@@ -238,8 +227,8 @@ test("what precedes in the pipeline is answered", async () => {
 });
 
 test("a client that is gone is not served", async () => {
-  for (const { port } of cluster.nodes) {
-    const pusher = await RespClient.open(cluster.nodes[0].port);
+  for (const { port } of trio.cluster.nodes) {
+    const pusher = await RespClient.open(trio.cluster.nodes[0].port);
     const client = await blocked(port, "BLPOP", "gone", "0");
     client.close();
     const other = await RespClient.open(port);
@@ -256,8 +245,8 @@ test("a client that is gone is not served", async () => {
 });
 
 test("a failover loses and doubles nothing, and keeps the order", async () => {
-  const leader = await cluster.leader();
-  const [one, two] = await cluster.followers();
+  const leader = await trio.cluster.leader();
+  const [one, two] = await trio.cluster.followers();
   const clients = [
     await blocked(one.port, "BLPOP", "jobs", "0"),
     await blocked(leader.port, "BLPOP", "jobs", "0"),
@@ -272,13 +261,13 @@ test("a failover loses and doubles nothing, and keeps the order", async () => {
   expect(await clients[3].read()).toEqual(["jobs", "c"]);
   expect(await pusher.command("LRANGE", "jobs", "0", "-1")).toEqual(["d"]);
   leader.start();
-  await cluster.converged();
+  await trio.cluster.converged();
   for (const client of [...clients, pusher]) client.close();
 });
 
 test("what waits on a follower that is killed is not served", async () => {
-  const [one, two] = await cluster.followers();
-  const leader = await cluster.leader();
+  const [one, two] = await trio.cluster.followers();
+  const leader = await trio.cluster.leader();
   const pusher = await RespClient.open(leader.port);
   await pusher.command("DEL", "jobs");
   const dead = await blocked(one.port, "BLPOP", "jobs", "0");
@@ -295,20 +284,20 @@ test("what waits on a follower that is killed is not served", async () => {
   await pusher.command("RPUSH", "jobs", "x");
   expect(await alive.read()).toEqual(["jobs", "x"]);
   one.start();
-  await cluster.converged();
+  await trio.cluster.converged();
   for (const client of [dead, alive, pusher]) client.close();
 });
 
 test("who waits is known after a restart of all, and nobody of before is served", async () => {
   const waiting = await Promise.all(
-    cluster.nodes.map(({ port }) => blocked(port, "BLPOP", "jobs", "0")),
+    trio.cluster.nodes.map(({ port }) => blocked(port, "BLPOP", "jobs", "0")),
   );
-  await Promise.all(cluster.nodes.map((node) => node.kill9()));
-  for (const node of cluster.nodes) node.start();
-  await cluster.leader();
-  const pusher = await RespClient.open(cluster.nodes[0].port);
+  await Promise.all(trio.cluster.nodes.map((node) => node.kill9()));
+  for (const node of trio.cluster.nodes) node.start();
+  await trio.cluster.leader();
+  const pusher = await RespClient.open(trio.cluster.nodes[0].port);
   await pusher.command("RPUSH", "jobs", "x");
   expect(await pusher.command("LRANGE", "jobs", "0", "-1")).toEqual(["x"]);
-  await cluster.converged();
+  await trio.cluster.converged();
   for (const client of [...waiting, pusher]) client.close();
 });

@@ -1,20 +1,8 @@
-import { afterAll, beforeAll, describe, test } from "bun:test";
-import { TestCluster } from "./cluster_harness.ts";
-import { allConnected, compareConversations } from "./conversation.ts";
-import { cleanupAll, type Server, startBalsa, startRedis } from "./harness.ts";
+import { describe, test } from "bun:test";
+import { compareConversations } from "./conversation.ts";
+import { Trio } from "./trio.ts";
 
-let balsa: Server;
-let redis: Server;
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  [balsa, redis, cluster] = await Promise.all([startBalsa(), startRedis(), TestCluster.start()]);
-  await allConnected(cluster.nodes.map(({ port }) => port));
-});
-afterAll(async () => {
-  await cluster.kill();
-  await cleanupAll();
-});
+const trio = new Trio();
 
 /** A script, with how many events each of its commands on keys causes. */
 function events(classes: string, rows: string): string {
@@ -126,8 +114,8 @@ const SCRIPTS: Readonly<Record<string, string>> = {
 
 describe("as redis-server has it", () => {
   for (const [name, script] of Object.entries(SCRIPTS)) {
-    test(name, () => compareConversations([balsa.port], redis.port, script));
+    test(name, () => compareConversations([trio.balsa.port], trio.redis.port, script));
     test(`${name}, heard at another node`, () =>
-      compareConversations(cluster.nodes.map(({ port }) => port), redis.port, script));
+      compareConversations(trio.ports, trio.redis.port, script));
   }
 });

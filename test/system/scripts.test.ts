@@ -1,27 +1,16 @@
 // Scripts as several connections see them, byte for byte as redis-server has it, and on three nodes.
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { Prng } from "../../src/base/prng.ts";
 import { SCRIPT_UNITS_MAX } from "../../src/constants.ts";
-import { TestCluster } from "./cluster_harness.ts";
 import { allConnected, compareConversations } from "./conversation.ts";
-import { cleanupAll, type Server, startBalsa, startRedis, until } from "./harness.ts";
+import { until } from "./harness.ts";
 import { type Decoded, RespClient, RespError } from "./resp_client.ts";
+import { Trio } from "./trio.ts";
 
 /** For a machine that does much else. */
 const LONG = 180_000;
 
-let balsa: Server;
-let redis: Server;
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  [balsa, redis, cluster] = await Promise.all([startBalsa(), startRedis(), TestCluster.start()]);
-  await allConnected(cluster.nodes.map(({ port }) => port));
-});
-afterAll(async () => {
-  await cluster.kill();
-  await cleanupAll();
-}, LONG);
+const trio = new Trio();
 
 const CONVERSATIONS: Readonly<Record<string, string>> = {
   "in a transaction": `
@@ -67,9 +56,9 @@ const CONVERSATIONS: Readonly<Record<string, string>> = {
 
 for (const [name, lines] of Object.entries(CONVERSATIONS)) {
   const text = `a: FLUSHALL\n${lines}`;
-  test(name, () => compareConversations([balsa.port], redis.port, text));
+  test(name, () => compareConversations([trio.balsa.port], trio.redis.port, text));
   test(`${name}, across nodes`, () => {
-    return compareConversations(cluster.nodes.map(({ port }) => port), redis.port, text);
+    return compareConversations(trio.ports, trio.redis.port, text);
   });
 }
 
@@ -88,12 +77,12 @@ async function isThere(port: number): Promise<void> {
 }
 
 async function allThere(): Promise<void> {
-  await Promise.all(cluster.nodes.map(({ port }) => isThere(port)));
-  await allConnected(cluster.nodes.map(({ port }) => port));
+  await Promise.all(trio.cluster.nodes.map(({ port }) => isThere(port)));
+  await allConnected(trio.ports);
 }
 
 async function connect(): Promise<RespClient[]> {
-  return await Promise.all(cluster.nodes.map(({ port }) => RespClient.open(port)));
+  return await Promise.all(trio.cluster.nodes.map(({ port }) => RespClient.open(port)));
 }
 
 test("events, messages and tracking go to the clients of every node", async () => {
@@ -121,8 +110,8 @@ test("a script that is known at one node is known at all, and after a kill -9", 
   const other = "99f1d4d9e55f24a4ec9a5a5dd0ed9ab5d0f3b3b0";
   expect(errorOf(await b.command("EVALSHA", other, "0"))).toContain("NOSCRIPT");
   for (const each of [a, b, c]) each.close();
-  await cluster.kill();
-  for (const node of cluster.nodes) node.start();
+  await trio.cluster.kill();
+  for (const node of trio.cluster.nodes) node.start();
   await allThere();
   const again = await connect();
   for (const [i, each] of again.entries()) {
@@ -148,15 +137,15 @@ redis.register_function{
   flags = {'no-writes'},
 }`;
     const [a, b, c] = await connect();
-    const theirs = await RespClient.open(redis.port);
+    const theirs = await RespClient.open(trio.redis.port);
     await a.command("DEL", "n");
     expect(await a.command("FUNCTION", "LOAD", code)).toBe("lib");
     // A library's own variables begin anew each time.
     expect(await b.command("FCALL", "count", "1", "n")).toEqual([1, 1]);
     expect(await c.command("FCALL", "COUNT", "1", "n")).toEqual([1, 2]);
-    const before = (await (await cluster.leader()).info())?.raft_last_index;
+    const before = (await (await trio.cluster.leader()).info())?.raft_last_index;
     expect(await b.command("FCALL", "look", "1", "n")).toBe("2");
-    expect((await (await cluster.leader()).info())?.raft_last_index).toBe(before);
+    expect((await (await trio.cluster.leader()).info())?.raft_last_index).toBe(before);
     await theirs.command("FUNCTION", "FLUSH");
     expect(await theirs.command("FUNCTION", "RESTORE", String(await c.command("FUNCTION", "DUMP"))))
       .toBe("OK");
@@ -168,8 +157,8 @@ redis.register_function{
     expect(errorOf(await a.command("FUNCTION", "RESTORE", dump))).toContain("already exists");
     expect(await a.command("FUNCTION", "RESTORE", dump, "REPLACE")).toBe("OK");
     for (const each of [a, b, c, theirs]) each.close();
-    await cluster.kill();
-    for (const node of cluster.nodes) node.start();
+    await trio.cluster.kill();
+    for (const node of trio.cluster.nodes) node.start();
     await allThere();
     for (const each of await connect()) {
       expect(await each.command("FCALL_RO", "look", "1", "n")).toBe("2");
@@ -186,7 +175,7 @@ test("reads: by EVAL_RO, and by scripts that promise not to write, without an en
   const text = "#!lua flags=no-writes\nreturn redis.call('get', KEYS[1])";
   const sha1 = String(await a.command("SCRIPT", "LOAD", text));
   await b.command("GET", "k");
-  const leader = await cluster.leader();
+  const leader = await trio.cluster.leader();
   const before = (await leader.info())?.raft_last_index;
   for (const each of [a, b]) {
     expect(await each.command("EVALSHA", sha1, "1", "k")).toBe("v");
@@ -219,7 +208,7 @@ test(
     expect(await c.command("GET", "before")).toBe("1");
     expect(errorOf(await c.command("SCRIPT", "KILL"))).toContain("NOTBUSY");
     for (const each of [a, b, c]) each.close();
-    await cluster.converged();
+    await trio.cluster.converged();
   },
   LONG,
 );
@@ -265,7 +254,7 @@ test("random scripts leave the same on every node", async () => {
       await clients[prng.below(3)].command("EVAL", script, "0", String(i));
     }
     // One that starts anew has none of what the others have in memory.
-    const node = cluster.nodes[round];
+    const node = trio.cluster.nodes[round];
     await node.kill9();
     for (const each of clients) each.close();
     node.start();
@@ -273,7 +262,7 @@ test("random scripts leave the same on every node", async () => {
     clients = await connect();
   }
   await clients[0].command("SET", "last", "one");
-  await cluster.converged();
+  await trio.cluster.converged();
   const contents = await Promise.all(clients.map(dumpAll));
   expect(contents[0].length).toBeGreaterThan(0);
   for (const each of contents) expect(each).toEqual(contents[0]);

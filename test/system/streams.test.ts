@@ -1,21 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { TestCluster } from "./cluster_harness.ts";
-import { allConnected, blocked, compareConversations } from "./conversation.ts";
-import { cleanupAll, type Server, startBalsa, startRedis } from "./harness.ts";
+import { describe, expect, test } from "bun:test";
+import { blocked, compareConversations } from "./conversation.ts";
 import { type Decoded, RespClient } from "./resp_client.ts";
+import { Trio } from "./trio.ts";
 
-let balsa: Server;
-let redis: Server;
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  [balsa, redis, cluster] = await Promise.all([startBalsa(), startRedis(), TestCluster.start()]);
-  await allConnected(cluster.nodes.map(({ port }) => port));
-});
-afterAll(async () => {
-  await cluster.kill();
-  await cleanupAll();
-});
+const trio = new Trio();
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   "XREAD": `
@@ -174,9 +162,9 @@ const SCRIPTS: Readonly<Record<string, string>> = {
 
 describe("as redis-server has it", () => {
   for (const [name, script] of Object.entries(SCRIPTS)) {
-    test(name, () => compareConversations([balsa.port], redis.port, script));
+    test(name, () => compareConversations([trio.balsa.port], trio.redis.port, script));
     test(`${name}, each connection at another node`, () =>
-      compareConversations(cluster.nodes.map(({ port }) => port), redis.port, script));
+      compareConversations(trio.ports, trio.redis.port, script));
   }
 });
 
@@ -187,7 +175,7 @@ function entry(id: string): Decoded {
 
 test("XREAD from +, of Redis 7.4: the last entry, or what comes next", async () => {
   const [first, ...others] = await Promise.all(
-    cluster.nodes.map(({ port }) => RespClient.open(port)),
+    trio.cluster.nodes.map(({ port }) => RespClient.open(port)),
   );
   for (const client of others) {
     await first.command("DEL", "plus");
@@ -204,7 +192,7 @@ test("XREAD from +, of Redis 7.4: the last entry, or what comes next", async () 
     expect(await client.command("XREAD", "STREAMS", "plus", "+")).toBeNull();
   }
   const waiting = await blocked(
-    cluster.nodes[1].port,
+    trio.cluster.nodes[1].port,
     ..."XREAD BLOCK 0 STREAMS plus +".split(" "),
   );
   await first.command("XADD", "plus", "1-3", "f", "v");
@@ -213,8 +201,8 @@ test("XREAD from +, of Redis 7.4: the last entry, or what comes next", async () 
 });
 
 test("a failover loses and doubles nothing, and keeps the order", async () => {
-  const leader = await cluster.leader();
-  const [one, two] = await cluster.followers();
+  const leader = await trio.cluster.leader();
+  const [one, two] = await trio.cluster.followers();
   const pusher = await RespClient.open(two.port);
   await pusher.command("XGROUP", "CREATE", "jobs", "g", "$", "MKSTREAM");
   const wait = (port: number, consumer: string) =>
@@ -234,8 +222,8 @@ test("a failover loses and doubles nothing, and keeps the order", async () => {
   const pending = [2, "1-1", "1-2", [["ann", "1"], ["bob", "1"]]];
   expect(await pusher.command("XPENDING", "jobs", "g")).toEqual(pending);
   leader.start();
-  await cluster.converged();
-  for (const node of cluster.nodes) {
+  await trio.cluster.converged();
+  for (const node of trio.cluster.nodes) {
     const client = await RespClient.open(node.port);
     expect(await client.command("XPENDING", "jobs", "g")).toEqual(pending);
     client.close();

@@ -1,21 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { TestCluster } from "./cluster_harness.ts";
-import { allConnected, compareConversations, type Mask } from "./conversation.ts";
-import { cleanupAll, type Server, startBalsa, startRedis, until } from "./harness.ts";
+import { describe, expect, test } from "bun:test";
+import { compareConversations, type Mask } from "./conversation.ts";
+import { until } from "./harness.ts";
 import { RespClient } from "./resp_client.ts";
+import { Trio } from "./trio.ts";
 
-let balsa: Server;
-let redis: Server;
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  [balsa, redis, cluster] = await Promise.all([startBalsa(), startRedis(), TestCluster.start()]);
-  await allConnected(cluster.nodes.map(({ port }) => port));
-});
-afterAll(async () => {
-  await cluster.kill();
-  await cleanupAll();
-});
+const trio = new Trio();
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   "by what was read": `
@@ -205,15 +194,15 @@ const mask: Mask = (raw) => raw.replace(/(redirect\r\n:)[1-9]\d*/, "$1ID");
 
 describe("as redis-server has it", () => {
   for (const [name, script] of Object.entries(SCRIPTS)) {
-    test(name, () => compareConversations([balsa.port], redis.port, script, mask));
+    test(name, () => compareConversations([trio.balsa.port], trio.redis.port, script, mask));
     if (script.includes("{s}")) continue;
     test(`${name}, each connection at another node`, () =>
-      compareConversations(cluster.nodes.map(({ port }) => port), redis.port, script, mask));
+      compareConversations(trio.ports, trio.redis.port, script, mask));
   }
 });
 
 test("a key that expires is told", async () => {
-  const client = await RespClient.open(balsa.port);
+  const client = await RespClient.open(trio.balsa.port);
   await client.command("HELLO", "3");
   await client.command("CLIENT", "TRACKING", "ON", "NOLOOP");
   await until(async () => {

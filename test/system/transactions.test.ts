@@ -1,21 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { TestCluster } from "./cluster_harness.ts";
-import { allConnected, compareConversations, converse, type Mask } from "./conversation.ts";
-import { cleanupAll, type Server, startBalsa, startRedis } from "./harness.ts";
+import { describe, expect, test } from "bun:test";
+import { compareConversations, converse, type Mask } from "./conversation.ts";
 import { RespClient } from "./resp_client.ts";
+import { Trio } from "./trio.ts";
 
-let balsa: Server;
-let redis: Server;
-let cluster: TestCluster;
-
-beforeAll(async () => {
-  [balsa, redis, cluster] = await Promise.all([startBalsa(), startRedis(), TestCluster.start()]);
-  await allConnected(cluster.nodes.map(({ port }) => port));
-});
-afterAll(async () => {
-  await cluster.kill();
-  await cleanupAll();
-});
+const trio = new Trio();
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   "what EXEC answers": `
@@ -319,14 +307,14 @@ const mask: Mask = (raw) =>
 
 describe("as redis-server has it", () => {
   for (const [name, script] of Object.entries(SCRIPTS)) {
-    test(name, () => compareConversations([balsa.port], redis.port, script, mask));
+    test(name, () => compareConversations([trio.balsa.port], trio.redis.port, script, mask));
     test(`${name}, each connection at another node`, () =>
-      compareConversations(cluster.nodes.map(({ port }) => port), redis.port, script, mask));
+      compareConversations(trio.ports, trio.redis.port, script, mask));
   }
 });
 
 test("an EXEC is one entry of the log, one that only reads is none", async () => {
-  const client = await RespClient.open(balsa.port);
+  const client = await RespClient.open(trio.balsa.port);
   const entries = async () => {
     const info = String(await client.command("INFO", "raft"));
     return Number(/raft_last_index:(\d+)/.exec(info)?.[1]);
@@ -340,7 +328,7 @@ test("an EXEC is one entry of the log, one that only reads is none", async () =>
 });
 
 test("a key that expires after WATCH fails EXEC, one that had expired does not", async () => {
-  const client = await RespClient.open(balsa.port);
+  const client = await RespClient.open(trio.balsa.port);
   do {
     await client.command("UNWATCH");
     await client.command("SET", "k", "v", "PX", "50");
@@ -359,7 +347,7 @@ test("a key that expires after WATCH fails EXEC, one that had expired does not",
 
 test("of many that add to a counter by WATCH and EXEC at all nodes none is lost", async () => {
   const perClient = 20;
-  const adders = cluster.nodes.flatMap(({ port }) => [port, port]).map(async (port) => {
+  const adders = trio.cluster.nodes.flatMap(({ port }) => [port, port]).map(async (port) => {
     const client = await RespClient.open(port);
     for (let added = 0; added < perClient;) {
       await client.command("WATCH", "counter");
@@ -370,28 +358,28 @@ test("of many that add to a counter by WATCH and EXEC at all nodes none is lost"
     client.close();
   });
   await Promise.all(adders);
-  const heard = await converse([cluster.nodes[0].port], "a: GET counter");
+  const heard = await converse([trio.cluster.nodes[0].port], "a: GET counter");
   expect(heard[0][1]).toBe(`$3\r\n${6 * perClient}\r\n`);
-  await cluster.converged();
+  await trio.cluster.converged();
 });
 
 test("WATCH holds across a failover", async () => {
-  const leader = await cluster.leader();
-  const other = (await cluster.followers())[0];
+  const leader = await trio.cluster.leader();
+  const other = (await trio.cluster.followers())[0];
   const watcher = await RespClient.open(other.port);
   await watcher.command("SET", "held", "1");
   await watcher.command("WATCH", "held");
   await leader.kill9();
-  await cluster.leader();
+  await trio.cluster.leader();
   await watcher.command("MULTI");
   await watcher.command("SET", "held", "2");
   expect(await watcher.command("EXEC")).toEqual(["OK"]);
   await watcher.command("WATCH", "held");
   leader.start();
-  const second = cluster.nodes.find((node) => node !== leader && node !== other)!;
+  const second = trio.cluster.nodes.find((node) => node !== leader && node !== other)!;
   const writer = await RespClient.open(second.port);
   await writer.command("SET", "held", "3");
-  await cluster.converged();
+  await trio.cluster.converged();
   await watcher.command("MULTI");
   await watcher.command("SET", "held", "4");
   expect(await watcher.command("EXEC")).toBe(null);
