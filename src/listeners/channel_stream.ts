@@ -1,78 +1,39 @@
 import { type Bytes, utf8Decode } from "../base/bytes.ts";
 import type { PushReply } from "../resp/reply.ts";
-import type { PubSub, Subscription } from "../server/pubsub.ts";
-import type { EventSource } from "./event_stream.ts";
-import { TOO_SLOW, WaitingText } from "./waiting_text.ts";
+import type { PubSub } from "../server/pubsub.ts";
+import { LineStream } from "./line_stream.ts";
 
 /**
  * Messages of channels or patterns, each one line as `@upstash/redis` reads it:
- * `data: message,CHANNEL,PAYLOAD`. Nothing is kept for who does not read: a slow one is dropped.
+ * `data: message,CHANNEL,PAYLOAD`.
  */
-export class ChannelStream implements EventSource {
-  isDropped = false;
-  readonly #wake: () => void;
-  readonly #subscription: Subscription;
-  readonly #waiting = new WaitingText();
-
-  constructor(
-    pubsub: PubSub,
-    space: "channel" | "pattern",
-    names: readonly Bytes[],
-    wake: () => void,
-  ) {
-    this.#wake = wake;
-    this.#subscription = pubsub.open({ receive: (message) => this.#receive(message) });
-    for (const name of names) this.#subscription.add(space, name);
+export function channelStream(
+  pubsub: PubSub,
+  space: "channel" | "pattern",
+  names: readonly Bytes[],
+  wake: () => void,
+): LineStream {
+  return new LineStream(wake, (stream) => {
+    const subscription = pubsub.open({ receive: (message) => stream.tell(messageLine(message)) });
+    for (const name of names) subscription.add(space, name);
     const word = space === "channel" ? "subscribe" : "psubscribe";
     const confirm = () => {
-      if (this.isOver) return;
-      for (const [at, name] of names.entries()) this.#tell(`${word},${line(name)},${at + 1}`);
-      this.#subscription.confirmed();
+      if (stream.isOver) return;
+      for (const [at, name] of names.entries()) stream.tell(`${word},${line(name)},${at + 1}`);
+      subscription.confirmed();
     };
-    const announced = this.#subscription.announced();
+    const announced = subscription.announced();
     if (announced === undefined) confirm();
     else announced.then(confirm);
-  }
+    return () => subscription.close();
+  });
+}
 
-  get isOver(): boolean {
-    return this.#waiting.isOver;
-  }
-
-  next(): string {
-    return this.#waiting.take();
-  }
-
-  heartbeat(): string {
-    return ": heartbeat\n\n";
-  }
-
-  farewell(): string {
-    this.#drop();
-    return TOO_SLOW;
-  }
-
-  close(): void {
-    this.#waiting.isOver = true;
-    this.#subscription.close();
-  }
-
-  #drop(): void {
-    this.isDropped = true;
-    this.close();
-  }
-
-  #receive({ items }: PushReply): void {
-    const [word, ...names] = items as readonly Bytes[];
-    const payload = names.pop() as Bytes;
-    const text = payloadText(payload, word === "pmessage");
-    this.#tell([word, ...names.map(line), text].join(","));
-  }
-
-  #tell(data: string): void {
-    if (this.isOver) return;
-    if (!this.#waiting.add(data)) this.#drop();
-    this.#wake();
-  }
+function messageLine({ items }: PushReply): string {
+  const [word, ...names] = items as readonly Bytes[];
+  const payload = names.pop() as Bytes;
+  const text = payloadText(payload, word === "pmessage");
+  return [word, ...names.map(line), text].join(",");
 }
 
 /** A name as a part of one line. */

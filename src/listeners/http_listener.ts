@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { type Bytes, fromUint8Array } from "../base/bytes.ts";
 import { HTTP_BODY_TIMEOUT_MS, HTTP_HEARTBEAT_MS, HTTP_STREAMS_MAX } from "../constants.ts";
 import type { ConnectionView } from "../runtime/runtime.ts";
-import { ChannelStream } from "./channel_stream.ts";
+import { channelStream } from "./channel_stream.ts";
 import type { EventSource } from "./event_stream.ts";
 import { EventStreams } from "./event_streams.ts";
 import {
@@ -23,7 +23,7 @@ import { parseCommand, parsePipeline } from "./http_json.ts";
 import { type Manner, mannerOf } from "./http_manner.ts";
 import { errorJson } from "./http_reply.ts";
 import type { ErrorReply } from "../resp/reply.ts";
-import { MonitorStream } from "./monitor_stream.ts";
+import { monitorStream } from "./monitor_stream.ts";
 import { HttpResponses } from "./http_response.ts";
 import { type HttpExecutor, type HttpOptions, HttpProblem } from "./http_types.ts";
 
@@ -226,11 +226,11 @@ class HttpListener {
     if (pubsub === undefined || monitors === undefined) return this.#problem(NOT_STARTED);
     if (word !== "monitor") {
       const space = word === "subscribe" ? "channel" : "pattern";
-      const make = (wake: () => void) => new ChannelStream(pubsub, space, names, wake);
+      const make = (wake: () => void) => channelStream(pubsub, space, names, wake);
       return this.#stream(method, make, access, connection);
     }
     if (access === "read") return this.responses.reply(noPermission(word), "json");
-    return this.#stream(method, (wake) => new MonitorStream(monitors, wake), access, connection);
+    return this.#stream(method, (wake) => monitorStream(monitors, wake), access, connection);
   }
 
   #stream(
