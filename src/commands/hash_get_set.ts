@@ -155,16 +155,15 @@ function hsetex(context: DataContext, argv: readonly Bytes[]): Reply {
     const exists = findField(context, hash, fields[at]) !== undefined;
     if (exists !== (condition === "fxx")) return 0;
   }
-  const sizeBefore = hash.size;
   const isPast = expireAtMs !== undefined && expireAtMs <= context.nowMs;
   for (let at = 0; at < fields.length; at += 2) {
     const kept = keep ? findField(context, hash, fields[at])?.expireAtMs : undefined;
     if (isPast) hash.remove(fields[at]);
     else hash.set(fields[at], fields[at + 1], expireAtMs ?? kept ?? NO_EXPIRY);
   }
-  context.notify("hash", isPast ? "hdel" : "hset", argv[1]);
-  if (expireAtMs !== undefined && !isPast) context.notify("hash", "hexpire", argv[1]);
-  if (sizeBefore > 0 && hash.size === 0) context.notify("generic", "del", argv[1]);
+  context.notify("hash", "hset", argv[1]);
+  if (expireAtMs !== undefined) context.notify("hash", isPast ? "hdel" : "hexpire", argv[1]);
+  if (hash.size === 0) context.notify("generic", "del", argv[1]);
   return 1;
 }
 

@@ -279,6 +279,8 @@ export class StateMachine {
     const hash = this.#ops.edit(db, key, "hash");
     const fields = hash.expired(logTimeMs, limit);
     for (const field of fields) hash.remove(field);
+    if (fields.length > 0) this.#context.notify("hash", "hexpired", key, db);
+    if (hash.size === 0) this.#context.notify("generic", "del", key, db);
     return fields.length;
   }
 }

@@ -49,4 +49,36 @@ describe("fields that expire", () => {
     expect(runner.exec("HGETEX h FIELDS 1 a PERSIST".split(" "), 2)).toBe("*1\r\n$1\r\n1\r\n");
     expect(runner.exec("HTTL h FIELDS 1 a".split(" "), 2)).toBe("*1\r\n:-1\r\n");
   });
+
+  /** What Redis 8.0 tells of commands of its own, in its order. */
+  const events: readonly (readonly [string, string])[] = [
+    ["HSETEX h FIELDS 1 a 1", "hset"],
+    ["HSETEX h EX 10 FIELDS 2 a 1 b 2", "hset hexpire"],
+    ["HSETEX h FXX KEEPTTL FIELDS 1 a 2", "hset"],
+    ["HSETEX h FNX EX 10 FIELDS 1 a 2", ""],
+    ["HSETEX h PXAT 1 FIELDS 1 a 1", "hset hdel"],
+    ["HSETEX h PXAT 1 FIELDS 1 b 1", "hset hdel del"],
+    ["HSETEX h PXAT 1 FIELDS 1 a 1", "hset hdel del"],
+    ["HSET h a 1 b 2 c 3", "hset"],
+    ["HEXPIRE h 10 FIELDS 2 a none", "hexpire"],
+    ["HEXPIRE h 10 NX FIELDS 1 a", ""],
+    ["HGETEX h FIELDS 1 a", ""],
+    ["HGETEX h PERSIST FIELDS 1 a", "hpersist"],
+    ["HGETEX h EX 10 FIELDS 1 a", "hexpire"],
+    ["HPERSIST h FIELDS 1 a", "hpersist"],
+    ["HGETEX h PXAT 1 FIELDS 1 a", "hdel"],
+    ["HGETDEL h FIELDS 1 b", "hdel"],
+    ["HEXPIREAT h 1 FIELDS 1 c", "hdel del"],
+  ];
+  test("tell of themselves as in Redis 8.0", () => {
+    const runner = new LocalRunner(NOW_MS);
+    const seen: string[] = [];
+    runner.context.notifier = (_, event) => seen.push(event);
+    const told = events.map(([command]) => {
+      seen.length = 0;
+      runner.exec(command.split(" "), 2);
+      return [command, seen.join(" ")] as const;
+    });
+    expect(told).toEqual([...events]);
+  });
 });

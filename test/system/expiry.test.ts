@@ -156,3 +156,24 @@ test.skipIf(!hasProgram("sqlite3"))(
   },
   600_000,
 );
+
+test("fields that expire are told of as hexpired, at a hash's end with del", async () => {
+  const server = await startBalsa({ http: false });
+  const [client, subscriber] = await Promise.all(
+    [1, 2].map(() => RespClient.open(server.port)),
+  );
+  await client.command("CONFIG", "SET", "notify-keyspace-events", "Khg");
+  await subscriber.command("SUBSCRIBE", "__keyspace@0__:h");
+  await client.command("HSET", "h", "a", "1", "b", "2");
+  await client.command("HPEXPIRE", "h", "50", "FIELDS", "1", "a");
+  const events: unknown[] = [];
+  const hear = async (count: number) => {
+    for (; count > 0; count--) events.push((await subscriber.read() as unknown[])[2]);
+  };
+  await hear(3);
+  await client.command("HPEXPIRE", "h", "50", "FIELDS", "1", "b");
+  await hear(3);
+  expect(events).toEqual(["hset", "hexpire", "hexpired", "hexpire", "hexpired", "del"]);
+  for (const each of [client, subscriber]) each.close();
+  await server.stop();
+});
