@@ -31,6 +31,7 @@ export function statusOf(state: RaftState): RaftStatus {
     peers: leading === undefined ? [] : peersOf(state, leading),
     leaseValid: leading !== undefined && log.commit >= leading.termStartIndex &&
       leading.leaseValid(state.nowMs),
+    isSticky: state.isSticky(),
     transferTarget: leading === undefined ? 0 : leading.transferTarget,
   };
 }

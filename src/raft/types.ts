@@ -281,6 +281,8 @@ export interface RaftStatus {
   readonly peers: readonly PeerStatus[];
   /** Whether the leader held its lease at the last tick: no other leader could exist then. */
   readonly leaseValid: boolean;
+  /** Whether others' requests for votes were ignored at the last tick, as leases need it. */
+  readonly isSticky: boolean;
   readonly transferTarget: NodeId;
 }
 

@@ -1,4 +1,4 @@
-import type { Message, NodeId, RaftCore, Ready } from "../../src/raft/types.ts";
+import type { Message, NodeId, RaftCore, RaftStatus, Ready } from "../../src/raft/types.ts";
 
 /** What the claims on reads are judged by. */
 export interface ReadClaimsOptions {
@@ -8,6 +8,8 @@ export interface ReadClaimsOptions {
   readonly commit: () => number;
   /** Clocks run alike enough for leases to hold. */
   readonly areClocksFair: boolean;
+  /** What a member says of itself; undefined while it does not run. */
+  readonly statusOf: (id: NodeId) => RaftStatus | undefined;
   readonly violate: (invariant: string, detail: string) => void;
 }
 
@@ -115,13 +117,31 @@ export class ReadClaims {
     }
   }
 
-  /** While a lease runs nobody else can have committed anything. */
+  /**
+   * While a lease runs nobody else can have committed anything: a quorum refuses its votes. Who does
+   * not run will refuse them for an election timeout from its start on.
+   */
   #judgeLease(): void {
-    const { id, raft, commit, violate } = this.#options;
+    const { id, raft, commit, violate, statusOf } = this.#options;
     const status = raft.status();
-    if (!status.leaseValid || status.commit >= commit()) return;
-    const what = `node ${id} has it in term ${status.term} at ${status.commit}, and ${commit()} ` +
-      "was committed";
-    violate("a lease keeps others from committing", what);
+    if (!status.leaseValid) return;
+    if (status.commit < commit()) {
+      const what =
+        `node ${id} has it in term ${status.term} at ${status.commit}, and ${commit()} ` +
+        "was committed";
+      violate("a lease keeps others from committing", what);
+    }
+    const refuses = (voter: NodeId) => {
+      if (voter === id) return true;
+      const other = statusOf(voter);
+      return other === undefined || (other.isSticky && other.term <= status.term);
+    };
+    // In joint consensus a candidate needs both halves, so one that refuses is enough.
+    const { voters, votersOutgoing } = status.configuration;
+    const holds = (half: readonly NodeId[]) => half.filter(refuses).length > half.length / 2;
+    if (holds(voters) || votersOutgoing.length > 0 && holds(votersOutgoing)) return;
+    const what = `node ${id} has it in term ${status.term}, and of ${voters} only ` +
+      `${voters.filter(refuses)} would refuse another candidate their votes`;
+    violate("a lease stands on a quorum that refuses votes", what);
   }
 }

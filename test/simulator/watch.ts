@@ -34,6 +34,8 @@ export function watch(
     ...core,
     commit: () => truth.commit,
     areClocksFair: world.areClocksFair,
+    statusOf: (other) =>
+      world.nodes.find((node) => node.id === other)?.server?.driver.raft.status(),
   });
   new FollowerClaims(core);
   const change = server.changeMembership.bind(server);
