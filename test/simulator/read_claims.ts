@@ -118,8 +118,8 @@ export class ReadClaims {
   }
 
   /**
-   * While a lease runs nobody else can have committed anything: a quorum refuses its votes. Who does
-   * not run will refuse them for an election timeout from its start on.
+   * While a lease runs nobody else can have committed anything: a quorum refuses its votes. Who
+   * does not run will refuse them for an election timeout from its start on.
    */
   #judgeLease(): void {
     const { id, raft, commit, violate, statusOf } = this.#options;
