@@ -205,7 +205,9 @@ for (const runtime of RUNTIMES) {
       for (const each of stopped) each.curl.kill("SIGKILL");
       const last = readFileSync(file, "utf8").trimEnd().split("\n").slice(-2);
       expect(last[0]).toBe("event: dropped");
-      expect(JSON.parse(last[1].slice("data: ".length)).error).toStartWith("too slow: the changes");
+      // A machine that needs 30 s for the writes has it dropped by the timer.
+      const { error } = JSON.parse(last[1].slice("data: ".length));
+      expect(error).toMatch(/^too slow: (the changes before index \d+ are gone|nothing was read)/);
       expect(grown).toBeLessThan(700e6);
     });
 
