@@ -7,11 +7,11 @@ import {
   type GroupHost,
   type GroupTable,
 } from "./cached_group.ts";
-import { Collection, type CollectionHost } from "./collection.ts";
+import { Collection, type CollectionChanges, type CollectionHost } from "./collection.ts";
 import { TABLES_OF } from "./collections.ts";
-import { bytesOf, type ElementRow, type ElementTables } from "./element_tables.ts";
-import { IdMap } from "./id_map.ts";
-import { compareIds, ID_ZERO, idOf, idText, type StreamId } from "./stream_id.ts";
+import { bytesOf, type ElementRow, type ElementTables, type RowSlice } from "./element_tables.ts";
+import { heldBytes, StreamEntries } from "./stream_entries.ts";
+import { compareIds, ID_MAX, ID_ZERO, idOf, idText, type StreamId } from "./stream_id.ts";
 import { type NodeLimits, type StreamNode, StreamNodes } from "./stream_nodes.ts";
 import * as rows from "./stream_rows.ts";
 import { trimStream } from "./stream_trim.ts";
@@ -24,21 +24,30 @@ import type {
   TrimRequest,
 } from "./streams.ts";
 
-/** Bytes an entry takes in memory beside its words, and each of those beside its own. */
-const ENTRY_OVERHEAD_BYTES = 280;
-const WORD_OVERHEAD_BYTES = 40;
+/** Entries that are left to SQL at a time. */
+const SHED_ENTRIES = 16_384;
+/** One that was left to SQL as far as it went is, again, when it has grown by so much. */
+const SHED_BYTES_MIN = 256 * 1024;
 
 const [COUNTERS, ENTRIES, NODES] = ["stream", "stream_entry", "stream_node"].map(tableAt);
 
-/** A stream in memory. */
+/** A stream in memory. Entries of a large one that SQL has stay there; all else is read. */
 export class CachedStream extends Collection implements StreamOperations, GroupHost {
   readonly type = "stream";
   lastId: StreamId = ID_ZERO;
   maxDeletedId: StreamId = ID_ZERO;
   entriesAdded: Uint64 = 0;
-  readonly #entries = new IdMap<StreamEntry>();
+  readonly #entries = new StreamEntries({
+    read: (from, to, slice) => this.#read(from, to, slice),
+    changes: () => this.overlays(ENTRIES),
+  });
   readonly #nodes = new StreamNodes();
   readonly #groups = new Map<Bytes, CachedGroup>();
+  /** Entries up to here are in SQL, and will be when the running flush commits. */
+  #settledTo: StreamId = ID_ZERO;
+  #frozenTo: StreamId = ID_ZERO;
+  /** Memory from which on `shed` looks whether there is something to leave to SQL. */
+  #shedAbove = 0;
 
   constructor(host: CollectionHost) {
     super(host, "stream");
@@ -69,12 +78,8 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
     return this.#entries.get(id) !== undefined;
   }
 
-  *range(from: StreamId, to: StreamId, reverse = false): Iterable<StreamEntry> {
-    const entries = reverse ? this.#entries.downFrom(to) : this.#entries.from(from);
-    for (const entry of entries) {
-      if (reverse ? compareIds(entry, from) < 0 : compareIds(entry, to) > 0) return;
-      yield entry;
-    }
+  range(from: StreamId, to: StreamId, reverse = false): Iterable<StreamEntry> {
+    return this.#entries.range(from, to, reverse);
   }
 
   append(entry: StreamEntry, limits: NodeLimits): void {
@@ -89,9 +94,9 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
 
   remove(id: StreamId): boolean {
     const node = this.#nodes.of(id);
-    const entry = this.#entries.remove(id);
-    if (entry === undefined || node === undefined) return false;
-    this.#noteEntry(entry, rows.idRow(entry), -heldBytes(entry));
+    const held = this.#entries.remove(id);
+    if (held === undefined || node === undefined) return false;
+    this.#noteEntry(id, rows.idRow(id), -held);
     this.#setNode({ ...node, live: node.live - 1, deleted: node.deleted + 1 }, node.live === 1);
     if (compareIds(id, this.maxDeletedId) > 0) this.maxDeletedId = idOf(id);
     this.#noteCounters();
@@ -101,19 +106,16 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
 
   trim(request: TrimRequest): number {
     let isChanged = false;
-    const removed = trimStream(request, this.#entries, this.#nodes, (node, isGone) => {
+    const changed = (node: StreamNode, isGone: boolean) => {
       this.#setNode(node, isGone);
       isChanged = true;
-    });
-    const last = removed.at(-1);
-    if (last !== undefined) {
-      const held = removed.reduce((sum, entry) => sum + heldBytes(entry), 0);
-      // Whatever is added later has a greater id.
-      this.noteTrimmed(ENTRIES, rows.idRow(last), removed.length, -held);
-    }
+    };
+    const { count, upTo, heldBytes } = trimStream(request, this.#entries, this.#nodes, changed);
+    // Whatever is added later has a greater id.
+    if (upTo !== undefined) this.noteTrimmed(ENTRIES, rows.idRow(upTo), count, -heldBytes);
     // A node may go that has deleted entries only.
-    if (isChanged) this.tell(removed.length === 0 ? "aside" : "set");
-    return removed.length;
+    if (isChanged) this.tell(count === 0 ? "aside" : "set");
+    return count;
   }
 
   setCounters(counters: Partial<StreamCounters>): void {
@@ -176,7 +178,7 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
       lastId,
       maxDeletedId,
       entriesAdded,
-      entries: [...this.#entries.values()],
+      entries: [...this.#entries.range(ID_ZERO, ID_MAX)],
       nodes: [...this.#nodes.values()],
       groups: this.#groupsByName().map((group) => ({
         name: group.name,
@@ -208,7 +210,58 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
     other.assign(this.contents());
   }
 
+  override prepare(elementsMax: number): void {
+    if (this.isLoaded || this.elementCount <= elementsMax) return super.prepare(elementsMax);
+    const count = this.elementCount;
+    const before = this.bytes;
+    this.isLoaded = true;
+    this.#fillRest(this.host.elements);
+    this.#entries.stand(count, this.lastId);
+    this.keyspace?.hold(this.bytes - before);
+  }
+
+  override shed(elementsMax: number): boolean {
+    if (!this.isLoaded || !this.hasRows || this.length <= elementsMax) return false;
+    if (this.bytes < this.#shedAbove) return false;
+    const held = this.#entries.shed(this.#settledTo, SHED_ENTRIES);
+    this.bytes -= held;
+    this.keyspace?.hold(-held);
+    if (held === 0) this.#shedAbove = this.bytes + SHED_BYTES_MIN;
+    return held > 0;
+  }
+
+  override get isSparse(): boolean {
+    return this.#entries.isPartial;
+  }
+
+  override takeChanges(): CollectionChanges {
+    this.#frozenTo = this.lastId;
+    return super.takeChanges();
+  }
+
+  override settled(): void {
+    super.settled();
+    this.#settledTo = this.#frozenTo;
+    this.#shedAbove = 0;
+  }
+
+  #read(from: StreamId, to: StreamId, slice: RowSlice): StreamEntry[] {
+    const [first, last] = [rows.idRow(from), rows.idRow(to)];
+    return this.host.elements.slice("stream_entry", this.owner, first, last, slice)
+      .map(rows.entryOf);
+  }
+
   protected fill(elements: ElementTables): void {
+    this.#fillRest(elements);
+    for (const row of elements.read("stream_entry", this.owner)) {
+      const entry = rows.entryOf(row);
+      this.#entries.set(entry);
+      this.bytes += heldBytes(entry);
+    }
+  }
+
+  /** Reads all but the entries. */
+  #fillRest(elements: ElementTables): void {
     const { owner } = this;
     for (const row of elements.read("stream", owner)) {
       const { lastId, maxDeletedId, entriesAdded } = rows.countersOf(row);
@@ -216,11 +269,7 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
       this.maxDeletedId = maxDeletedId;
       this.entriesAdded = entriesAdded;
     }
-    for (const row of elements.read("stream_entry", owner)) {
-      const entry = rows.entryOf(row);
-      this.#entries.set(entry);
-      this.bytes += heldBytes(entry);
-    }
+    this.#settledTo = this.#frozenTo = this.lastId;
     for (const row of elements.read("stream_node", owner)) this.#nodes.set(rows.nodeOf(row));
     for (const row of elements.read("stream_group", owner)) {
       const name = bytesOf(row.name);
@@ -259,11 +308,4 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
 /** Where a table stands among those of a stream. */
 function tableAt(name: string): number {
   return TABLES_OF.stream.findIndex((table) => table === name);
-}
-
-/** Bytes that an entry takes in memory, about. */
-function heldBytes({ words }: StreamEntry): number {
-  let bytes = ENTRY_OVERHEAD_BYTES + words.length * WORD_OVERHEAD_BYTES;
-  for (const word of words) bytes += word.length;
-  return bytes;
 }

@@ -56,6 +56,9 @@ export type ElementTableName = keyof typeof ELEMENT_TABLES;
 const PLACED_TABLES = ["hash", "set", "zset"] as const;
 export type PlacedTableName = typeof PLACED_TABLES[number];
 
+/** Tables whose keys have an order of their own, and no byte strings. */
+type OrderedTableName = "list" | "stream_entry";
+
 /** The columns of an element behind the owner, key first; only the key: it is to be deleted. */
 export type ElementRow = readonly SqlValue[];
 
@@ -89,10 +92,20 @@ type PlacedStatements = Readonly<
   Record<"one" | "page" | "lastPage", ReturnType<SqlDatabase["prepare"]>>
 >;
 
+type OrderedStatements = Readonly<Record<"up" | "down", ReturnType<SqlDatabase["prepare"]>>>;
+
+/** Which of the elements that a range of keys has. */
+export interface RowSlice {
+  readonly skip: number;
+  readonly limit: number;
+  readonly reverse?: boolean;
+}
+
 /** The statements on the tables of elements. Opens no transaction. */
 export class ElementTables {
   readonly #statements = new Map<ElementTableName, Statements>();
   readonly #placedStatements = new Map<PlacedTableName, PlacedStatements>();
+  readonly #orderedStatements = new Map<OrderedTableName, OrderedStatements>();
   readonly #sql: SqlDatabase;
 
   /** The tables must be there. */
@@ -136,6 +149,21 @@ export class ElementTables {
     return this.#placed(table).lastPage.all(owner, bound, limit).map(rowOf);
   }
 
+  /**
+   * Up to `limit` elements whose keys are between two, inclusive, behind the first (`reverse`:
+   * before the last) `skip` of them; columns as of `read`.
+   */
+  slice(
+    table: OrderedTableName,
+    owner: number,
+    from: ElementRow,
+    to: ElementRow,
+    { skip, limit, reverse = false }: RowSlice,
+  ): SqlRow[] {
+    const { up, down } = this.#ordered(table);
+    return (reverse ? down : up).all(owner, ...from, ...to, limit, skip);
+  }
+
   /** Deletes the first elements of a collection, up to `limit` and to the one of this key. */
   trim(table: ElementTableName, owner: number, upTo: ElementRow, limit: number): void {
     const key = upTo.map((value) => this.#param(value));
@@ -163,6 +191,21 @@ export class ElementTables {
       lastPage: this.#sql.prepare(`${select} n < ? ORDER BY n DESC LIMIT ?`),
     };
     this.#placedStatements.set(table, made);
+    return made;
+  }
+
+  #ordered(table: OrderedTableName): OrderedStatements {
+    const known = this.#orderedStatements.get(table);
+    if (known !== undefined) return known;
+    const { key, columns }: ElementTable = ELEMENT_TABLES[table];
+    const names = namesOf(key);
+    const select = `SELECT ${[...names, ...namesOf(columns)].join(", ")} FROM "${table}" ` +
+      `WHERE owner = ? AND ${isFrom(names)} AND ${isUpTo(names)} ORDER BY `;
+    const made = {
+      up: this.#sql.prepare(`${select} ${names.join(", ")} LIMIT ? OFFSET ?`),
+      down: this.#sql.prepare(`${select} ${names.join(" DESC, ")} DESC LIMIT ? OFFSET ?`),
+    };
+    this.#orderedStatements.set(table, made);
     return made;
   }
 
@@ -209,6 +252,11 @@ function rowOf(row: SqlRow): ElementRow {
     else values.push(typeof value === "bigint" ? Number(value) : value);
   }
   return values;
+}
+
+/** Whether a row stands at the one of a key or behind it. */
+function isFrom(names: readonly string[]): string {
+  return `(${names.join(", ")}) >= (${names.map(() => "?").join(", ")})`;
 }
 
 /** Whether a row stands up to the one of a key. */

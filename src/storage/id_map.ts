@@ -92,6 +92,17 @@ export class IdMap<T extends StreamId> {
     return taken;
   }
 
+  /** Takes out the first items, as many as `limit` or those up to an id. */
+  takeUpTo(id: StreamId, limit: number): T[] {
+    let count = 0;
+    for (const chunk of this.#chunks) {
+      const isWhole = compareIds(chunk[chunk.length - 1], id) <= 0;
+      count += isWhole ? chunk.length : chunk.findIndex((item) => compareIds(item, id) > 0);
+      if (!isWhole || count >= limit) break;
+    }
+    return this.takeFirst(Math.min(count, limit));
+  }
+
   /** The items from this id on, ascending. Nothing may be put in or taken out meanwhile. */
   *from(id: StreamId): Iterable<T> {
     if (!this.#seek(id)) return;
