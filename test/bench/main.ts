@@ -20,6 +20,7 @@ import { benchDefaults } from "./defaults.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchHttp } from "./http.ts";
 import { fill, type Load, runLoad, SCRIPT } from "./load.ts";
+import { benchMixes } from "./mixes.ts";
 import { type Memory, renderTable, type Row, rowName, type Sample, summarize } from "./report.ts";
 import { benchSmallMachine } from "./small_machine.ts";
 import type { Side } from "./report.ts";
@@ -32,6 +33,12 @@ const MANY_CLIENTS = 200;
 const FAILOVERS = 20;
 /** redis-server with the durability that Balsa has: a reply after the fsync. */
 const REDIS_ARGS = ["--appendonly", "yes", "--appendfsync", "always"];
+
+const HELP = `bun run bench [--nodes 3] [--quick] [--out FILE]: SET and GET beside redis-server
+
+Instead of these: --streams, --scripts, --defaults, --mixes [--nodes 3], --http, --growth, --costs,
+--start, --slow-disk, --small-machine. BALSA_RUNTIME=deno|binary|node measures another runtime;
+test/bench/README.md tells the rest.`;
 
 /** What the table is about. */
 type RowsOf = "strings" | "scripts" | "streams";
@@ -204,6 +211,8 @@ async function main(): Promise<void> {
       start: { type: "boolean", default: false },
       costs: { type: "boolean", default: false },
       defaults: { type: "boolean", default: false },
+      mixes: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h" },
       sizes: { type: "string", default: "10000,100000,1000000,10000000" },
       "small-machine": { type: "boolean", default: false },
       "limit-mb": { type: "string", default: "256" },
@@ -213,6 +222,7 @@ async function main(): Promise<void> {
       out: { type: "string", default: join(tmpdir(), `balsa-bench-${Date.now()}.json`) },
     },
   });
+  if (values.help) return console.log(HELP);
   if (values.http) {
     console.log(`\n${await benchHttp(values.quick ? 0.2 : 1, REDIS_ARGS)}`);
     return;
@@ -224,6 +234,12 @@ async function main(): Promise<void> {
   if (values.defaults) {
     const requests = values.quick ? 10_000 : 100_000;
     console.log(`\n${await benchDefaults(requests, values.quick ? 1 : ROUNDS, REDIS_ARGS)}`);
+    return;
+  }
+  if (values.mixes) {
+    const scale = values.quick ? 0.2 : 1;
+    const rounds = values.quick ? 1 : ROUNDS;
+    console.log(`\n${await benchMixes(scale, rounds, Number(values.nodes), REDIS_ARGS)}`);
     return;
   }
   if (values.costs) {
