@@ -25,6 +25,7 @@ import { type Memory, renderTable, type Row, rowName, type Sample, summarize } f
 import { benchSmallMachine } from "./small_machine.ts";
 import type { Side } from "./report.ts";
 import { benchStart } from "./start.ts";
+import { benchStalls } from "./stalls.ts";
 import { benchSlowDisk } from "./slow_disk.ts";
 
 const ROUNDS = 3;
@@ -209,6 +210,7 @@ async function main(): Promise<void> {
       quick: { type: "boolean", default: false },
       growth: { type: "boolean", default: false },
       start: { type: "boolean", default: false },
+      stalls: { type: "boolean", default: false },
       costs: { type: "boolean", default: false },
       defaults: { type: "boolean", default: false },
       mixes: { type: "boolean", default: false },
@@ -244,6 +246,12 @@ async function main(): Promise<void> {
   }
   if (values.costs) {
     console.log(`\n${await benchCosts(values.quick ? 100_000 : 1_000_000)}`);
+    return;
+  }
+  if (values.stalls) {
+    const [elements, expiring] = values.quick ? [100_000, 10_000] : [1_000_000, 100_000];
+    const seconds = Number(values.seconds ?? 10);
+    console.log(`\n${await benchStalls({ elements, expiring, seconds })}`);
     return;
   }
   if (values.start) {
