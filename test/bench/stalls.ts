@@ -62,11 +62,13 @@ class Watcher {
   }
 }
 
-/** The longest that stall_probe.ts saw since a time, less what the server waited for a processor. */
-function longestOwnMs(path: string, sinceMs: number): number {
-  if (!existsSync(path)) return NaN;
-  const lines = readFileSync(path, "latin1").trim().split("\n").map((line) => line.split(" "));
-  return Math.max(0, ...lines.filter(([at]) => Number(at) >= sinceMs).map(([, , own]) => +own));
+/** The longest that stall_probe.ts saw since a time: the server ran, and was blocked. */
+function longestMs(path: string, sinceMs: number): { ranMs: number; blockedMs: number } {
+  const text = existsSync(path) ? readFileSync(path, "latin1").trim() : "";
+  const lines = text.split("\n").map((line) => line.split(" ").map(Number));
+  const seen = lines.filter(([at]) => at >= sinceMs);
+  const longest = (column: number) => Math.max(0, ...seen.map((line) => line[column]));
+  return { ranMs: longest(2), blockedMs: longest(3) };
 }
 
 /** The longest pauses of a node under load; resolves to the table. */
@@ -89,8 +91,10 @@ export async function benchStalls(options: StallOptions): Promise<string> {
     const info = String(await client.command("INFO", "stats"));
     const late = Number(/loop_late_ms_max:([\d.]+)/.exec(info)?.[1]);
     const load = loadavg()[0];
-    const own = longestOwnMs(probed, startMs);
-    const figures = [late, own, pingMs, lateMs, load].map((figure) => figure.toFixed(1));
+    const { ranMs, blockedMs } = longestMs(probed, startMs);
+    const figures = [late, ranMs, blockedMs, pingMs, lateMs, load].map((figure) =>
+      figure.toFixed(1)
+    );
     console.log(`  ${name.padEnd(34)} ${figures.join("  ")}`);
     rows.push([name, ...figures]);
   };
@@ -142,5 +146,8 @@ export async function benchStalls(options: StallOptions): Promise<string> {
   client.close();
   watcher.stop();
   await server.stop();
-  return table(["longest, ms", "loop late", "of it own", "PING", "bare timer late", "load"], rows);
+  return table(
+    ["longest, ms", "loop late", "ran", "blocked", "PING", "bare timer late", "load"],
+    rows,
+  );
 }
