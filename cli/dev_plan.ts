@@ -1,5 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import * as v from "valibot";
 import type { DEV_FLAGS } from "./dev_flags.ts";
@@ -50,7 +58,7 @@ export interface DevPlan {
  */
 export function planDev(settings: Settings<typeof DEV_FLAGS>): DevPlan {
   const { data } = settings;
-  mkdirSync(data, { recursive: true });
+  makeDirectory(data);
   const found = readRecord(join(data, RECORD_FILE));
   const count = settings.nodes ?? found?.peerPorts.length ?? NODES_DEFAULT;
   if (found !== undefined && count < found.peerPorts.length) {
@@ -133,6 +141,18 @@ function refuseSharedPorts(
     if (settings["http-port"] !== 0) claim(settings["http-port"] + i, "an HTTP port");
     claim(peerPort, "a peer port");
   });
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    if (!statSync(path).isDirectory()) throw new Error("it is a file");
+  } catch (error) {
+    throw new UsageError(
+      `--data: cannot use ${path}: ${error instanceof Error ? error.message : error}`,
+    );
+  }
 }
 
 function readRecord(path: string): DevRecord | undefined {

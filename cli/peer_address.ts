@@ -26,9 +26,3 @@ export function parseAddress(text: string, isPortOptional = false): PeerAddress 
 export function hostOf(address: string): string {
   return address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
 }
-
-/** Whether `host` means "every address of this machine", which nobody can connect to. */
-export function isWildcard(host: string): boolean {
-  if (isIP(host) === 4) return host === "0.0.0.0";
-  return isIP(host) === 6 && /^(?:[0:]+|[0:]*::ffff:(?:0\.0\.0\.0|0:0))$/i.test(host);
-}

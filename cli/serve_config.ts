@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 import { isIP } from "node:net";
 import type { ServeConfig } from "../src/server/config.ts";
+import { isWildcard } from "../src/base/wildcard.ts";
 import { memoryBytes } from "../src/runtime/memory.ts";
 import type { Settings } from "./flags.ts";
 import { SERVE_FLAGS } from "./serve_flags.ts";
-import { hostOf, isWildcard } from "./peer_address.ts";
+import { hostOf } from "./peer_address.ts";
 import { UsageError } from "./usage_error.ts";
 
 const PORT_MAX = 65_535;

@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import { utf8Encode } from "../base/bytes.ts";
+import { isWildcard } from "../base/wildcard.ts";
 import { err, ErrorReply, MapReply, OK, type Reply, Status, wrongArity } from "../resp/reply.ts";
 import type { ClusterRequest, ClusterStatus, MemberView } from "./cluster_view.ts";
 import type { Command } from "./command.ts";
@@ -131,11 +132,11 @@ function parseId(text: Bytes, min: number): number | undefined {
   return id === undefined || id < min ? undefined : id;
 }
 
-/** "host:port", a host without blanks. */
+/** "host:port", a host without blanks that others can connect to. */
 function isAddress(text: Bytes): boolean {
-  const match = /^(?:\[[0-9A-Fa-f:.]+\]|[!-9;-Z^-~]+):(\d{1,5})$/.exec(text);
-  return match !== null && text.length <= 300 && Number(match[1]) >= 1 &&
-    Number(match[1]) <= 65_535;
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([!-9;-Z^-~]+)):(\d{1,5})$/.exec(text);
+  if (match === null || text.length > 300 || isWildcard(match[1] ?? match[2])) return false;
+  return Number(match[3]) >= 1 && Number(match[3]) <= 65_535;
 }
 
 const CLUSTER_HELP = [

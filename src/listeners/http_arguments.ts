@@ -25,15 +25,17 @@ export function splitTarget(url: string): RequestTarget | HttpProblem {
   return { path: url.slice(start, mark), query: url.slice(mark + 1) };
 }
 
+/** The path without one trailing slash, as it names a page or a form: "/pipeline/" is one. */
+export function withoutTrailingSlash(path: string): string {
+  return path.length > 1 && path.charCodeAt(path.length - 1) === SLASH ? path.slice(0, -1) : path;
+}
+
 /**
  * The segments of a path as bytes: split on "/" first, then percent-decoded, so %2F is data. One
  * trailing slash is dropped; other empty segments are empty arguments. A plus is a plus.
  */
 export function pathArguments(path: string): Bytes[] | HttpProblem {
-  const end = path.length > 1 && path.charCodeAt(path.length - 1) === SLASH
-    ? path.length - 1
-    : path.length;
-  const segments = path.slice(1, end).split("/");
+  const segments = withoutTrailingSlash(path).slice(1).split("/");
   if (path.indexOf("%") < 0 && isAscii(path)) return segments;
   for (let index = 0; index < segments.length; index++) {
     const bytes = percentDecode(segments[index]);

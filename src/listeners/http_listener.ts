@@ -11,6 +11,7 @@ import {
   queryToken,
   type RequestTarget,
   splitTarget,
+  withoutTrailingSlash,
 } from "./http_arguments.ts";
 import { type Access, Authorizer } from "./http_auth.ts";
 import { BodyReader } from "./http_body.ts";
@@ -122,10 +123,9 @@ class HttpListener {
     const target = splitTarget(request.url);
     if (target instanceof HttpProblem) return this.#problem(target);
     const { method, headers } = request;
-    if (target.path === "/health" || target.path === "/ready") {
-      return this.#probe(target.path, method);
-    }
-    if (method === "OPTIONS") return this.#cors.preflight(request, methodsOf(target.path));
+    const page = withoutTrailingSlash(target.path);
+    if (page === "/health" || page === "/ready") return this.#probe(page, method);
+    if (method === "OPTIONS") return this.#cors.preflight(request, methodsOf(page));
     const access = this.#authorizer.accessOf(
       headers.get("authorization"),
       queryToken(target.query),
@@ -151,8 +151,11 @@ class HttpListener {
     access: Access,
     connection?: ConnectionView,
   ): Response | Promise<Response> {
-    if (POST_PATHS.has(target.path)) return this.#jsonForm(request, target.path, manner, access);
-    if (GET_PATHS.has(target.path)) return this.#page(request, target, access, connection);
+    const page = withoutTrailingSlash(target.path);
+    if (POST_PATHS.has(page)) return this.#jsonForm(request, page, manner, access);
+    if (GET_PATHS.has(page)) {
+      return this.#page(request, { ...target, path: page }, access, connection);
+    }
     if (STREAM_PATH.test(target.path)) {
       return this.#subscribe(request, target.path, access, connection);
     }

@@ -26,6 +26,8 @@ export const DIRECTORY_FORMAT_VERSION = 1;
 /** Says that the directory is Balsa's, and of which format; a line of text. */
 const MARKER = "format";
 const LOCK = "lock.db";
+const LOG = "log.db";
+const STATE = "state.db";
 /** What may lie in a directory that is still taken as an empty one. */
 const IGNORED = /^(lost\+found|\.DS_Store|format\.\d+\.tmp)$/;
 
@@ -86,8 +88,8 @@ export function openDataDirectory(driver: SqliteDriver, path: string): DataDirec
 function directoryOf(path: string, real: string, lock: SqlDatabase): DataDirectory {
   return {
     path,
-    logPath: join(path, "log.db"),
-    statePath: join(path, "state.db"),
+    logPath: join(path, LOG),
+    statePath: join(path, STATE),
     snapshotsPath: join(path, "snapshots"),
     sync: () => SYSTEM_DISK.syncDirectory(path),
     close: () => {
@@ -115,7 +117,13 @@ function prepare(real: string, path: string): void {
   if (names.includes(MARKER)) {
     const match = /^balsa data directory, format (\d{1,9})\n/.exec(readMarker(join(real, MARKER)));
     if (match === null) throw foreign(`its file "${MARKER}" is not Balsa's`);
-    return checkFormatVersion(path, Number(match[1]), DIRECTORY_FORMAT_VERSION);
+    checkFormatVersion(path, Number(match[1]), DIRECTORY_FORMAT_VERSION);
+    // The log is made first and goes last; a node without it would have forgotten who it is, its
+    // votes and the latest writes.
+    if (names.includes(STATE) && !names.includes(LOG)) {
+      throw foreign(`it holds "${STATE}" and not the "${LOG}" that belongs to it`);
+    }
+    return;
   }
   const other = names.find((name) => !IGNORED.test(name));
   if (other !== undefined) {

@@ -116,6 +116,15 @@ describe("planDev", () => {
     });
   }
 
+  for (const name of ["file", "file/below"]) {
+    test(`a directory that cannot be made is told: ${name}`, () => {
+      const path = join(directory, "file");
+      writeFileSync(path, "mine");
+      expect(() => plan("--data", join(directory, name))).toThrow(/^--data: cannot use .*file/);
+      expect(readFileSync(path, "utf8")).toBe("mine");
+    });
+  }
+
   test("a record that cannot be read is told, and left alone", () => {
     const path = join(directory, "dev.json");
     for (const content of ["", "{}", '{"clusterSecret":"s","founders":3,"peerPorts":[0]}']) {

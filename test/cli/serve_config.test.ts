@@ -105,6 +105,8 @@ describe("serveConfig of a cluster node", () => {
     ["10.0.0.1:5", "10.0.0.1:5"],
     ["[fd00::1]:5", "[fd00::1]:5"],
     ["db.lan", "db.lan"],
+    ["0.0.0.10", "0.0.0.10"],
+    ["[::1]:5", "[::1]:5"],
   ];
   for (const [given, expected] of ADVERTISED) {
     test(`--advertise ${given}`, () => {
@@ -121,6 +123,12 @@ describe("serveConfig of a cluster node", () => {
       "[0:0:0:0:0:0:0:0]:5",
       "0.0.0.0:5",
       "[::ffff:0.0.0.0]:5",
+      "0",
+      "0:5",
+      "000.0.0.0",
+      "0x0",
+      "0.0",
+      "*",
     ]
   ) {
     test(`--advertise ${host} is refused`, () => {

@@ -43,6 +43,8 @@ describe("what is refused at once", () => {
     ["RAFT.NODE ADD 1 a", "ERR invalid node address 'a'"],
     ["RAFT.NODE ADD 1 a:0", "ERR invalid node address 'a:0'"],
     ["RAFT.NODE ADD 1 a:65536", "ERR invalid node address 'a:65536'"],
+    ["RAFT.NODE ADD 1 0.0.0.0:1", "ERR invalid node address '0.0.0.0:1'"],
+    ["RAFT.NODE ADD 1 [::]:1", "ERR invalid node address '[::]:1'"],
     ["RAFT.NODE ADD 1 :1", "ERR invalid node address ':1'"],
     ["RAFT.NODE ADD 1 a\x00b:1", "ERR invalid node address 'a'"],
     ["RAFT.NODE ADD 1", "ERR wrong number of arguments for 'raft.node|add' command"],

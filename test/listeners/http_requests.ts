@@ -146,6 +146,8 @@ const PIPELINES: readonly RequestRow[] = [
     error: "ERR null args are not supported at [1][2]",
   },
   { target: "/pipeline", status: 405, error: "use POST" },
+  { ...post("/pipeline/", '[["ok"]]'), json: [{ result: "OK" }] },
+  { target: "/health/", json: { status: "ok" } },
 ];
 
 const REPLIES: readonly RequestRow[] = [

@@ -80,13 +80,13 @@ describe("a directory in use is refused", () => {
   for (const command of [[process.execPath], [DENO, "run", "-A", "--quiet"]]) {
     test(`by a second process (${command.length === 1 ? "Bun" : "Deno"})`, () => {
       const directory = openDataDirectory(driver, path);
-      writeFileSync(directory.statePath, "untouched");
+      writeFileSync(join(path, "founding.json"), "untouched");
       const run = () => spawnSync(command[0], [...command.slice(1), RUN, path]).stdout.toString();
       expect(run()).toBe(`StorageFormatError: ${path} is in use by another Balsa process\n`);
       // And its failure did not take the lock away.
       expect(run()).toContain("is in use");
       expect(readdirSync(path).sort()).not.toContain("log.db");
-      expect(readFileSync(directory.statePath, "utf8")).toBe("untouched");
+      expect(readFileSync(join(path, "founding.json"), "utf8")).toBe("untouched");
       directory.close();
       expect(run()).toBe("held\n");
     });
@@ -123,6 +123,16 @@ describe("what is not a data directory is refused and left as it is", () => {
     mkdirSync(path);
     writeFileSync(join(path, "log.db"), "");
     expect(refusal()).toContain('it holds "log.db" and no file "format"');
+  });
+
+  test("a state.db that has lost its log.db", () => {
+    const { statePath, logPath, close } = openDataDirectory(driver, path);
+    close();
+    writeFileSync(statePath, "");
+    expect(refusal()).toContain('it holds "state.db" and not the "log.db" that belongs to it');
+    expect(existsSync(logPath)).toBe(false);
+    writeFileSync(logPath, "");
+    openDataDirectory(driver, path).close();
   });
 
   test("another program's format file", () => {
