@@ -1,4 +1,4 @@
-import { decodeConfiguration } from "../../src/raft/membership.ts";
+import { decodeConfiguration, memberIds } from "../../src/raft/membership.ts";
 import type {
   Configuration,
   Entry,
@@ -49,6 +49,8 @@ export class Truth {
   readonly #entries = new Map<number, { sum: number; termBefore: number; entry: Entry }>();
   readonly #digests: number[] = [];
   readonly #reached = new Map<NodeId, Reached>();
+  /** Of all that were ever members: no machine changes its address here. */
+  readonly #addressOf = new Map<NodeId, string>();
   readonly #configurationIndexes = new Map<NodeId, number[]>();
   readonly #claims = new Claims({
     shadow: (id) => this.shadow(id),
@@ -309,10 +311,19 @@ export class Truth {
 
   #changeMembers({ index, data }: Entry): void {
     const next = decodeConfiguration(data);
-    const before = this.configuration;
+    const before = this.configuration!;
+    for (const id of memberIds(before)) this.#addressOf.set(id, before.addresses[id]);
+    const again = memberIds(next).find((id) =>
+      this.#addressOf.has(id) && before.addresses[id] !== next.addresses[id]
+    );
+    if (again !== undefined) {
+      const what = `entry ${index} gives ${again} to ${next.addresses[again]}, once it was ` +
+        `that of ${this.#addressOf.get(again)}`;
+      this.violate("an id is given once", what);
+    }
     this.configuration = next;
     this.counts.changes++;
-    if (quorumsMeet(before!, next)) return;
+    if (quorumsMeet(before, next)) return;
     this.violate("adjacent quorums meet", `entry ${index}`);
   }
 
