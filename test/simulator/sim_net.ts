@@ -31,6 +31,9 @@ const FREE_FRAMES: ReadonlySet<number> = new Set([
 /** Of doubles, how many come terms later. */
 const LATE_SHARE = 0.1;
 const LATE_MS_MAX = 3000;
+/** What a process that ended has sent may come behind what the next one sends. */
+const ECHO_SHARE = 0.5;
+const ECHO_MS_MAX = 300;
 const CONNECT_TIMEOUT_MS = 1000;
 const FRAME_TYPE_AT = 4;
 
@@ -42,6 +45,8 @@ export class SimNetwork {
   readonly #listeners = new Map<string, Listener>();
   readonly #cuts = new Set<string>();
   readonly #slow = new Map<string, number>();
+  /** By direction: the first commands that the latest process has sent. */
+  readonly #firstForwards = new Map<string, { readonly by: Process; readonly bytes: Uint8Array }>();
   /** Ends with bytes or news that wait until a cut has healed. */
   #waiting: (() => void)[] = [];
   frames = 0;
@@ -96,6 +101,15 @@ export class SimNetwork {
 
   whenHealed(go: () => void): void {
     this.#waiting.push(go);
+  }
+
+  /** With the first commands that a process sends to a machine: those of the process before it. */
+  echoOf(by: Process, to: string, bytes: Uint8Array): Uint8Array | undefined {
+    const direction = `${by.host}>${to}`;
+    const before = this.#firstForwards.get(direction);
+    if (before?.by === by) return undefined;
+    this.#firstForwards.set(direction, { by, bytes: bytes.slice() });
+    return before !== undefined && this.random.next() < ECHO_SHARE ? before.bytes : undefined;
   }
 
   latencyMs(from: string, to: string): number {
@@ -264,6 +278,10 @@ export class SimSocket implements PeerSocket {
         return;
       }
       const freeMs = Math.max(this.#strictMs, arrivalMs);
+      if (bytes[FRAME_TYPE_AT] === FRAME.forward) {
+        const echo = net.echoOf(this.#process, this.remoteAddress, bytes);
+        if (echo !== undefined) this.#deliver(echo, freeMs + random.next() * ECHO_MS_MAX, false);
+      }
       if (random.next() < rules.duplicateShare) {
         const lateMs = random.next() * (random.next() < LATE_SHARE ? LATE_MS_MAX : 50);
         this.#deliver(bytes.slice(), freeMs + lateMs, false);
