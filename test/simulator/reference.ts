@@ -14,7 +14,7 @@ import { type Origin, ReferenceWaiters } from "./reference_waiters.ts";
 export type Position = number;
 
 /** Commands of one entry, at most. */
-const COMMANDS_MAX = 2 ** 16;
+export const COMMANDS_MAX = 2 ** 16;
 
 /** What a command did, by the log alone. */
 export interface Outcome {
@@ -51,6 +51,8 @@ export class Reference {
   readonly #expiring = new Map<string, number>();
   readonly #seen = new Map<number, Seen>();
   readonly #waiters = new ReferenceWaiters();
+  /** "db/key version" -> what a client found there that watches the key. */
+  readonly #watched = new Map<string, Version>();
   /** Idempotency key -> what was answered, and until when. */
   readonly #remembered = new Map<Bytes, { readonly reply: string; readonly dueAtMs: number }>();
   /** Tokens that were answered as not done. */
@@ -121,6 +123,18 @@ export class Reference {
     return this.#versions.get(`${db}/${key}`) ?? [];
   }
 
+  /** A client watches a key, which had this version (0: not there) at a place. */
+  watches(db: number, key: Bytes, version: number, at: Position): void {
+    const found = versionAt(this.versions(db, key), at);
+    const name = `${db}/${key} ${version}`;
+    const isThere = found?.value !== undefined;
+    const known = this.#watched.get(name);
+    const isSame = known === undefined || known === found;
+    if (isThere !== (version !== 0) || !isSame) {
+      this.#violate("a version names one value", `${name} is watched at ${at}`);
+    } else if (found !== undefined && isThere) this.#watched.set(name, found);
+  }
+
   /** All that is there behind an entry: "db/key" -> version. */
   behind(index: number): Map<string, Version> {
     const found = new Map<string, Version>();
@@ -157,11 +171,20 @@ export class Reference {
     this.outcomes.set(token, { at: this.#at, reply });
   }
 
-  /** An EXEC: nothing was watched. */
+  /** An EXEC: it writes when nothing watched has changed. */
   #runAll(db: number, words: readonly Bytes[]): void {
     const replies: string[] = [];
     const keys = new Set<Bytes>();
-    for (let at = 3; at < words.length;) {
+    const first = 3 + 3 * Number(words[2]);
+    for (let at = 3; at < first; at += 3) {
+      const versions = this.#versions.get(`${words[at]}/${words[at + 1]}`);
+      const latest = versions?.[versions.length - 1];
+      const isUnchanged = words[at + 2] === "0"
+        ? latest?.value === undefined
+        : latest === this.#watched.get(`${words[at]}/${words[at + 1]} ${words[at + 2]}`);
+      if (!isUnchanged) return;
+    }
+    for (let at = first; at < words.length;) {
       const end = at + 2 + Number(words[at + 1]);
       const argv = words.slice(at + 2, end);
       replies.push(this.#reply(db, argv) ?? "?");
@@ -256,6 +279,7 @@ export class Reference {
   #rename(from: string, to: string): string {
     const value = this.#get(from);
     if (value === undefined) return "-ERR no such key";
+    if (from === to) return "+OK";
     const expireAtMs = this.#expiring.get(from);
     this.#put(from, undefined);
     this.#put(to, value, expireAtMs);

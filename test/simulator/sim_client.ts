@@ -12,6 +12,7 @@ import {
   TransactionReply,
 } from "../../src/resp/reply.ts";
 import { Session } from "../../src/server/session.ts";
+import { COMMANDS_MAX, endOf } from "./reference.ts";
 import type { Operation, Workload } from "./workload.ts";
 import type { Process } from "./process.ts";
 import type { SimNode } from "./sim_node.ts";
@@ -164,6 +165,7 @@ class SimSession extends Session {
       this.#world.truth.violate("a reply for a request", `${replyText(reply)} answers nothing`);
       return;
     }
+    if (operation.argv[0] === "WATCH") this.#watches(operation);
     if (this.closed) return;
     this.#world.answered(() => {
       const text = replyText(reply);
@@ -174,6 +176,18 @@ class SimSession extends Session {
       );
       this.onReply(text);
     });
+  }
+
+  /** Notes what is watched from now on; at once, for EXEC may be applied in the same turn. */
+  #watches(operation: Operation): void {
+    const { server, storage } = this.#node;
+    if (server === undefined || storage === undefined || this.closed) return;
+    const { index } = storage.ops.applied;
+    const { position } = server;
+    const at = position.index > index
+      ? position.index + position.position / COMMANDS_MAX
+      : endOf(index);
+    for (const key of this.watches?.keys ?? []) this.#workload.watches(operation, key, at);
   }
 
   resume(): void {

@@ -1,10 +1,17 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import type { Prng } from "../../src/base/prng.ts";
 import type { Session } from "../../src/server/session.ts";
+import type { WatchedKey } from "../../src/server/watches.ts";
 import { endOf, type Position, tokenOf, type Version, versionAt } from "./reference.ts";
 import { readAll } from "./reference_collections.ts";
 import type { Truth } from "./truth.ts";
-import { idempotentWords, readWords, transactionWords, writeWords } from "./workload_commands.ts";
+import {
+  idempotentWords,
+  readWords,
+  transactionWords,
+  watchWords,
+  writeWords,
+} from "./workload_commands.ts";
 
 /** One request of a client. */
 export interface Operation {
@@ -62,7 +69,8 @@ export class Workload {
   }
 
   #transaction(token: string, consistency: Session["consistency"]): Operation[] {
-    const words = [["MULTI"], ...transactionWords(this.#random, token)];
+    const watch = this.#random.next() < 0.4 ? [watchWords(this.#random)] : [];
+    const words = [...watch, ["MULTI"], ...transactionWords(this.#random, token)];
     const parts = words.map((argv) => ({
       ...this.#operation(argv, 0, token, consistency),
       isPart: true,
@@ -99,6 +107,17 @@ export class Workload {
     this.counts.operations++;
   }
 
+  /** A client watches a key, as it was at a place: that is not in its past. */
+  watches({ floor, consistency }: Operation, { db, key, version }: WatchedKey, at: Position): void {
+    const { reference } = this.#truth;
+    reference.watches(db, key, version, at);
+    if (consistency === "stale") return;
+    const missed = reference.versions(db, key).find((each) => each.at > at && each.at <= floor);
+    if (missed === undefined) return;
+    const what = `${key} is watched as of ${at}; it changed at ${missed.at}, before ${floor}`;
+    this.#truth.violate(`linearizable (${consistency})`, what);
+  }
+
   /** Checks a reply; returns the first place that it may stem from. */
   answered(operation: Operation, reply: string, staleFloor: number): number {
     const { counts } = this;
@@ -115,6 +134,11 @@ export class Workload {
       return 0;
     }
     if (isRead) return this.#checkRead(operation, reply, staleFloor);
+    if (operation.argv[0] === "EXEC" && reply === "nil") {
+      // Something watched has changed.
+      this.#truth.reference.neverDone(operation.token);
+      return 0;
+    }
     counts.acknowledged++;
     return this.#checkWrite(operation, reply);
   }

@@ -31,6 +31,13 @@ export function writeWords(random: Prng, token: string, db: number, bytesMax: nu
     : collectionWords(random, token, db);
 }
 
+/** What a transaction holds against: keys that others write. */
+export function watchWords(random: Prng): Bytes[] {
+  const keys = [`r${random.below(4)}`];
+  if (random.next() < 0.3) keys.push(`r${random.below(4)}`);
+  return ["WATCH", ...keys];
+}
+
 /** The writes of a transaction. */
 export function transactionWords(random: Prng, token: string): Bytes[][] {
   const words = [["SET", `r${random.below(4)}`, token], ["SET", `r${random.below(4)}`, token]];
