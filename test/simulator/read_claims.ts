@@ -15,10 +15,11 @@ export interface ReadClaimsOptions {
 
 /** A read point that was asked for. */
 interface Asked {
-  readonly term: number;
   /** The last round that was sent before. */
   readonly round: number;
   readonly commit: number;
+  /** What is answered in that term: a point may be handed out when there have been others since. */
+  readonly answered: ReadonlyMap<NodeId, number>;
 }
 
 /**
@@ -28,9 +29,8 @@ interface Asked {
 export class ReadClaims {
   readonly #options: ReadClaimsOptions;
   readonly #asked = new Map<number, Asked>();
-  /** The largest round answered by each node, in the present term and in the one before. */
+  /** The largest round answered by each node in the present term. */
   #answered = new Map<NodeId, number>();
-  #answeredBefore = new Map<NodeId, number>();
   #sentRound = 0;
   #term = 0;
 
@@ -64,7 +64,6 @@ export class ReadClaims {
   #enter(term: number): void {
     if (term === this.#term) return;
     this.#term = term;
-    this.#answeredBefore = this.#answered;
     this.#answered = new Map();
     this.#sentRound = 0;
   }
@@ -73,7 +72,8 @@ export class ReadClaims {
     const { raft, commit } = this.#options;
     const { term } = raft.status();
     this.#enter(term);
-    this.#asked.set(id, { term, round: this.#sentRound, commit: commit() });
+    const [round, answered] = [this.#sentRound, this.#answered];
+    this.#asked.set(id, { round, commit: commit(), answered });
   }
 
   #hear(message: Message): void {
@@ -98,15 +98,13 @@ export class ReadClaims {
     }
   }
 
-  #judgePoint({ term, round, commit }: Asked, index: number): void {
+  #judgePoint({ round, commit, answered }: Asked, index: number): void {
     const { id, violate, raft } = this.#options;
     if (index < commit) {
       const what = `node ${id} gives ${index}, when ${commit} was committed before it was asked`;
       violate("a read point is not behind what was committed", what);
     }
     const { configuration } = raft.status();
-    // What was confirmed is handed out a moment later, perhaps in another term.
-    const answered = term === this.#term ? this.#answered : this.#answeredBefore;
     const confirms = (voter: NodeId) => voter === id || (answered.get(voter) ?? 0) > round;
     for (const voters of [configuration.voters, configuration.votersOutgoing]) {
       if (voters.length === 0 || voters.filter(confirms).length > voters.length / 2) continue;

@@ -19,11 +19,14 @@ export function watch(
   watchLog(id, storage, truth);
   watchState(id, storage, truth);
   const { raft } = server.driver;
-  // What is committed is judged by the members of the time, which the next call may change.
+  // What is committed is judged by the members of the time, which the next call may change; and by
+  // who commits it, who may die amid the write that comes next.
   const ready = raft.ready.bind(raft);
   raft.ready = () => {
     truth.look(raft.status());
-    return ready();
+    const made = ready();
+    if (made !== undefined) truth.look(raft.status());
+    return made;
   };
   const core = {
     id,
