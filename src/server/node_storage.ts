@@ -97,7 +97,7 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
     // A run before this one may have died as it renamed a snapshot over state.db: if that is what
     // is opened here, it must not be lost with the power later.
     directory.sync();
-    const snapshots = new SnapshotStore(directory.snapshotsPath, disk);
+    const snapshots = new SnapshotStore(directory.snapshotsPath, disk, log.snapshot);
     state = openState(driver, directory.statePath);
     if (!reaches(state, log, snapshots)) {
       state.close();

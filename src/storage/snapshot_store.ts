@@ -3,6 +3,12 @@ import { assert } from "../base/assert.ts";
 import { type Disk, SYSTEM_DISK } from "./disk.ts";
 import { descriptionPath, installSnapshot, type SnapshotInfo, snapshotPath } from "./snapshot.ts";
 
+/** Of an entry in the log. */
+interface Position {
+  readonly index: number;
+  readonly term: number;
+}
+
 /**
  * The snapshots of one node: one current, and older ones for as long as a transfer reads them.
  * A snapshot's file never changes.
@@ -13,8 +19,12 @@ export class SnapshotStore {
   readonly #readers = new Map<string, number>();
   #current: SnapshotInfo | undefined;
 
-  /** Finds the newest snapshot in `directory`; older and unfinished ones are removed. */
-  constructor(directory: string, disk: Disk = SYSTEM_DISK) {
+  /**
+   * Finds the snapshot in `directory` that the log stands at, else the newest; others and unfinished
+   * ones are removed. A newer one is there too when it was given up for that one (see `adopt`) and
+   * the power failed before its removal was on the disk.
+   */
+  constructor(directory: string, disk: Disk = SYSTEM_DISK, log?: Position) {
     this.disk = disk;
     this.#directory = directory;
     disk.makeDirectory(directory);
@@ -22,7 +32,8 @@ export class SnapshotStore {
       .filter((name) => /^snapshot-.*\.json$/.test(name))
       .map((name) => readDescription(disk, join(directory, name)))
       .filter((info) => info !== undefined && this.#isWhole(info)) as SnapshotInfo[];
-    this.#current = infos.sort(byPosition)[infos.length - 1];
+    this.#current = infos.find(({ index, term }) => index === log?.index && term === log.term) ??
+      infos.sort(byPosition)[infos.length - 1];
     this.#removeOthers();
   }
 
@@ -61,7 +72,7 @@ export class SnapshotStore {
   }
 
   /** Whether the current snapshot stands at this position. */
-  holds({ index, term }: { readonly index: number; readonly term: number }): boolean {
+  holds({ index, term }: Position): boolean {
     return this.#current?.index === index && this.#current.term === term;
   }
 

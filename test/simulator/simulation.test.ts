@@ -16,6 +16,11 @@ const FOUND = [
   { seed: 135, ticks: 8000, what: "an older snapshot of the present leader is not installed" },
   { seed: 13000512, ticks: 10_000, what: "a read overtakes a large command of its connection" },
   { seed: 13001011, ticks: 10_000, what: "a large command is answered before a small one" },
+  {
+    seed: 20007624,
+    ticks: 10_000,
+    what: "a snapshot that was given up is back in another's place",
+  },
   { seed: 208, ticks: 5000, what: "an installed snapshot is lost with the power at a later time" },
 ];
 

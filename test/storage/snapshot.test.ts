@@ -120,6 +120,15 @@ describe("SnapshotStore", () => {
     expect(new SnapshotStore(directory).current).toEqual(old);
   });
 
+  test("finds the one that the log stands at, though a newer one is back after a power loss", () => {
+    const old = snapshotAt(5);
+    const newer = snapshotAt(10);
+    expect(new SnapshotStore(directory, undefined, old).current).toEqual(old);
+    expect(existsSync(snapshotPath(directory, newer))).toBe(false);
+    const newest = snapshotAt(20);
+    expect(new SnapshotStore(directory, undefined, { ...old, term: 99 }).current).toEqual(newest);
+  });
+
   test("gives chunks within the file only", () => {
     const store = new SnapshotStore(directory);
     const info = snapshotAt(5);
