@@ -1,5 +1,6 @@
 import { type Model, MODELS, type State } from "./models.ts";
 import { changesNothing, isRead, type Operation, type Result } from "./operation.ts";
+import { RegisterRules } from "./register_rules.ts";
 
 /** One operation of the key that is searched. */
 interface Node {
@@ -66,6 +67,7 @@ class Search {
   readonly #stack: Choice[] = [];
   /** Of a value that grows: how many replies to reads and to writes have no place yet. */
   readonly #waiting: Map<string, number> | undefined;
+  readonly #rules: RegisterRules | undefined;
   /** Those without a place that must have one, and of them the neutral ones. */
   #remaining: number;
   #neutral: number;
@@ -80,12 +82,16 @@ class Search {
     this.#remaining = nodes.filter(({ end }) => end !== Infinity).length;
     this.#neutral = nodes.filter(({ isNeutral }) => isNeutral).length;
     this.#state = start;
-    if (nodes[0].operation.model === "register") return;
+    if (nodes[0].operation.model === "register") {
+      this.#rules = new RegisterRules(nodes, start);
+      return;
+    }
     this.#waiting = new Map();
     for (const { operation } of nodes) this.#wait(operation, 1);
   }
 
   run(stepsMax: number): Found {
+    if (this.#rules?.areBroken) return "violation";
     let event = this.#head.next;
     let isLate = false;
     for (let steps = 0; this.#remaining > 0; steps++) {
@@ -118,6 +124,7 @@ class Search {
     if (!isUnknown && operation.result !== result) return false;
     if (end === Infinity && state === this.#state) return false;
     if (!isNeutral && this.#waiting !== undefined && this.#isTooEarly(node, result)) return false;
+    if (this.#rules?.forbids(event.number, this.#state, state, this.#firstEnd())) return false;
     const before = this.#stack.at(-1);
     if (before !== undefined && this.#isOpen(before.event.number) && overwrites(operation)) {
       return false;
@@ -133,6 +140,7 @@ class Search {
     if (end !== Infinity) this.#remaining--;
     if (isNeutral) this.#neutral--;
     this.#wait(operation, -1);
+    this.#rules?.placed(event.number);
     return true;
   }
 
@@ -146,11 +154,19 @@ class Search {
       this.#flip(event.number);
       if (node.end !== Infinity) this.#remaining++;
       this.#wait(node.operation, 1);
+      this.#rules?.takenBack(event.number);
       this.#state = state;
       relink(event);
       if (!node.isNeutral) return choice;
       this.#neutral++;
     }
+  }
+
+  /** The earliest end of what has no place yet: what was called later cannot go before it. */
+  #firstEnd(): number {
+    let event = this.#head.next;
+    while (event?.isCall) event = event.next;
+    return event?.at ?? Infinity;
   }
 
   /**
