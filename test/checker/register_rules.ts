@@ -22,8 +22,8 @@ interface Placeable {
  * once never comes back, so as in Gibbons and Korach ("Testing shared memories", 1997):
  *
  * - it is left only when all that saw it have their place;
- * - it is taken on only if nothing that does not fit it must have its place before the last that saw
- *   it was called;
+ * - it is taken on only if nothing that does not fit it must have its place before the call of the
+ *   last that saw it;
  * - a SET whose value nobody saw goes right before another SET, if it may stand there, for there it
  *   is never in the way; of several the one that must have its place first. (Not while a DEL might
  *   leave the key without a value, where an unseen one can be missed.)
