@@ -176,6 +176,9 @@ export class Truth {
     if (message.type === "append_response" || message.type === "heartbeat_response") {
       if (term < message.term) return `durable is term ${term}`;
     }
+    if (message.type === "install_snapshot_response" && shadow.lastIndex < message.index) {
+      return `durable is up to ${shadow.lastIndex}`;
+    }
     if (message.type === "append_response" && message.success) {
       if (shadow.lastIndex < message.index) return `durable is up to ${shadow.lastIndex}`;
       // A leader's own disk is behind its log, but holds nothing else.

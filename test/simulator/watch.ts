@@ -1,6 +1,7 @@
 import type { NodeCore } from "../../src/node/node_core.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
 import type { AppendOutcome } from "../../src/storage/raft_log_types.ts";
+import { decodeBatch } from "../../src/server/batch.ts";
 import type { Server } from "../../src/server/server.ts";
 import { FollowerClaims } from "./follower_claims.ts";
 import { ReadClaims } from "./read_claims.ts";
@@ -27,6 +28,16 @@ export function watch(
     const made = ready();
     if (made !== undefined) truth.look(raft.status());
     return made;
+  };
+  const propose = raft.propose.bind(raft);
+  raft.propose = (data, local) => {
+    const { timeMs } = decodeBatch(data);
+    const nowMs = world.nodes.find((node) => node.server === server)?.process?.clock.wallMs();
+    const latestMs = Math.max(nowMs ?? timeMs, storage.ops.applied.logTimeMs);
+    if (timeMs !== latestMs) {
+      truth.violate("log time is the leader's, or stands still", `${timeMs}, not ${latestMs}`);
+    }
+    return propose(data, local);
   };
   const core = {
     id,
