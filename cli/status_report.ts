@@ -75,7 +75,7 @@ export function reportText(report: StatusReport, askedAt: string): string {
     "",
     formatTable([HEADINGS, ...rows]),
   ];
-  if (!report.members.some(({ match }) => match !== undefined)) {
+  if (role !== "leader" && !report.members.some(({ match }) => match !== undefined)) {
     lines.push("", "Only the leader knows the columns log, match and lag: ask it (-h, -p).");
   }
   if (report.warnings.length > 0) lines.push("", ...report.warnings.map((w) => `warning: ${w}`));

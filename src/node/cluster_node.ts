@@ -65,6 +65,8 @@ export class ClusterNode {
   readonly #memory: PeerMemory;
   readonly #fatal: (error: unknown) => void;
   readonly #beginAnew: ClusterNodeOptions["beginAnew"];
+  /** It had an identity when it was started. */
+  readonly #isResumed: boolean;
   #isPeerLost = false;
   /** The other members. */
   #others: ReadonlySet<NodeId> = new Set();
@@ -82,6 +84,7 @@ export class ClusterNode {
     this.#outside = outside;
     this.#fatal = options.fatal;
     this.#beginAnew = options.beginAnew;
+    this.#isResumed = storage.log.identity !== undefined;
     this.#memory = new PeerMemory(storage.log);
     this.#snapshots = new Snapshots({
       ...options,
@@ -137,6 +140,20 @@ export class ClusterNode {
       server.peerConnected(nodeId, incarnation);
     }
     this.#followMembers();
+    this.#warnOfJoin(server);
+  }
+
+  /** Who starts a node that has a cluster of its own with --join may think that it joins another. */
+  #warnOfJoin(server: Server): void {
+    if (!this.#isResumed || this.#config.join.length === 0) return;
+    const { addresses } = server.driver.raft.status().configuration;
+    const { clusterId, nodeId } = this.#storage.log.identity!;
+    if (Object.keys(addresses).some((id) => Number(id) !== nodeId)) return;
+    this.#logger.warn(
+      "alone in the cluster of its data directory, --join is not followed: to join another " +
+        "cluster, start with an empty directory",
+      { cluster: clusterId },
+    );
   }
 
   view(server: Server): ClusterView {

@@ -60,6 +60,9 @@ type Record_ = v.InferOutput<typeof RecordSchema>;
 
 const RECORD_FILE = "founding.json";
 const RETRY_MS = 250;
+/** Whoever waits for the cluster is told why, first soon and then now and again. */
+const FIRST_NOTICE_MS = 3_000;
+const NOTICE_MS = 30_000;
 
 export interface FoundingOptions {
   readonly storage: NodeStorage;
@@ -81,6 +84,8 @@ export class Founding {
   readonly #options: FoundingOptions;
   #record: Record_;
   #seen = new Map<string, Founder>();
+  /** By target: what keeps this node from it. */
+  readonly #hindrances = new Map<string, string>();
   #stopped = false;
 
   constructor(options: FoundingOptions) {
@@ -114,13 +119,19 @@ export class Founding {
 
   /** Resolves when the node has an identity. */
   async run(): Promise<void> {
-    const { storage, join: targets, logger } = this.#options;
+    const { storage, join: targets, logger, clock } = this.#options;
     if (storage.log.identity !== undefined) return;
     if (targets.length === 0) return this.#found([...this.#seen.values()]);
     logger.info("looking for the cluster", { join: targets.join(",") });
+    let noticeAtMs = clock.monotonicMs() + FIRST_NOTICE_MS;
     while (!this.#stopped) {
       if (await this.#round()) return;
-      await sleep(this.#options.clock, RETRY_MS);
+      if (clock.monotonicMs() >= noticeAtMs) {
+        noticeAtMs = clock.monotonicMs() + NOTICE_MS;
+        const found = [...this.#hindrances].map(([target, why]) => `${target}: ${why}`);
+        logger.warn("still looking for the cluster", { found: found.join("; ") });
+      }
+      await sleep(clock, RETRY_MS);
     }
   }
 
@@ -140,9 +151,15 @@ export class Founding {
   }
 
   async #ask(target: string): Promise<Standing | undefined> {
-    const answer = await this.#options.requests.ask(target, { kind: "standing" });
+    const answer = await this.#options.requests.ask(
+      target,
+      { kind: "standing" },
+      (reason) => this.#hindrances.set(target, reason),
+    );
     const parsed = v.safeParse(StandingSchema, answer);
-    return parsed.success ? parsed.output : undefined;
+    if (!parsed.success) return undefined;
+    this.#hindrances.set(target, hindranceOf(parsed.output, this.#record.bootId));
+    return parsed.output;
   }
 
   async #join(target: string): Promise<boolean> {
@@ -252,4 +269,9 @@ export class Founding {
     const text = JSON.stringify(this.#record) + "\n";
     writeFileDurably(disk, join(directory.path, RECORD_FILE), Buffer.from(text));
   }
+}
+
+function hindranceOf(standing: Standing, ownBootId: string): string {
+  if (standing.state === "member") return "it has not admitted this node yet";
+  return standing.bootId === ownBootId ? "this node" : "it has no cluster either";
 }

@@ -39,13 +39,21 @@ export class PeerRequests {
     }
   }
 
-  /** The answer to `request` from whoever listens at `address`; undefined when there is none. */
-  async ask(address: string, request: unknown): Promise<unknown> {
+  /**
+   * The answer to `request` from whoever listens at `address`; undefined when there is none, and
+   * `failed` is told why.
+   */
+  async ask(
+    address: string,
+    request: unknown,
+    failed: (reason: string) => void = () => {},
+  ): Promise<unknown> {
     try {
       return await this.#ask(address, request);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#logger.debug("no answer", { address, reason });
+      failed(reason);
       return undefined;
     }
   }

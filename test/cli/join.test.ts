@@ -50,3 +50,35 @@ test(
     }),
   60_000,
 );
+
+test(
+  "a node that finds no cluster, or goes on in one of its own, says so",
+  () =>
+    withDirectory(async (directory) => {
+      const base = await freeBase();
+      const peer = (i: number) => `127.0.0.1:${base + i + 10_000}`;
+      const start = (i: number, secret: string, ...more: string[]) =>
+        startBalsa([
+          "serve",
+          ...["--data", join(directory, String(i)), "--http-port", "0"],
+          ...["--port", `${base + i}`, "--peer-port", `${base + i + 10_000}`],
+          ...["--cluster-secret", secret, ...more],
+        ]);
+      const nodes = [start(0, "one")];
+      try {
+        await nodes[0].output("ready to accept connections");
+        const stranger = start(1, "two", "--join", `${peer(0)},${peer(2)}`);
+        nodes.push(stranger);
+        const told = await stranger.log("still looking for the cluster");
+        expect(told).toMatch(new RegExp(`${peer(0)}: it refuses: [^;]*secret`));
+        expect(told).toMatch(new RegExp(`${peer(2)}: .*ECONNREFUSED`));
+        nodes[0].kill("SIGKILL");
+        await nodes[0].ended;
+        nodes[0] = start(0, "one", "--join", peer(1));
+        await nodes[0].log("alone in the cluster of its data directory, --join is not followed");
+      } finally {
+        for (const node of nodes) node.kill("SIGKILL");
+      }
+    }),
+  60_000,
+);

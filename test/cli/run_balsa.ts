@@ -24,6 +24,8 @@ export interface BalsaProcess {
    * ends without.
    */
   output(text: string, times?: number): Promise<string>;
+  /** The same of standard error, which has the log. */
+  log(text: string): Promise<string>;
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -48,22 +50,27 @@ export function startBalsa(
     stdout += chunk;
     for (const check of waiting) check();
   });
-  child.stderr.on("data", (chunk) => stderr += chunk);
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+    for (const check of waiting) check();
+  });
   child.stdin.end(input);
   const ended = new Promise<Ended>((resolve) => {
     child.on("close", (code) => resolve({ code, stdout, stderr }));
   });
+  const holds = (written: () => string, text: string, times: number) =>
+    new Promise<string>((resolve, reject) => {
+      const check = () => {
+        if (written().split(text).length > times) resolve(written());
+      };
+      waiting.push(check);
+      check();
+      ended.then(() => reject(new Error(`balsa ended: ${stdout}${stderr}`)));
+    });
   return {
     ended,
-    output: (text, times = 1) =>
-      new Promise((resolve, reject) => {
-        const check = () => {
-          if (stdout.split(text).length > times) resolve(stdout);
-        };
-        waiting.push(check);
-        check();
-        ended.then(() => reject(new Error(`balsa ended: ${stdout}${stderr}`)));
-      }),
+    output: (text, times = 1) => holds(() => stdout, text, times),
+    log: (text) => holds(() => stderr, text, 1),
     kill: (signal) => child.kill(signal),
   };
 }

@@ -104,6 +104,11 @@ warning: two voters: losing either one stops writes`,
   );
 });
 
+test("reportText does not send who asked the leader to the leader", () => {
+  const alone = reportOf([statusFrom(1, { members: MEMBERS.slice(0, 1) })]);
+  expect(reportText(alone, "127.0.0.1:6379")).not.toContain("Only the leader");
+});
+
 test("formatTable", () => {
   expect(formatTable([["a", "name"], ["1", "x"], ["10", "long name"], ["-", ""]])).toBe(
     " a  name\n 1  x\n10  long name\n -",
