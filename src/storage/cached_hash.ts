@@ -121,7 +121,7 @@ export class CachedHash extends NamedCollection implements HashOperations {
   }
 
   random(random: () => number): Bytes {
-    this.whole();
+    if (this.sparse !== undefined) return this.randomSparse(this.sparse, random);
     return this.#fields.random(random).name;
   }
 

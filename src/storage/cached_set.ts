@@ -84,7 +84,7 @@ export class CachedSet extends NamedCollection implements SetOperations {
   }
 
   random(random: () => number): Bytes {
-    this.whole();
+    if (this.sparse !== undefined) return this.randomSparse(this.sparse, random);
     return this.#members.random(random).name;
   }
 

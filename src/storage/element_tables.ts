@@ -89,7 +89,7 @@ interface Statements {
 }
 
 type PlacedStatements = Readonly<
-  Record<"one" | "page" | "lastPage", ReturnType<SqlDatabase["prepare"]>>
+  Record<"one" | "page" | "lastPage" | "count", ReturnType<SqlDatabase["prepare"]>>
 >;
 
 type OrderedStatements = Readonly<Record<"up" | "down", ReturnType<SqlDatabase["prepare"]>>>;
@@ -149,6 +149,17 @@ export class ElementTables {
     return this.#placed(table).lastPage.all(owner, bound, limit).map(rowOf);
   }
 
+  /** How many elements have their place in each block of 2^bits places from `first` on. */
+  countPlaces(
+    table: PlacedTableName,
+    owner: number,
+    first: number,
+    bits: number,
+  ): { block: number; count: number }[] {
+    const rows = this.#placed(table).count.all(first, 2 ** bits, owner);
+    return rows.map(({ block, count }) => ({ block: Number(block), count: Number(count) }));
+  }
+
   /**
    * Up to `limit` elements whose keys are between two, inclusive, behind the first (`reverse`:
    * before the last) `skip` of them; columns as of `read`.
@@ -189,6 +200,10 @@ export class ElementTables {
       one: this.#sql.prepare(`${select} ${key[0]} = ?`),
       page: this.#sql.prepare(`${select} n > ? ORDER BY n LIMIT ?`),
       lastPage: this.#sql.prepare(`${select} n < ? ORDER BY n DESC LIMIT ?`),
+      count: this.#sql.prepare(
+        "SELECT (n - CAST(? AS INTEGER)) / CAST(? AS INTEGER) AS block, COUNT(*) AS count " +
+          `FROM "${table}" INDEXED BY "${table}_by_place" WHERE owner = ? GROUP BY block`,
+      ),
     };
     this.#placedStatements.set(table, made);
     return made;

@@ -48,7 +48,7 @@ export abstract class NamedCollection extends Collection {
 
   override settled(): void {
     super.settled();
-    this.sparse?.changed();
+    this.sparse?.settled();
   }
 
   /** Has all elements in memory. */
@@ -82,7 +82,9 @@ export abstract class NamedCollection extends Collection {
   }
 
   protected removeSparse(sparse: SparseElements, name: Bytes): boolean {
-    if (sparse.row(name) === undefined) return false;
+    const row = sparse.row(name);
+    if (row === undefined) return false;
+    sparse.removed(row);
     this.countStored(-1);
     this.markSparse([name]);
     return true;
@@ -90,8 +92,14 @@ export abstract class NamedCollection extends Collection {
 
   /** Notes a changed row; once the key is gone, `sparse` is. */
   protected markSparse(row: ElementRow): void {
-    this.sparse?.changed();
+    if (row.length > 1) this.sparse?.put(row);
     this.mark(0, row[0] as Bytes, row, 0);
+  }
+
+  /** A name of any element, by the one number that is drawn, as OrderedMap.random has it. */
+  protected randomSparse(sparse: SparseElements, random: () => number): Bytes {
+    const size = this.elementCount;
+    return sparse.ranked(Math.floor(random() * size), size)[0] as Bytes;
   }
 
   protected scanSparse(sparse: SparseElements, cursor: number, count: number): ElementPage {

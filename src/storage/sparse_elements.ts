@@ -1,6 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import type { ElementChanges } from "./collection.ts";
 import { type ElementRow, type ElementTables, type PlacedTableName } from "./element_tables.ts";
+import { PlaceCounts } from "./place_counts.ts";
 
 /** Rows read at a time. */
 const PAGE_ROWS = 256;
@@ -28,6 +29,8 @@ export class SparseElements {
   #changed: ElementRow[] | undefined;
   /** The last elements by place, as they were added; some may be gone. */
   #tail: ElementRow[] = [];
+  /** Made when an element of some rank is asked for first. */
+  #counts: PlaceCounts | undefined;
 
   constructor(elements: ElementTables, table: PlacedTableName, owner: number, overlays: Overlays) {
     this.#elements = elements;
@@ -60,13 +63,75 @@ export class SparseElements {
 
   /** Notes that a new element was put at the place that `nextPlace` gave. */
   added(row: ElementRow): void {
+    this.#counts?.add(placeOf(row));
     this.#tail.push(row);
     if (this.#tail.length > TAIL_MAX) this.#tail = this.#tail.slice(TAIL_MAX / 2);
   }
 
-  /** Notes that the overlays are others than before. */
-  changed(): void {
-    this.#changed = undefined;
+  /** Notes that an element is removed, whose row was this one. */
+  removed(row: ElementRow): void {
+    this.#counts?.add(placeOf(row), -1);
+    if (this.#changed === undefined) return;
+    const at = firstBehind(this.#changed, placeOf(row) - 1);
+    const found = this.#changed[at];
+    if (found !== undefined && placeOf(found) === placeOf(row)) this.#changed.splice(at, 1);
+  }
+
+  /** Notes that the overlays have another row for an element that is there. */
+  put(row: ElementRow): void {
+    if (this.#changed === undefined) return;
+    const at = firstBehind(this.#changed, placeOf(row) - 1);
+    const found = this.#changed[at];
+    const isThere = found !== undefined && placeOf(found) === placeOf(row);
+    this.#changed.splice(at, isThere ? 1 : 0, row);
+  }
+
+  /** Notes that the overlays have only a part of the rows that they had. */
+  settled(): void {
+    this.#changed = this.#changed?.filter((row) => this.#isChanged(nameOf(row)));
+  }
+
+  /** The row of the element of this rank, by place, of as many as there are. */
+  ranked(rank: number, size: number): ElementRow {
+    if (this.#counts === undefined || this.#counts.isStale) this.#counts = this.#count(size);
+    const { after, skip } = this.#counts.find(rank);
+    let left = skip;
+    for (const row of this.rows(after, skip + 1)) if (left-- === 0) return row;
+    throw new Error("Cannot find an element: the counts of its collection are wrong");
+  }
+
+  /** Counts the elements by place: what SQL has, in one go, and then what has changed. */
+  #count(size: number): PlaceCounts {
+    const elements = this.#elements;
+    const [table, owner] = [this.#table, this.#owner];
+    const changed = this.#sorted();
+    const [first] = elements.page(table, owner, 0, 1);
+    const [last] = elements.lastPage(table, owner, Infinity, 1);
+    const places = [first, last, changed[0], changed[changed.length - 1]].filter(isRow).map(
+      placeOf,
+    );
+    const counts = new PlaceCounts(
+      { first: Math.min(...places), last: Math.max(...places) },
+      size,
+    );
+    const names = new Set<string | number>();
+    for (const overlay of this.#overlays()) {
+      for (const name of overlay?.keys() ?? []) names.add(name);
+    }
+    const { span, bits } = counts;
+    if (names.size === 0 && span.last - span.first + 1 === size) {
+      counts.fill();
+      return counts;
+    }
+    for (const { block, count } of elements.countPlaces(table, owner, span.first, bits)) {
+      counts.put(block, count);
+    }
+    for (const name of names) {
+      const row = elements.one(table, owner, name as Bytes);
+      if (row !== undefined) counts.add(placeOf(row), -1);
+    }
+    for (const row of changed) counts.add(placeOf(row));
+    return counts;
   }
 
   /** The elements with a place behind `after`, by place. Nothing may be changed meanwhile. */
@@ -113,6 +178,10 @@ export class SparseElements {
     this.#changed = [...newest.values()].filter(isThere).sort((a, b) => placeOf(a) - placeOf(b));
     return this.#changed;
   }
+}
+
+function isRow(row: ElementRow | undefined): row is ElementRow {
+  return row !== undefined;
 }
 
 /** A row of which there is only the key says that the element is gone. */

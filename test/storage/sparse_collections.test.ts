@@ -23,7 +23,7 @@ type Type = typeof TYPES[number];
 
 interface Step {
   readonly type: Type;
-  readonly call: "put" | "remove" | "read" | "count";
+  readonly call: "put" | "remove" | "read" | "count" | "random";
   readonly name: Bytes;
   readonly number: number;
 }
@@ -41,7 +41,10 @@ function open(prng: Prng, cacheBytes: number, wholeElementsMax: number): CachedR
 /** Carries a step out; resolves to all that it answers. */
 function run(ops: RedisOperations, { type, call, name, number }: Step): unknown {
   if (call === "count") return ops.find(0, type)?.size;
-  if (call === "read" && ops.find(0, type) === undefined) return undefined;
+  if (call !== "put" && call !== "remove" && ops.find(0, type) === undefined) return undefined;
+  if (call === "random") {
+    return type === "zset" || ops.collection(0, type, type)!.random(() => number / 5);
+  }
   if (type === "hash") {
     if (call === "read") return ops.collection(0, type, type)!.get(name)?.value;
     const hash = ops.edit(0, type, type);
@@ -71,7 +74,8 @@ function elements(ops: RedisOperations, type: Type): string {
 }
 
 function makeStep(prng: Prng): Step {
-  const call = (["put", "put", "put", "remove", "remove", "read", "count"] as const)[prng.below(7)];
+  const calls = ["put", "put", "put", "remove", "remove", "read", "count", "random"] as const;
+  const call = calls[prng.below(calls.length)];
   const n = prng.below(40);
   const name = n % 7 === 0 ? `\xe9${n}\0` : `f${n}`;
   return { type: TYPES[prng.below(3)], call, name, number: prng.below(5) };
