@@ -141,6 +141,11 @@ export class CachedHash extends NamedCollection implements HashOperations {
     this.encoding = "listpack";
   }
 
+  protected get lastRow(): ElementRow {
+    const { name, n, value } = this.#fields.last;
+    return [name, n, value, null];
+  }
+
   protected forget(): void {
     this.#fields = new OrderedMap<Field>();
   }

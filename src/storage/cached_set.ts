@@ -98,6 +98,11 @@ export class CachedSet extends NamedCollection implements SetOperations {
     this.encoding = "intset";
   }
 
+  protected get lastRow(): ElementRow {
+    const { name, n } = this.#members.last;
+    return [name, n];
+  }
+
   protected forget(): void {
     this.#members = new OrderedMap<Member>();
   }

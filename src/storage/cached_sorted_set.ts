@@ -136,6 +136,11 @@ export class CachedSortedSet extends NamedCollection implements SortedSetOperati
     return false;
   }
 
+  protected get lastRow(): ElementRow {
+    const { name, n, score } = this.#members.last;
+    return [name, n, score];
+  }
+
   protected forget(): void {
     this.#members = new OrderedMap<Member>();
     this.#order = new ScoreOrder<Member>();

@@ -14,6 +14,9 @@ export abstract class NamedCollection extends Collection {
   /** Undefined while the elements are in memory, or nothing was asked for yet. */
   protected sparse: SparseElements | undefined;
 
+  /** The row of the last element in memory; there is one. */
+  protected abstract readonly lastRow: ElementRow;
+
   /** Lets go of the elements in memory: its structures become empty ones. */
   protected abstract forget(): void;
 
@@ -28,9 +31,10 @@ export abstract class NamedCollection extends Collection {
   override shed(elementsMax: number): boolean {
     if (!this.isLoaded || !this.hasRows) return false;
     if (this.elementCount <= elementsMax || this.nextExpiryMs !== NO_EXPIRY) return false;
+    const last = this.lastRow;
     this.unload(this.owner, this.encoding, this.elementCount, NO_EXPIRY);
     this.forget();
-    this.#thin();
+    this.#thin().endsWith(last);
     this.dropBytes();
     return true;
   }
@@ -113,9 +117,14 @@ export abstract class NamedCollection extends Collection {
     return { cursor: 0, elements };
   }
 
-  #thin(): void {
+  #thin(): SparseElements {
     const { elements } = this.host;
-    this.sparse = new SparseElements(elements, this.type, this.owner, () => this.overlays(0));
+    return this.sparse = new SparseElements(
+      elements,
+      this.type,
+      this.owner,
+      () => this.overlays(0),
+    );
   }
 
   #stored(): readonly ElementRow[] {

@@ -1,6 +1,7 @@
 import type { Bytes } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import type { ElementPage } from "./collections.ts";
+import { NameMap } from "./name_map.ts";
 
 /** What an OrderedMap holds. */
 export interface OrderedItem {
@@ -22,7 +23,7 @@ const GAPS_MIN = 32;
  * that are gone.
  */
 export class OrderedMap<T extends OrderedItem> {
-  readonly #byName = new Map<Bytes, T>();
+  readonly #byName = new NameMap<T>();
   /** Ascending by place; a number is the place of an item that is gone. */
   #order: (T | number)[] = [];
   /** Numbers in #order. The last element never is one. */
@@ -32,6 +33,11 @@ export class OrderedMap<T extends OrderedItem> {
 
   get size(): number {
     return this.#byName.size;
+  }
+
+  /** The last item by place; there must be one. */
+  get last(): T {
+    return this.#order[this.#order.length - 1] as T;
   }
 
   /** The place for a new item. */
@@ -49,7 +55,7 @@ export class OrderedMap<T extends OrderedItem> {
     item.index = this.#order.length;
     this.#order.push(item);
     this.#count(item.index);
-    this.#byName.set(item.name, item);
+    this.#byName.add(item.name, item);
   }
 
   remove(item: T): void {

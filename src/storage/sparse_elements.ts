@@ -61,6 +61,11 @@ export class SparseElements {
     return placeOf(last) + 1;
   }
 
+  /** Tells the last element, which need not be looked for then. */
+  endsWith(row: ElementRow): void {
+    this.#tail.push(row);
+  }
+
   /** Notes that a new element was put at the place that `nextPlace` gave. */
   added(row: ElementRow): void {
     this.#counts?.add(placeOf(row));
