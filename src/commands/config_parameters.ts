@@ -62,6 +62,8 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
   { name: "proto-max-bulk-len", value: "512mb", type: memory(MEBIBYTE, LONG_MAX) },
   { name: "client-query-buffer-limit", value: "1gb", type: memory(MEBIBYTE, LONG_MAX) },
   { name: "loglevel", value: "notice", type: choice("debug", "verbose", "notice", "warning") },
+  // Whatever it says, RESTORE looks at every byte.
+  { name: "sanitize-dump-payload", value: "yes", type: choice("no", "yes", "clients") },
   { name: "tracking-table-max-keys", value: "1000000", type: integer(0n, LONG_MAX) },
   { name: "notify-keyspace-events", value: "", type: eventClasses() },
 
@@ -125,6 +127,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
   { name: "daemonize", value: "no", type: yesNo(), immutable: true },
   { name: "replicaof", alias: "slaveof", value: "", type: text(), immutable: true },
   { name: "dir", value: "", type: text(), immutable: true },
+  { name: "dbfilename", value: "state.db", type: text(), immutable: true },
   { name: "cluster-enabled", value: "no", type: yesNo(), immutable: true },
   { name: "enable-debug-command", value: "yes", type: text(), immutable: true },
 ];

@@ -47,6 +47,8 @@ export class DataContext {
   wokenBy: Bytes | undefined;
   /** Takes keyspace events; undefined while this node has none to tell. */
   notifier: Notifier | undefined;
+  /** How many keys that reads of this node looked for were there, and were not. */
+  readonly lookups = { hits: 0, misses: 0 };
   /** The replies remembered by idempotency key: in a write. */
   readonly idempotency: IdempotencyTable | undefined;
   /** Whom a script runs for, if that is one who is held to rules, and who is told of refusals. */
@@ -94,14 +96,28 @@ export class DataContext {
 
   /** The record of a key that has not expired. */
   findIn(db: number, key: Bytes): KeyRecord | undefined {
-    const found = this.#living(this.noTouch ? this.ops.peek(db, key) : this.ops.find(db, key));
-    if (found === undefined && this.notifier !== undefined && this.isLocal) {
-      this.notifier("miss", "keymiss", key, db);
+    return this.#told(db, key, this.noTouch ? this.ops.peek(db, key) : this.ops.find(db, key));
+  }
+
+  /** `find` that does not count as a use of the key. */
+  look(key: Bytes): KeyRecord | undefined {
+    return this.#told(this.db, key, this.ops.peek(this.db, key));
+  }
+
+  /** The record, if the key has not expired; a read is counted, and the key it misses told of. */
+  #told(db: number, key: Bytes, record: KeyRecord | undefined): KeyRecord | undefined {
+    const found = this.#living(record);
+    if (!this.isLocal) return found;
+    if (found !== undefined) {
+      this.lookups.hits++;
+    } else {
+      this.lookups.misses++;
+      if (this.notifier !== undefined) this.notifier("miss", "keymiss", key, db);
     }
     return found;
   }
 
-  /** `find` that does not count as a use of the key. */
+  /** `look` that nobody hears of. */
   peek(key: Bytes): KeyRecord | undefined {
     return this.#living(this.ops.peek(this.db, key));
   }

@@ -122,7 +122,7 @@ function pexpiretime(context: DataContext, argv: readonly Bytes[]): Reply {
 
 /** The Unix time in milliseconds when a key expires; -1: never, -2: there is no such key. */
 function expiryOf(context: DataContext, key: Bytes): number {
-  const record = context.peek(key);
+  const record = context.look(key);
   if (record === undefined) return -2;
   return record.expireAtMs === NO_EXPIRY ? -1 : record.expireAtMs;
 }

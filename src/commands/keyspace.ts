@@ -42,7 +42,7 @@ function del(context: DataContext, argv: readonly Bytes[]): Reply {
 function exists(context: DataContext, argv: readonly Bytes[]): Reply {
   let count = 0;
   for (let index = 1; index < argv.length; index++) {
-    if (context.peek(argv[index]) !== undefined) count++;
+    if (context.look(argv[index]) !== undefined) count++;
   }
   return count;
 }
@@ -59,7 +59,7 @@ function touch(context: DataContext, argv: readonly Bytes[]): Reply {
 
 /** TYPE key */
 function type(context: DataContext, argv: readonly Bytes[]): Reply {
-  const record = context.peek(argv[1]);
+  const record = context.look(argv[1]);
   return record === undefined ? NO_TYPE : TYPE_NAMES[record.type];
 }
 

@@ -217,7 +217,7 @@ const OF_STORAGE: readonly MetricFamily[] = [
   counter(
     "expired_keys_total",
     "Keys deleted as their time had come.",
-    ({ server }) => server.expiredKeys,
+    ({ server }) => server.keyFigures.expiredKeys,
   ),
   gauge(
     "remembered_replies",

@@ -52,7 +52,7 @@ export class Answers {
     if (!session.idle) return false;
     session.lastActiveMs = this.#options.clock.wallMs();
     this.metrics.countRejected(command, reply);
-    this.give(session, session.transaction === undefined ? reply : broken(session, command, reply));
+    this.give(session, broken(session, command, reply));
     return true;
   }
 
@@ -167,7 +167,7 @@ export class Answers {
   }
 }
 
-/** A command was refused behind MULTI: EXEC will fail, or, when that is the one, has. */
+/** A command was refused: behind MULTI, EXEC will fail, or, when that is the one, it has. */
 function broken(
   session: Session,
   command: RunnableCommand | undefined,

@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import process from "node:process";
 import type { Bytes } from "../base/bytes.ts";
 import { BALSA_VERSION, DATABASE_COUNT, REDIS_VERSION } from "../constants.ts";
@@ -54,7 +55,8 @@ export function formatInfo(names: readonly string[], sources: InfoSources): Byte
   for (const [name, section] of Object.entries(SECTIONS)) {
     const wanted = all || names.includes(name) || (byDefault && !NOT_IN_DEFAULT.has(name));
     if (!wanted) continue;
-    let text = `# ${name[0].toUpperCase()}${name.slice(1)}\r\n`;
+    const title = name === "cpu" ? "CPU" : `${name[0].toUpperCase()}${name.slice(1)}`;
+    let text = `# ${title}\r\n`;
     for (const [key, value] of section(sources)) text += `${key}:${value}\r\n`;
     parts.push(text);
   }
@@ -82,6 +84,8 @@ function serverSection({ server, config, sqlite, respPort, startedMs, runId }: I
     ["server_time_usec", server.wallMs() * 1000],
     ["uptime_in_seconds", uptimeSeconds],
     ["uptime_in_days", Math.floor(uptimeSeconds / 86400)],
+    ["io_threads_active", 0],
+    ["executable", process.execPath],
     ["data_directory", config.dataDirectory],
     ["config_file", ""],
   ];
@@ -112,12 +116,18 @@ function memorySection({ server, config, cache }: InfoSources): Lines {
   const { heldBytes, dirtyBytes } = cache();
   const { scripting } = server.features;
   const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
+  const peakBytes = process.resourceUsage().maxRSS * 1024;
   return [
     ["used_memory", heapUsed + external],
     ["used_memory_human", human(heapUsed + external)],
     ["used_memory_rss", rss],
     ["used_memory_rss_human", human(rss)],
+    // The most that was resident: engines tell no peak of their heaps.
+    ["used_memory_peak", peakBytes],
+    ["used_memory_peak_human", human(peakBytes)],
     ["used_memory_heap", heapTotal],
+    ["total_system_memory", totalmem()],
+    ["total_system_memory_human", human(totalmem())],
     ["cache_bytes_max", config.cacheBytes],
     ["cache_bytes", heldBytes],
     ["cache_dirty_bytes", dirtyBytes],
@@ -142,9 +152,17 @@ function persistenceSection({ server, log, stateBytes }: InfoSources): Lines {
     ["async_loading", 0],
     ["rdb_changes_since_last_save", 0],
     ["rdb_bgsave_in_progress", 0],
+    // As LASTSAVE: what is acknowledged is on disk.
+    ["rdb_last_save_time", Math.floor(server.wallMs() / 1000)],
     ["rdb_last_bgsave_status", "ok"],
+    ["rdb_last_bgsave_time_sec", -1],
+    ["rdb_current_bgsave_time_sec", -1],
     ["aof_enabled", 1],
     ["aof_rewrite_in_progress", 0],
+    ["aof_rewrite_scheduled", 0],
+    ["aof_last_rewrite_time_sec", -1],
+    ["aof_current_rewrite_time_sec", -1],
+    ["aof_last_bgrewrite_status", "ok"],
     ["aof_last_write_status", server.driver.diskFull ? "err" : "ok"],
     ["log_bytes", log.bytes],
     ["state_bytes", stateBytes()],
@@ -156,7 +174,7 @@ function persistenceSection({ server, log, stateBytes }: InfoSources): Lines {
 }
 
 function statsSection({ server }: InfoSources): Lines {
-  const { metrics } = server;
+  const { metrics, keyFigures } = server;
   return [
     ["total_connections_received", metrics.connectionsReceived],
     ["tracking_total_keys", server.features.tracking.keyCount],
@@ -168,8 +186,17 @@ function statsSection({ server }: InfoSources): Lines {
     ["total_net_input_bytes", metrics.bytesIn],
     ["total_net_output_bytes", metrics.bytesOut],
     ["rejected_connections", metrics.connectionsRejected],
-    ["expired_keys", server.expiredKeys],
+    ["sync_full", 0],
+    ["sync_partial_ok", 0],
+    ["sync_partial_err", 0],
+    ["expired_subkeys", keyFigures.expiredFields],
+    ["expired_keys", keyFigures.expiredKeys],
     ["evicted_keys", 0],
+    ["evicted_clients", 0],
+    ["keyspace_hits", keyFigures.hits],
+    ["keyspace_misses", keyFigures.misses],
+    ["latest_fork_usec", 0],
+    ["total_forks", 0],
     ["total_error_replies", metrics.errorReplies],
     ["pubsub_channels", server.features.pubsub.names("channel").size],
     ["pubsub_patterns", server.features.pubsub.names("pattern").size],
@@ -207,6 +234,9 @@ function replicationSection({ server, log }: InfoSources): Lines {
     ["master_repl_offset", log.lastIndex],
     ["second_repl_offset", -1],
     ["repl_backlog_active", 0],
+    ["repl_backlog_size", 0],
+    ["repl_backlog_first_byte_offset", 0],
+    ["repl_backlog_histlen", 0],
   ];
 }
 
@@ -215,6 +245,8 @@ function cpuSection(): Lines {
   return [
     ["used_cpu_sys", (system / 1e6).toFixed(6)],
     ["used_cpu_user", (user / 1e6).toFixed(6)],
+    ["used_cpu_sys_children", "0.000000"],
+    ["used_cpu_user_children", "0.000000"],
   ];
 }
 

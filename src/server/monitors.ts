@@ -51,9 +51,10 @@ export class Monitors {
     return () => this.remove(monitor);
   }
 
-  /** Tells of a command of a session. */
+  /** Tells of a command of a session; one that quits is told no more, not even of that. */
   feed(session: Session, command: RunnableCommand, argv: readonly Bytes[], db = session.db): void {
     if (this.#monitors.size === 0 || ADMIN.test(command.name)) return;
+    if (command.name === "quit") session.monitor?.close();
     const nowUs = Math.floor(this.#wallUs());
     const seconds = Math.floor(nowUs / 1_000_000);
     const rest = String(nowUs % 1_000_000).padStart(6, "0");

@@ -156,6 +156,11 @@ export class Reads {
     this.#context.notifier = notifier;
   }
 
+  /** How many keys that reads looked for were there, and were not. */
+  get lookups(): DataContext["lookups"] {
+    return this.#context.lookups;
+  }
+
   /** Runs what waited for entries to be applied; call it after applying. */
   runConfirmed(): void {
     const { index } = this.#options.ops.applied;

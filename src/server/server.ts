@@ -26,6 +26,7 @@ import { ClientFeatures } from "./client_features.ts";
 import { ClientPause } from "./client_pause.ts";
 import { DigestHistory, DivergenceError } from "./digest_check.ts";
 import { DISK_FULL, NOT_AUTHENTICATED, STOPPING } from "./errors.ts";
+import { type KeyFigures, keyFiguresOf } from "./key_figures.ts";
 import type { Leadership } from "./leadership.ts";
 import type { Metrics } from "./metrics.ts";
 import { RaftDriver } from "./raft_driver.ts";
@@ -205,8 +206,8 @@ export class Server {
     return this.#options.clock.wallUs();
   }
 
-  get expiredKeys(): number {
-    return this.#machine.expiredKeys;
+  get keyFigures(): KeyFigures {
+    return keyFiguresOf(this.#machine, this.#reads);
   }
 
   /** Nothing of any client is under way, but for a SHUTDOWN, which waits for just that. */

@@ -64,6 +64,8 @@ export class StateMachine {
   #digest = 0;
   /** Keys that expiry has deleted since the start. */
   expiredKeys = 0;
+  /** Fields of hashes that expiry has deleted since the start. */
+  expiredFields = 0;
 
   constructor(
     ops: RedisOperations,
@@ -87,6 +89,11 @@ export class StateMachine {
   /** Where the events of keys go. */
   set notifier(notifier: Notifier | undefined) {
     this.#context.notifier = notifier;
+  }
+
+  /** How many keys were there, and were not, that reads among the entries of this node looked for. */
+  get lookups(): DataContext["lookups"] {
+    return this.#context.lookups;
   }
 
   /** Where in the log the command stands that was applied last, also while its reply is given. */
@@ -279,6 +286,7 @@ export class StateMachine {
     const hash = this.#ops.edit(db, key, "hash");
     const fields = hash.expired(logTimeMs, limit);
     for (const field of fields) hash.remove(field);
+    this.expiredFields += fields.length;
     if (fields.length > 0) this.#context.notify("hash", "hexpired", key, db);
     if (hash.size === 0) this.#context.notify("generic", "del", key, db);
     return fields.length;

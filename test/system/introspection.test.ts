@@ -74,6 +74,23 @@ test("LATENCY HISTOGRAM and INFO latencystats count the calls of a command", asy
   expect(info).toMatch(/latency_percentiles_usec_incr:p50=[\d.]+,p99=[\d.]+,p99\.9=[\d.]+\r\n/);
 });
 
+test("INFO counts keys that reads found and did not find, and fields that expired", async () => {
+  const figures = async () => {
+    const info = String(await client.command("INFO", "stats"));
+    return ["keyspace_hits", "keyspace_misses", "expired_subkeys"].map((name) =>
+      Number(new RegExp(`\\n${name}:(\\d+)\r`).exec(info)?.[1])
+    );
+  };
+  const before = await figures();
+  await client.command("HSET", "counted", "f", "1", "g", "2");
+  await client.command("HGET", "counted", "f");
+  await client.command("EXISTS", "counted", "nothing");
+  await client.command("HPEXPIRE", "counted", "1", "FIELDS", "1", "f");
+  const differences = async () => (await figures()).map((value, at) => value - before[at]);
+  await until(async () => (await differences())[2] === 1, "the field to expire");
+  expect(await differences()).toEqual([2, 1, 1]);
+});
+
 test("MEMORY STATS has the figures of INFO", async () => {
   const stats = await client.command("MEMORY", "STATS") as (string | number)[];
   expect(stats.filter((_, at) => at % 2 === 0))

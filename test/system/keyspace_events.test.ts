@@ -108,7 +108,11 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     RPUSH l 1 | 1
     RPUSH l 1 | 0
     GET nothing | 1
-    GET k | 0`,
+    GET k | 0
+    EXISTS nothing | 1
+    TYPE nothing | 1
+    TTL nothing | 1
+    OBJECT ENCODING nothing | 0`,
   ),
 };
 

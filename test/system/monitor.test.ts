@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { compareConversations } from "./conversation.ts";
-import { cleanupAll, type Server, startBalsa, startRedis } from "./harness.ts";
+import { cleanupAll, type Server, startBalsa, startRedis, until } from "./harness.ts";
+import { RespClient } from "./resp_client.ts";
 
 let balsa: Server;
 let redis: Server;
@@ -52,3 +53,14 @@ test("MONITOR tells what redis-server tells", () =>
     a: PING`,
     mask,
   ));
+
+test("a client that monitors and quits is not told that it quits", async () => {
+  const [client, other] = await Promise.all([1, 2].map(() => RespClient.open(balsa.port)));
+  expect(await client.command("MONITOR")).toBe("OK");
+  await other.command("PING");
+  expect(await client.read()).toMatch(/"PING"$/);
+  expect(await client.command("QUIT")).toBe("OK");
+  await until(() => client.closed, "the end of the connection");
+  expect(client.unread).toBe("");
+  other.close();
+});

@@ -56,6 +56,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     a: GET k`,
   "commands of their own behind MULTI": `
     a: EXEC
+    a: EXEC x
     a: DISCARD
     a: MULTI
     a: MULTI
