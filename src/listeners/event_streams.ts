@@ -29,11 +29,13 @@ export class EventStreams {
 
   /**
    * Opens a stream on what `make` returns, which may `wake` it; or says why there is none. `owner`:
-   * the user, if it is one whose rules may change.
+   * the user, if it is one whose rules may change. `over` is called when all of it was said, or
+   * the client has gone.
    */
   open(
     make: (wake: () => void) => EventSource,
     owner?: Bytes,
+    over: () => void = () => {},
   ): ReadableStream<Uint8Array> | HttpProblem {
     if (this.#isClosed) return STOPPING;
     if (this.#streams.size >= this.#options.streamsMax) return TOO_MANY;
@@ -42,7 +44,10 @@ export class EventStreams {
     const source = make(() => (stream as EventStream | undefined)?.wake());
     stream = new EventStream(source, {
       sent: (bytes) => this.#counts.bytesOut += bytes,
-      closed: (which, isDropped) => this.#forget(which, isDropped),
+      closed: (which, isDropped) => {
+        this.#forget(which, isDropped);
+        over();
+      },
     });
     this.#streams.set(stream, owner);
     this.#counts.streams++;

@@ -244,9 +244,10 @@ class HttpListener {
   ): Response {
     const headers = this.responses.headers(undefined, "text/event-stream");
     if (method === "HEAD") return new Response(null, { headers });
-    const body = this.streams.open(make, typeof access === "string" ? undefined : access.user);
+    const user = typeof access === "string" ? undefined : access.user;
+    const body = this.streams.open(make, user, () => connection?.keepOpen(false));
     if (body instanceof HttpProblem) return this.#problem(body);
-    connection?.keepOpen();
+    connection?.keepOpen(true);
     return new Response(body, { headers });
   }
 

@@ -5,6 +5,7 @@ import { withinGrace } from "./stop.ts";
 /** serveHttp on Bun.serve. */
 export function serveHttpOnBun(options: HttpServeOptions): HttpServer {
   const { host, port, fetch, bodyBytesMax, idleTimeoutMs = IDLE_TIMEOUT_DEFAULT_MS } = options;
+  const idleTimeoutS = Math.ceil(idleTimeoutMs / 1000);
   const server = listen();
   return {
     port: server.port ?? port,
@@ -19,7 +20,7 @@ export function serveHttpOnBun(options: HttpServeOptions): HttpServer {
       return Bun.serve({
         hostname: host,
         port,
-        idleTimeout: Math.ceil(idleTimeoutMs / 1000),
+        idleTimeout: idleTimeoutS,
         development: false,
         // Without development mode Bun shares ports by default: a second server would take half.
         reusePort: false,
@@ -28,7 +29,7 @@ export function serveHttpOnBun(options: HttpServeOptions): HttpServer {
         fetch: (request, self) =>
           fetch(request, {
             address: () => self.requestIP(request)?.address ?? "",
-            keepOpen: () => self.timeout(request, 0),
+            keepOpen: (isOpen) => self.timeout(request, isOpen ? 0 : idleTimeoutS),
           }),
       });
     } catch (error) {

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { ListenError } from "./listen_error.ts";
 import { type HttpServeOptions, type HttpServer, IDLE_TIMEOUT_DEFAULT_MS } from "./runtime.ts";
 import { withinGrace } from "./stop.ts";
+import { UnreadAnswers } from "./unread_answers.ts";
 
 /** serveHttp on node:http (Node and Deno), with Hono's adapter between its requests and the web's. */
 export async function serveHttpOnNode(options: HttpServeOptions): Promise<HttpServer> {
@@ -16,14 +17,20 @@ export async function serveHttpOnNode(options: HttpServeOptions): Promise<HttpSe
       }),
     { overrideGlobalObjects: false },
   );
+  const answers = new UnreadAnswers(idleTimeoutMs);
+  const checkMs = Math.min(1000, idleTimeoutMs);
   const server = createServer({
     headersTimeout: idleTimeoutMs,
     keepAliveTimeout: idleTimeoutMs,
-    connectionsCheckingInterval: Math.min(1000, idleTimeoutMs),
+    connectionsCheckingInterval: checkMs,
     // A body may arrive as slowly as the handler allows; streams have no end.
     requestTimeout: 0,
-  }, listener);
+  }, (incoming, outgoing) => {
+    answers.watch(outgoing);
+    return listener(incoming, outgoing);
+  });
   await listen(server, options.host, options.port);
+  const looks = setInterval(() => answers.look(performance.now()), checkMs);
   const address = server.address();
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,
@@ -34,6 +41,7 @@ export async function serveHttpOnNode(options: HttpServeOptions): Promise<HttpSe
       const timer = setInterval(() => server.closeIdleConnections(), 50);
       await withinGrace(closed, enough);
       clearInterval(timer);
+      clearInterval(looks);
       server.closeAllConnections();
       await closed;
     },

@@ -7,8 +7,11 @@ export type RuntimeName = "bun" | "deno" | "node";
 export interface ConnectionView {
   /** The client's address, "" where it is unknown. */
   address(): string;
-  /** Its response may stay silent for as long as it likes: no idle time-out ends it. */
-  keepOpen(): void;
+  /**
+   * Whether its response may stay silent for as long as it likes: no idle time-out ends it then. To
+   * be taken back once all of it was said.
+   */
+  keepOpen(isOpen: boolean): void;
 }
 
 /** Answers one request. */
@@ -26,7 +29,7 @@ export interface HttpServeOptions {
   readonly bodyBytesMax?: number;
   /**
    * A connection without a request, or with an unfinished head of one, is closed after this; at
-   * most 255 s, a minute by default.
+   * most 255 s, a minute by default. So is one that takes none of its answer for so long.
    */
   readonly idleTimeoutMs?: number;
 }
