@@ -66,10 +66,16 @@ export class BatchSession extends Session {
     while (this.#next < this.#commands.length) {
       if (!this.#server.execute(this, this.#commands[this.#next])) return;
       this.#next++;
+      if (this.#isRefusedTransaction()) break;
     }
-    if (this.#commands.length > 0) return;
+    if (this.#commands.length > 0 && !this.#isRefusedTransaction()) return;
     this.#position = this.#server.position;
     this.#end();
+  }
+
+  /** Its user may not run MULTI: what was to be all or nothing is nothing. */
+  #isRefusedTransaction(): boolean {
+    return this.#next === 1 && this.#commands[0][0] === "MULTI" && this.transaction === undefined;
   }
 
   #end(): void {

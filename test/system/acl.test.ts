@@ -287,6 +287,13 @@ describe("users over HTTP", () => {
     expect(await (await batch("/pipeline")).json())
       .toEqual([{ result: "OK" }, { error: expect.stringContaining("NOPERM") }]);
     expect((await batch("/multi-exec")).status).toBe(400);
+    // Who may not run MULTI has none of a transaction carried out.
+    await run(root, "ACL", "SETUSER", "app", "-multi");
+    const plain = { method: "POST", headers: app, body: '[["SET","app:3","x"],["DEL","app:1"]]' };
+    const refused = await fetch(`http://127.0.0.1:${port}/multi-exec`, plain);
+    expect([refused.status, (await refused.json()).error])
+      .toEqual([400, "NOPERM this user has no permissions to run the 'multi' command"]);
+    expect(await run(root, "MGET", "app:3", "app:1")).toEqual([null, "x"]);
     const status = async (path: string) =>
       (await fetch(`http://127.0.0.1:${port}${path}?_token=${token}`)).status;
     expect(await Promise.all(["/changes", "/subscribe/other", "/get/app:1"].map(status)))
