@@ -3,7 +3,7 @@ import { isRead, type Operation } from "./operation.ts";
 import { search } from "./search.ts";
 
 /** A smaller search than for the verdict: there are many. */
-const STEPS_MAX = 200_000;
+const STEPS_MAX = 20_000;
 
 /**
  * A smallest part of one key's history that no order explains. It is found by claiming less and
