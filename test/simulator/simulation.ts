@@ -82,6 +82,7 @@ class Simulation {
     this.#world = new World(this.#scheduler, network, this.#truth, trace);
     const checks = new Prng(random.nextUint32());
     this.#world.areClocksFair = this.#areClocksFair;
+    this.#world.electionTimeoutMs = this.#electionTimeoutMs;
     this.#world.isStateChecked = () => checks.next() < 0.6;
     this.#workload = new Workload(
       this.#truth,

@@ -4,6 +4,7 @@ import type { AppendOutcome } from "../../src/storage/raft_log_types.ts";
 import { decodeBatch } from "../../src/server/batch.ts";
 import type { Server } from "../../src/server/server.ts";
 import { FollowerClaims } from "./follower_claims.ts";
+import { LeaderClaims } from "./leader_claims.ts";
 import { ReadClaims } from "./read_claims.ts";
 import type { Truth } from "./truth.ts";
 import type { World } from "./world.ts";
@@ -52,6 +53,7 @@ export function watch(
       world.nodes.find((node) => node.id === other)?.server?.driver.raft.status(),
   });
   new FollowerClaims(core);
+  new LeaderClaims({ ...core, electionTimeoutMs: world.electionTimeoutMs });
   const change = server.changeMembership.bind(server);
   server.changeMembership = (wanted) => {
     truth.look(raft.status());

@@ -23,6 +23,7 @@ export class World {
   founders: readonly SimNode[] = [];
   /** Clients send nothing before, so that whoever stands for election has all there is. */
   quietUntilMs = 0;
+  electionTimeoutMs = 0;
   /** Whether all clocks run alike enough for leases to hold. */
   areClocksFair = true;
   onCrash: (node: SimNode) => void = () => {};
