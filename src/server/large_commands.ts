@@ -3,7 +3,7 @@ import { NOT_DONE } from "./errors.ts";
 import type { ErrorReply } from "../resp/reply.ts";
 import type { Outbox } from "./outbox.ts";
 import { LargeCommand } from "./pieces.ts";
-import type { Pending } from "./session.ts";
+import type { Pending, Session } from "./session.ts";
 
 /**
  * The large commands of this node's clients that are not all in its outbox yet, in the order in
@@ -44,11 +44,19 @@ export class LargeCommands {
     }
   }
 
-  /** Answers those whose time is up: without their last piece they are not carried out. */
-  abandonOverdue(nowMs: number, giveUp: (pending: Pending, reply: ErrorReply) => void): void {
+  /**
+   * Answers those whose time is up: without their last piece they are not carried out. `waiting`:
+   * sessions with something before them that has time left.
+   */
+  abandonOverdue(
+    nowMs: number,
+    waiting: Set<Session>,
+    giveUp: (pending: Pending, reply: ErrorReply) => void,
+  ): void {
     this.#waiting = this.#waiting.filter((large) => {
       const { pending, bytes } = large;
-      if (pending.deadlineMs > nowMs) return true;
+      if (pending.deadlineMs > nowMs) waiting.add(pending.session);
+      if (waiting.has(pending.session)) return true;
       this.bytes -= bytes;
       if (large.hasBegun) this.#outbox.push(large.giveUp());
       giveUp(pending, NOT_DONE);

@@ -26,7 +26,7 @@ import type { Leadership } from "./leadership.ts";
 import { LargeCommands } from "./large_commands.ts";
 import { Outbox } from "./outbox.ts";
 import type { PeerLink } from "./peer_link.ts";
-import type { Pending } from "./session.ts";
+import type { Pending, Session } from "./session.ts";
 import { dropWords } from "./waiting_commands.ts";
 
 export interface WritesOptions {
@@ -265,21 +265,24 @@ export class Writes {
 
   /** Answers those whose time is up; the error tells whether it may still happen. */
   abandonOverdue(nowMs: number): void {
-    this.#abandonHeld(nowMs);
-    // Behind what came before them on their connections.
-    this.large.abandonOverdue(nowMs, this.#options.giveUp);
+    // Each is answered behind what came before it on its connection.
+    const waiting = new Set<Session>();
+    this.#abandonHeld(nowMs, waiting);
+    this.large.abandonOverdue(nowMs, waiting, this.#options.giveUp);
   }
 
-  #abandonHeld(nowMs: number): void {
+  /** Adds to `waiting` the sessions with a large command that moved on, and so has time left. */
+  #abandonHeld(nowMs: number, waiting: Set<Session>): void {
     for (const { pending: item, sent, at } of this.outbox.held()) {
       if (item.piece?.isLast === false) continue;
       const pending = item.piece?.whole ?? item;
       if (pending.deadlineMs > nowMs) {
+        if (item.piece === undefined) break;
         // One that moved on is not in the order of their times.
-        if (item.piece !== undefined) continue;
-        break;
+        waiting.add(pending.session);
+        continue;
       }
-      if (pending.isAbandoned) continue;
+      if (pending.isAbandoned || waiting.has(pending.session)) continue;
       const maySucceed = sent || item.wasSent;
       this.#options.giveUp(pending, maySucceed ? OUTCOME_UNKNOWN : NOT_DONE);
       pending.isAbandoned = true;

@@ -74,9 +74,9 @@ test("one whose time is up before its last piece was sent is not carried out", (
   const pending = push(COMMANDS[0]);
   large.feed();
   const replies: unknown[] = [];
-  large.abandonOverdue(999, (_pending, reply) => replies.push(reply));
+  large.abandonOverdue(999, new Set(), (_pending, reply) => replies.push(reply));
   expect(replies).toEqual([]);
-  large.abandonOverdue(1000, (_pending, reply) => replies.push(reply));
+  large.abandonOverdue(1000, new Set(), (_pending, reply) => replies.push(reply));
   expect(replies).toEqual([NOT_DONE]);
   expect([pending.isAbandoned, NOT_DONE === OUTCOME_UNKNOWN]).toEqual([true, false]);
   const table = new PiecesTable();

@@ -259,3 +259,20 @@ test("a large command whose time is up is answered behind what came before it", 
   writes.abandonOverdue(2000);
   expect(session.replies).toEqual([OUTCOME_UNKNOWN, NOT_DONE]);
 });
+
+test("what follows a large command that has moved on is answered behind it", () => {
+  writes.take(pendingOf(session, ["SET", "a", "x".repeat(3 * PIECE_BYTES)], 2000));
+  // Reads that turned to the log.
+  writes.take(pendingOf(session, ["GET", "b"], 2000));
+  writes.take(pendingOf(session, ["GET", "c"], 2000));
+  writes.send();
+  clock.nowMs = 1000;
+  // A piece is applied: the rest has as much time again.
+  writes.settle(1);
+  writes.send();
+  clock.nowMs = 2000;
+  writes.abandonOverdue(2000);
+  expect(session.replies).toEqual([]);
+  writes.abandonOverdue(Infinity);
+  expect(session.replies.length).toBe(3);
+});

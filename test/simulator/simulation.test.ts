@@ -21,6 +21,11 @@ const FOUND = [
     ticks: 10_000,
     what: "a snapshot that was given up is back in another's place",
   },
+  {
+    seed: 31000036,
+    ticks: 10_000,
+    what: "what waits behind a large command is answered before it",
+  },
   { seed: 208, ticks: 5000, what: "an installed snapshot is lost with the power at a later time" },
 ];
 
