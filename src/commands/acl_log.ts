@@ -30,5 +30,8 @@ function entryReply(entry: AclLogEntry, nowMs: number): Reply {
     ["username", entry.username],
     ["age-seconds", new DoubleReply(String((nowMs - entry.atMs) / 1000))],
     ["client-info", entry.clientInfo],
+    ["entry-id", entry.id],
+    ["timestamp-created", entry.createdAtMs],
+    ["timestamp-last-updated", entry.atMs],
   ]);
 }

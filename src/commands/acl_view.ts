@@ -4,6 +4,10 @@ import type { User } from "../storage/users_table.ts";
 /** One entry of ACL LOG: what was refused, how often of late, to whom. */
 export interface AclLogEntry {
   count: number;
+  /** Of the entries since the start, which one. */
+  readonly id: number;
+  /** Unix time of the first time, in milliseconds. */
+  readonly createdAtMs: number;
   readonly reason: "command" | "key" | "channel" | "auth";
   readonly context: "toplevel" | "multi" | "lua";
   readonly object: Bytes;

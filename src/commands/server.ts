@@ -12,6 +12,7 @@ import { latencyCommand } from "./latency.ts";
 import type { LocalContext } from "./local_context.ts";
 import { memoryCommand } from "./memory.ts";
 import { optionName, parseOffset } from "./parse.ts";
+import { moduleCommand } from "./module.ts";
 import { slowLogCommand } from "./slowlog.ts";
 
 const NO_REPLICAOF = err(
@@ -132,6 +133,7 @@ export const serverCommands: readonly Command[] = [
   localCommand("slaveof", 3, replicaof),
   localCommand("failover", -1, () => NO_FAILOVER),
   configCommand,
+  moduleCommand,
   slowLogCommand,
   latencyCommand,
   memoryCommand,

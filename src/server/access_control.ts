@@ -40,6 +40,9 @@ export class AccessControl {
   onChange: (name?: Bytes) => void = () => {};
   logMax: () => number = () => ACL_LOG_DEFAULT;
   log: AclLogEntry[] = [];
+  /** How often something was refused, since the start. */
+  readonly refused = { auth: 0, command: 0, key: 0, channel: 0 };
+  #entries = 0;
   readonly #options: AccessControlOptions;
   #default: { readonly password: Bytes; readonly user: User } | undefined;
 
@@ -179,14 +182,16 @@ export class AccessControl {
     },
     context: AclLogEntry["context"] = session.transaction === undefined ? "toplevel" : "multi",
   ): void {
+    this.refused[reason]++;
     const atMs = this.#options.clock.wallMs();
     const clientInfo = clientInfoLine(session, atMs);
     const at = this.log.slice(0, GROUPED_ENTRIES).findIndex((each) =>
       each.reason === reason && each.context === context && each.object === object &&
       each.username === username && atMs - each.atMs <= GROUPED_MS
     );
-    const fresh = { count: 0, reason, context, object, username } as const;
-    const entry = at < 0 ? fresh : this.log.splice(at, 1)[0];
+    const entry = at >= 0
+      ? this.log.splice(at, 1)[0]
+      : { count: 0, id: this.#entries++, createdAtMs: atMs, reason, context, object, username };
     this.log.unshift({ ...entry, count: entry.count + 1, atMs, clientInfo });
     this.log.length = Math.min(this.log.length, this.logMax());
   }

@@ -19,8 +19,9 @@ export class ClientPause {
     return this.#held.size;
   }
 
+  /** A pause that is on is not made shorter, but ended by "none". */
   set(untilMs: number, mode: "none" | "write" | "all"): void {
-    this.#untilMs = untilMs;
+    this.#untilMs = mode === "none" ? 0 : Math.max(this.#untilMs, untilMs);
     this.#mode = mode;
     // Another mode may hold back less.
     for (const session of this.#held) this.#letGo(session);

@@ -175,6 +175,7 @@ function persistenceSection({ server, log, stateBytes }: InfoSources): Lines {
 
 function statsSection({ server }: InfoSources): Lines {
   const { metrics, keyFigures } = server;
+  const { refused } = server.features.access;
   return [
     ["total_connections_received", metrics.connectionsReceived],
     ["tracking_total_keys", server.features.tracking.keyCount],
@@ -195,6 +196,10 @@ function statsSection({ server }: InfoSources): Lines {
     ["evicted_clients", 0],
     ["keyspace_hits", keyFigures.hits],
     ["keyspace_misses", keyFigures.misses],
+    ["acl_access_denied_auth", refused.auth],
+    ["acl_access_denied_cmd", refused.command],
+    ["acl_access_denied_key", refused.key],
+    ["acl_access_denied_channel", refused.channel],
     ["latest_fork_usec", 0],
     ["total_forks", 0],
     ["total_error_replies", metrics.errorReplies],

@@ -98,6 +98,16 @@ test("a command without a connection goes on when CLIENT PAUSE is over", async (
   expect(await Promise.race([replies, "still held"])).toMatchObject({ replies: [PONG] });
 });
 
+test("a CLIENT PAUSE does not end sooner for a shorter one behind it", () => {
+  session.receive(Buffer.from("CLIENT PAUSE 60000 WRITE\r\nCLIENT PAUSE 1 WRITE\r\n"));
+  session.receive(Buffer.from("SET k v\r\n"));
+  run();
+  server.pause.tick(server.monotonicMs() + 30_000);
+  expect(server.pause.heldCount).toBe(1);
+  server.pause.tick(server.monotonicMs() + 61_000);
+  expect(server.pause.heldCount).toBe(0);
+});
+
 test("a stop does not wait for the SHUTDOWN that asked for it", () => {
   session.receive(Buffer.from("SHUTDOWN\r\n"));
   run();

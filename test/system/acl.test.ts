@@ -12,6 +12,9 @@ afterAll(cleanupAll);
 function mask(raw: string): string {
   return raw.replace(/\$\d+\r\nid=[^\r]*/g, "(client)")
     .replace(/(age-seconds\r\n)[^\r]*\r\n[^\r]*/g, "$1")
+    // Of 7.2.
+    .replace(/(\*20|%10)(?=\r\n\$5\r\ncount)/g, (head) => head === "%10" ? "%7" : "*14")
+    .replace(/\$8\r\nentry-id\r\n:\d+\r\n(\$\d+\r\ntimestamp-[a-z-]+\r\n:\d+\r\n){2}/g, "")
     .replace(/(?:[+-][@\w|]+ )+[+-][@\w|]+/g, (rules) => rules.split(" ").sort().join(" "));
 }
 

@@ -91,6 +91,24 @@ test("INFO counts keys that reads found and did not find, and fields that expire
   expect(await differences()).toEqual([2, 1, 1]);
 });
 
+test("INFO counts what users were refused, ACL LOG numbers it, and MODULE LIST is empty", async () => {
+  await client.command("ACL", "SETUSER", "held", "on", "nopass", "~k", "+get", "+publish");
+  const held = await RespClient.open(balsa.port);
+  for (const words of ["AUTH held x", "SET k 1", "GET other", "PUBLISH c x", "AUTH no one"]) {
+    await held.command(...words.split(" "));
+  }
+  const info = String(await client.command("INFO", "stats"));
+  const found = [...info.matchAll(/acl_access_denied_(\w+):(\d+)/g)].map(([, ...each]) => each);
+  expect(found).toEqual(["auth", "cmd", "key", "channel"].map((kind) => [kind, "1"]));
+  const log = await client.command("ACL", "LOG") as unknown[][];
+  expect(log.map((entry) => entry[entry.indexOf("entry-id") + 1])).toEqual([3, 2, 1, 0]);
+  const [entry] = log;
+  expect(entry[entry.indexOf("timestamp-created") + 1]).toBeGreaterThan(1_600_000_000_000);
+  expect(await client.command("MODULE", "LIST")).toEqual([]);
+  await client.command("ACL", "DELUSER", "held");
+  held.close();
+});
+
 test("MEMORY STATS has the figures of INFO", async () => {
   const stats = await client.command("MEMORY", "STATS") as (string | number)[];
   expect(stats.filter((_, at) => at % 2 === 0))
