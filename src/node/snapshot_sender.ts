@@ -1,7 +1,7 @@
 import { type Clock, sleep, type Timer } from "../base/clock.ts";
 import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_WINDOW_BYTES } from "../constants.ts";
 import { crashPoint } from "../storage/crash_point.ts";
-import type { SnapshotReader } from "../storage/snapshot_store.ts";
+import { DamagedSnapshot, type SnapshotReader } from "../storage/snapshot_store.ts";
 import { FRAME, type Frame } from "../transport/frame.ts";
 import type { PeerConnection } from "../transport/peer_connection.ts";
 import type { FrameHandler } from "../transport/peers.ts";
@@ -37,14 +37,17 @@ export class SnapshotSender {
     this.#clock = clock;
   }
 
-  /** Resolves when the peer has all of it; rejects when that cannot be reached now. */
+  /**
+   * Resolves when the peer has all of it; rejects when that cannot be reached now, with
+   * DamagedSnapshot when it never will be.
+   */
   async run(): Promise<void> {
     for (let fruitless = 0, retryMs = RETRY_MS_MIN;;) {
       const before = this.#best;
       try {
         return await this.#attempt();
       } catch (error) {
-        if (this.#isStopped || error instanceof PeerRefusal) throw error;
+        if (this.#isStopped || isFinal(error)) throw error;
         if (this.#best > before) {
           fruitless = 0;
           retryMs = RETRY_MS_MIN;
@@ -89,17 +92,31 @@ export class SnapshotSender {
     if (state === undefined) return fail(new Error("the peer does not keep to the protocol"));
     if (state.error !== "") return fail(new PeerRefusal(state.error));
     if (state.isDone) return done();
-    this.#watch();
-    // The first state of a connection, or a transfer that starts over.
-    if (state.offset < this.#acknowledged || this.#sent < state.offset) this.#sent = state.offset;
-    this.#acknowledged = state.offset;
-    if (state.offset > this.#reader.info.bytes / 2) crashPoint("send_half");
-    this.#best = Math.max(this.#best, state.offset);
+    if (this.#sent > 0 && state.offset <= this.#acknowledged) {
+      // The peer has thrown away what came: it does not have the hash that was offered.
+      this.#silence?.cancel();
+      const connection = this.#connection;
+      const ifCurrent = (act: () => void) => this.#connection === connection ? act() : undefined;
+      this.#reader.verify(this.#clock)
+        .then(() => ifCurrent(() => this.#goOn(state.offset)))
+        .catch((error) => ifCurrent(() => fail(error)));
+      return;
+    }
     try {
-      this.#pump();
+      this.#goOn(state.offset);
     } catch (error) {
       fail(error as Error);
     }
+  }
+
+  #goOn(offset: number): void {
+    this.#watch();
+    // The first state of a connection, or a transfer that starts over.
+    if (offset <= this.#acknowledged || this.#sent < offset) this.#sent = offset;
+    this.#acknowledged = offset;
+    if (offset > this.#reader.info.bytes / 2) crashPoint("send_half");
+    this.#best = Math.max(this.#best, offset);
+    this.#pump();
   }
 
   #pump(): void {
@@ -119,6 +136,11 @@ export class SnapshotSender {
     const connection = this.#connection;
     this.#silence = this.#clock.after(SILENCE_MAX_MS, () => connection?.close("it is silent"));
   }
+}
+
+/** Whether another attempt would end the same way. */
+function isFinal(error: unknown): boolean {
+  return error instanceof PeerRefusal || error instanceof DamagedSnapshot;
 }
 
 /** The peer says why it takes no snapshot now. */

@@ -13,6 +13,7 @@ import type { Server } from "../server/server.ts";
 import type { SnapshotService } from "../server/snapshot_service.ts";
 import { crashPoint } from "../storage/crash_point.ts";
 import type { SnapshotInfo } from "../storage/snapshot.ts";
+import { DamagedSnapshot } from "../storage/snapshot_store.ts";
 import { isDiskFull } from "../storage/snapshot_maker.ts";
 import { SqliteError } from "../storage/sqlite_types.ts";
 import type { PeerConnection } from "../transport/peer_connection.ts";
@@ -238,6 +239,12 @@ export class Snapshots implements SnapshotService {
     try {
       transfer.sender = new SnapshotSender((handler) => open(peer, handler), reader, clock);
       await transfer.sender.run();
+    } catch (error) {
+      if (error instanceof DamagedSnapshot) {
+        logger.error("a snapshot is damaged, it is made anew", { index, reason: error.message });
+        storage.snapshots.drop(info);
+      }
+      throw error;
     } finally {
       reader.close();
     }

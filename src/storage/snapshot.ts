@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, type Hash, randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { toBuffer, utf8Encode } from "../base/bytes.ts";
+import { type Clock, sleep } from "../base/clock.ts";
 import { crashPoint } from "./crash_point.ts";
 import { type Disk, SYSTEM_DISK } from "./disk.ts";
 import { syncFile, writeWhole } from "./files.ts";
@@ -116,6 +117,28 @@ export function hashFile(
     disk.close(fd);
   }
   return { bytes, sha256: hash.digest("hex") };
+}
+
+/**
+ * Hashes up to `bytes` of a file from its start, other work going on in between; `fd` gives
+ * undefined once that is to end. Returns how many bytes were hashed.
+ */
+export async function hashAside(
+  disk: Disk,
+  fd: () => number | undefined,
+  bytes: number,
+  hash: Hash,
+  clock: Clock,
+): Promise<number> {
+  const slice = new Uint8Array(HASH_CHUNK_BYTES);
+  let offset = 0;
+  for (let file; offset < bytes && (file = fd()) !== undefined; await sleep(clock, 0)) {
+    const read = disk.read(file, slice, 0, Math.min(slice.length, bytes - offset), offset);
+    if (read === 0) break;
+    hash.update(slice.subarray(0, read));
+    offset += read;
+  }
+  return offset;
 }
 
 /**

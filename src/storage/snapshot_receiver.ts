@@ -1,11 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
 import { join } from "node:path";
 import { assert } from "../base/assert.ts";
-import { type Clock, sleep, SYSTEM_CLOCK } from "../base/clock.ts";
+import { type Clock, SYSTEM_CLOCK } from "../base/clock.ts";
 import { type Disk, SYSTEM_DISK } from "./disk.ts";
-import { publish, type SnapshotInfo } from "./snapshot.ts";
-
-const HASH_SLICE_BYTES = 1024 * 1024;
+import { hashAside, publish, type SnapshotInfo } from "./snapshot.ts";
 
 /**
  * Takes a snapshot in chunks, in order, into a temporary file. What was received outlives the
@@ -107,14 +105,7 @@ export class SnapshotReceiver {
 
   async #hashReceived(clock: Clock): Promise<void> {
     const size = Math.min(this.#disk.size(this.#path) ?? 0, this.info.bytes);
-    const slice = new Uint8Array(HASH_SLICE_BYTES);
-    while (this.#offset < size && this.#fd !== undefined) {
-      const read = this.#disk.read(this.#fd, slice, 0, slice.length, this.#offset);
-      if (read === 0) break;
-      this.#hash.update(slice.subarray(0, read));
-      this.#offset += read;
-      await sleep(clock, 0);
-    }
+    this.#offset = await hashAside(this.#disk, () => this.#fd, size, this.#hash, clock);
   }
 }
 

@@ -1,7 +1,15 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { assert } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
 import { type Disk, SYSTEM_DISK } from "./disk.ts";
-import { descriptionPath, installSnapshot, type SnapshotInfo, snapshotPath } from "./snapshot.ts";
+import {
+  descriptionPath,
+  hashAside,
+  installSnapshot,
+  type SnapshotInfo,
+  snapshotPath,
+} from "./snapshot.ts";
 
 /** Of an entry in the log. */
 interface Position {
@@ -83,6 +91,11 @@ export class SnapshotStore {
     if (old !== undefined) this.#removeUnused(old);
   }
 
+  /** Gives up a snapshot whose file is damaged. */
+  drop(info: SnapshotInfo): void {
+    if (this.#current?.sha256 === info.sha256) this.forget();
+  }
+
   /** Puts the current snapshot in place of state.db: see `installSnapshot`. */
   install(statePath: string): void {
     const info = this.#current;
@@ -138,15 +151,36 @@ export class SnapshotReader {
     return chunk;
   }
 
-  /** Fills `chunk` from `offset`; the file must have as much. */
+  /** Fills `chunk` from `offset`; throws DamagedSnapshot when the file does not give as much. */
   fill(chunk: Uint8Array, offset: number): void {
-    assert(this.#fd !== undefined, "a closed snapshot is not read");
     let filled = 0;
     while (filled < chunk.length) {
-      const left = chunk.length - filled;
-      const read = this.#disk.read(this.#fd, chunk, filled, left, offset + filled);
-      if (read === 0) throw new Error(`Snapshot ${this.info.index}: the file is too short`);
+      const read = this.#read(chunk, filled, offset + filled);
+      if (read === 0) throw new DamagedSnapshot("the file is too short");
       filled += read;
+    }
+  }
+
+  /** Reads all of it, other work going on meanwhile; rejects with DamagedSnapshot. */
+  async verify(clock: Clock): Promise<void> {
+    const hash = createHash("sha256");
+    try {
+      await hashAside(this.#disk, () => this.#fd, this.info.bytes, hash, clock);
+    } catch (error) {
+      throw unreadable(error);
+    }
+    if (this.#fd === undefined) throw new Error("it was closed");
+    if (hash.digest("hex") !== this.info.sha256) {
+      throw new DamagedSnapshot("its file has changed on this disk");
+    }
+  }
+
+  #read(chunk: Uint8Array, at: number, offset: number): number {
+    assert(this.#fd !== undefined, "a closed snapshot is not read");
+    try {
+      return this.#disk.read(this.#fd, chunk, at, chunk.length - at, offset);
+    } catch (error) {
+      throw unreadable(error);
     }
   }
 
@@ -156,6 +190,16 @@ export class SnapshotReader {
     this.#fd = undefined;
     this.#release();
   }
+}
+
+/** The file of a snapshot here is not what it was when it was made: another is to be made. */
+export class DamagedSnapshot extends Error {
+  override name = "DamagedSnapshot";
+}
+
+function unreadable(error: unknown): DamagedSnapshot {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new DamagedSnapshot(`its file cannot be read: ${reason}`);
 }
 
 function byPosition(a: SnapshotInfo, b: SnapshotInfo): number {

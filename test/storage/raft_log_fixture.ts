@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromUint8Array } from "../../src/base/bytes.ts";
@@ -37,4 +37,14 @@ export function snapshotAt(index: number, term: number): SnapshotMeta {
 /** An entry as a plain value that two of can be compared. */
 export function plain(e: Entry): unknown {
   return [e.index, e.term, e.kind, fromUint8Array(e.data)];
+}
+
+/** Changes one byte of a file where it stands. */
+export function flipByte(path: string, at: number): void {
+  const fd = openSync(path, "r+");
+  const byte = new Uint8Array(1);
+  readSync(fd, byte, 0, 1, at);
+  byte[0] ^= 0x55;
+  writeSync(fd, byte, 0, 1, at);
+  closeSync(fd);
 }

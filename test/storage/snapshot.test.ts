@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { SYSTEM_CLOCK } from "../../src/base/clock.ts";
 import {
   hashFile,
   installSnapshot,
@@ -9,10 +10,10 @@ import {
   snapshotPath,
 } from "../../src/storage/snapshot.ts";
 import { SnapshotReceiver } from "../../src/storage/snapshot_receiver.ts";
-import { SnapshotStore } from "../../src/storage/snapshot_store.ts";
+import { DamagedSnapshot, SnapshotStore } from "../../src/storage/snapshot_store.ts";
 import { loadSqlite } from "../../src/storage/sqlite.ts";
 import type { SqlDatabase } from "../../src/storage/sqlite_types.ts";
-import { temporaryDirectory } from "./raft_log_fixture.ts";
+import { flipByte, temporaryDirectory } from "./raft_log_fixture.ts";
 
 const driver = await loadSqlite();
 let temporary: ReturnType<typeof temporaryDirectory>;
@@ -137,6 +138,25 @@ describe("SnapshotStore", () => {
     expect(reader.readChunk(info.bytes, 100).length).toBe(0);
     reader.close();
     expect(() => reader.readChunk(0, 1)).toThrow(/closed/);
+  });
+
+  test("tells a file that has changed, and gives it up", async () => {
+    const store = new SnapshotStore(directory);
+    const [info, other] = [snapshotAt(5), snapshotAt(6)];
+    store.adopt(info, "here");
+    const reader = store.read(info);
+    await reader.verify(SYSTEM_CLOCK);
+    flipByte(snapshotPath(directory, info), info.bytes >> 1);
+    await expect(reader.verify(SYSTEM_CLOCK)).rejects.toThrow(DamagedSnapshot);
+    truncateSync(snapshotPath(directory, info), info.bytes >> 1);
+    await expect(reader.verify(SYSTEM_CLOCK)).rejects.toThrow(DamagedSnapshot);
+    expect(() => reader.readChunk(0, info.bytes)).toThrow(DamagedSnapshot);
+    store.drop(other);
+    expect(store.current).toEqual(info);
+    store.drop(info);
+    expect(store.current).toBeUndefined();
+    reader.close();
+    expect(existsSync(snapshotPath(directory, info))).toBe(false);
   });
 });
 

@@ -1,4 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { flipByte } from "../storage/raft_log_fixture.ts";
 import { orThrow, TestCluster } from "./cluster.ts";
 import { cleanupAll, sleep, until } from "./harness.ts";
 import { type Decoded, RespError } from "./resp_client.ts";
@@ -152,6 +155,27 @@ test("senders that are killed amid a transfer lose nothing", async () => {
   await Promise.all([0, 1, 2].map((node) => cluster.start(node, sound)));
   await until(() => cluster.areEqual([0, 1, 2]), "all nodes are equal");
   expect(await cluster.command(follower, "GET", "last")).toBe("acknowledged");
+  await expectEqual(cluster);
+}, 180_000);
+
+test("a snapshot that is damaged where it was made is made anew", async () => {
+  const cluster = await TestCluster.found(3, { env: ENV });
+  const leader = await leaderOf(cluster);
+  const [follower, other] = [(leader + 1) % 3, (leader + 2) % 3];
+  await cluster.kill9(follower);
+  await fill(cluster, leader);
+  // Either may lead later.
+  for (const node of [leader, other]) {
+    expect(await cluster.command(node, "RAFT.SNAPSHOT")).toBeGreaterThan(0);
+    const snapshots = join(cluster.members[node].data, "snapshots");
+    const file = join(snapshots, readdirSync(snapshots).find((name) => name.endsWith(".db"))!);
+    flipByte(file, statSync(file).size >> 1);
+  }
+  await cluster.start(follower);
+  await until(() => /snapshot installed/.test(cluster.server(follower).output()), "an install");
+  expect(cluster.server(follower).output()).toContain("a received snapshot is damaged");
+  const outputs = [leader, other].map((node) => cluster.server(node).output()).join("");
+  expect(outputs).toContain("a snapshot is damaged, it is made anew");
   await expectEqual(cluster);
 }, 180_000);
 
