@@ -141,7 +141,7 @@ function take(
   const isIdle = pending === undefined || claim.minIdleMs === 0 ||
     context.nowMs - pending.deliveredAtMs >= claim.minIdleMs;
   if (!isIdle) return undefined;
-  if (!claim.isSeen) seeConsumer(context, key, group, consumer);
+  if (!claim.isSeen) seeConsumer(context, key, group, consumer, true);
   claim.isSeen = true;
   const before = pending?.deliveries ?? 1;
   const deliveries = claim.deliveries ?? (justId ? before : addUint64(before, 1));

@@ -2,6 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import { ErrorReply, MapReply, NO_SUCH_KEY, NOT_INTEGER, type Reply } from "../resp/reply.ts";
 import { ID_MAX, ID_ZERO, idText } from "../storage/stream_id.ts";
 import {
+  NEVER_ACTIVE,
   type PendingEntry,
   READ_UNKNOWN,
   type StreamConsumer,
@@ -90,6 +91,7 @@ function fullConsumer(group: StreamGroup, consumer: StreamConsumer, count: numbe
   return new MapReply([
     ["name", consumer.name],
     ["seen-time", consumer.seenAtMs],
+    ["active-time", consumer.activeAtMs],
     ["pel-count", consumer.pendingCount],
     ["pending", pending.map((each) => [idText(each), ...deliveryOf(each)])],
   ]);
@@ -133,11 +135,13 @@ function consumersInfo(context: DataContext, argv: readonly Bytes[]): Reply {
   if (stream instanceof ErrorReply) return stream;
   const group = stream.group(argv[3]);
   if (group === undefined) return noGroupOf(argv[2], argv[3]);
-  return group.consumers().map(({ name, pendingCount, seenAtMs }) =>
+  const sinceMs = (atMs: number) => Math.max(0, context.nowMs - atMs);
+  return group.consumers().map(({ name, pendingCount, seenAtMs, activeAtMs }) =>
     new MapReply([
       ["name", name],
       ["pending", pendingCount],
-      ["idle", Math.max(0, context.nowMs - seenAtMs)],
+      ["idle", sinceMs(seenAtMs)],
+      ["inactive", activeAtMs === NEVER_ACTIVE ? NEVER_ACTIVE : sinceMs(activeAtMs)],
     ])
   );
 }

@@ -102,7 +102,7 @@ function readSource(
   const stream = context.edit(key, "stream");
   const group = stream instanceof ErrorReply ? undefined : stream.group(groupName);
   if (stream instanceof ErrorReply || group === undefined) return undefined;
-  seeConsumer(context, key, group, consumer);
+  seeConsumer(context, key, group, consumer, isNew);
   if (!isNew) return readHistory(context, stream, group, consumer, following(id), count);
   const entries = takeNew(stream, group, count);
   if (!noAck) {
@@ -114,14 +114,15 @@ function readSource(
   return entries.map(entryReply);
 }
 
-/** Dates a consumer's use, and makes it when it is new. */
+/** Dates a consumer's use, which gives it an entry or not, and makes it when it is new. */
 export function seeConsumer(
   context: DataContext,
   key: Bytes,
   group: StreamGroup,
   consumer: Bytes,
+  isActive: boolean,
 ): void {
-  const isNew = group.see(consumer, context.nowMs);
+  const isNew = group.see(consumer, context.nowMs, isActive ? context.nowMs : undefined);
   if (isNew) context.notify("stream", "xgroup-createconsumer", key);
 }
 

@@ -5,7 +5,12 @@ import type { ElementRow } from "./element_tables.ts";
 import { IdMap } from "./id_map.ts";
 import { ID_ZERO, idText, type StreamId } from "./stream_id.ts";
 import { consumerRow, groupRow, pendingKey, pendingRow } from "./stream_rows.ts";
-import type { PendingEntry, StreamConsumer, StreamGroup } from "./streams.ts";
+import {
+  NEVER_ACTIVE,
+  type PendingEntry,
+  type StreamConsumer,
+  type StreamGroup,
+} from "./streams.ts";
 
 /** Bytes in memory, about, beside names. */
 export const GROUP_OVERHEAD_BYTES = 400;
@@ -24,11 +29,13 @@ export interface GroupHost {
 class Consumer implements StreamConsumer {
   readonly name: Bytes;
   seenAtMs: number;
+  activeAtMs: number;
   readonly pending = new IdMap<PendingEntry>();
 
-  constructor(name: Bytes, seenAtMs: number) {
+  constructor(name: Bytes, seenAtMs: number, activeAtMs: number) {
     this.name = name;
     this.seenAtMs = seenAtMs;
+    this.activeAtMs = activeAtMs;
   }
 
   get pendingCount(): number {
@@ -73,13 +80,15 @@ export class CachedGroup implements StreamGroup {
     return this.#consumers.get(name);
   }
 
-  see(name: Bytes, seenAtMs: number): boolean {
+  see(name: Bytes, seenAtMs: number, activeAtMs?: number): boolean {
     let consumer = this.#consumers.get(name);
     const isNew = consumer === undefined;
-    if (consumer === undefined) consumer = this.fillConsumer(name, seenAtMs);
-    else if (consumer.seenAtMs === seenAtMs) return false;
+    const activeMs = activeAtMs ?? consumer?.activeAtMs ?? NEVER_ACTIVE;
+    if (consumer === undefined) consumer = this.fillConsumer(name, seenAtMs, activeMs);
+    else if (consumer.seenAtMs === seenAtMs && consumer.activeAtMs === activeMs) return false;
     consumer.seenAtMs = seenAtMs;
-    const row = consumerRow(this.name, name, seenAtMs);
+    consumer.activeAtMs = activeMs;
+    const row = consumerRow(this.name, consumer);
     this.#noteConsumer(name, row, isNew ? consumerBytes(name) : 0);
     this.#host.tellGroup();
     return isNew;
@@ -146,8 +155,8 @@ export class CachedGroup implements StreamGroup {
   }
 
   /** Makes a consumer without telling of it. */
-  fillConsumer(name: Bytes, seenAtMs: number): Consumer {
-    const consumer = new Consumer(name, seenAtMs);
+  fillConsumer(name: Bytes, seenAtMs: number, activeAtMs: number): Consumer {
+    const consumer = new Consumer(name, seenAtMs, activeAtMs);
     this.#consumers.set(name, consumer);
     return consumer;
   }

@@ -184,7 +184,9 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
         name: group.name,
         lastId: group.lastId,
         entriesRead: group.entriesRead,
-        consumers: group.consumers().map(({ name, seenAtMs }) => ({ name, seenAtMs })),
+        consumers: group.consumers().map(({ name, seenAtMs, activeAtMs }) => {
+          return { name, seenAtMs, activeAtMs };
+        }),
         pending: [...group.allPending()],
       })),
     };
@@ -201,7 +203,9 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
     for (const { name, lastId, entriesRead, consumers, pending } of contents.groups) {
       this.addGroup(name, lastId, entriesRead);
       const group = this.#groups.get(name) as CachedGroup;
-      for (const consumer of consumers) group.see(consumer.name, consumer.seenAtMs);
+      for (const { name, seenAtMs, activeAtMs } of consumers) {
+        group.see(name, seenAtMs, activeAtMs);
+      }
       for (const entry of pending) group.setPending(entry);
     }
   }
@@ -277,8 +281,8 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
       this.#groups.set(name, new CachedGroup(this, name, lastId, rows.wideOf(row.read)));
     }
     for (const row of elements.read("stream_consumer", owner)) {
-      const { name, seenAtMs } = rows.consumerOf(row);
-      this.#groups.get(bytesOf(row.group_name))?.fillConsumer(name, seenAtMs);
+      const { name, seenAtMs, activeAtMs } = rows.consumerOf(row);
+      this.#groups.get(bytesOf(row.group_name))?.fillConsumer(name, seenAtMs, activeAtMs);
     }
     for (const row of elements.read("stream_pending", owner)) {
       this.#groups.get(bytesOf(row.group_name))?.fillPending(rows.pendingOf(row));

@@ -43,7 +43,10 @@ export const ELEMENT_TABLES = {
     key: ["name"],
     columns: ["last_ms INTEGER", "last_seq INTEGER", "read INTEGER"],
   },
-  stream_consumer: { key: ["group_name", "name"], columns: ["seen_at_ms INTEGER"] },
+  stream_consumer: {
+    key: ["group_name", "name"],
+    columns: ["seen_at_ms INTEGER", "active_at_ms INTEGER"],
+  },
   stream_pending: {
     key: ["group_name", "ms INTEGER", "seq INTEGER"],
     columns: ["consumer", "delivered_at_ms INTEGER", "deliveries INTEGER"],

@@ -123,6 +123,11 @@ export function prepareSchema(sql: SqlDatabase, isReadOnly = false): void {
     sql.exec(STREAM_VIEWS);
     sql.exec("COMMIT");
   }
+  const active = "SELECT count(*) FROM pragma_table_info('stream_consumer') " +
+    "WHERE name = 'active_at_ms'";
+  if (pragma(sql, active) === 0) {
+    sql.exec("ALTER TABLE stream_consumer ADD COLUMN active_at_ms INTEGER");
+  }
   sql.exec(createElementIndexes());
 }
 

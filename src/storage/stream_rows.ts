@@ -71,12 +71,20 @@ export function groupRow(name: Bytes, lastId: StreamId, entriesRead: Uint64): El
   return [name, ...idRow(lastId), wide(entriesRead)];
 }
 
-export function consumerRow(group: Bytes, name: Bytes, seenAtMs: number): ElementRow {
-  return [group, name, seenAtMs];
+export function consumerRow(
+  group: Bytes,
+  { name, seenAtMs, activeAtMs }: Omit<StreamConsumer, "pendingCount">,
+): ElementRow {
+  return [group, name, seenAtMs, activeAtMs];
 }
 
 export function consumerOf(row: SqlRow): Omit<StreamConsumer, "pendingCount"> {
-  return { name: bytesOf(row.name), seenAtMs: Number(row.seen_at_ms) };
+  return {
+    name: bytesOf(row.name),
+    seenAtMs: Number(row.seen_at_ms),
+    // As Redis has it for values of before 7.2.
+    activeAtMs: Number(row.active_at_ms ?? row.seen_at_ms),
+  };
 }
 
 export function pendingKey(group: Bytes, id: StreamId): ElementRow {

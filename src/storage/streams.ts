@@ -30,10 +30,14 @@ export interface PendingEntry extends StreamId {
   readonly deliveries: Uint64;
 }
 
+/** A consumer was never given an entry. */
+export const NEVER_ACTIVE = -1;
+
 export interface StreamConsumer {
   readonly name: Bytes;
-  /** Unix time in milliseconds. */
+  /** Unix time in milliseconds of its last use, and of the last that gave it an entry. */
   readonly seenAtMs: number;
+  readonly activeAtMs: number | typeof NEVER_ACTIVE;
   readonly pendingCount: number;
 }
 
@@ -49,8 +53,11 @@ export interface StreamGroup {
   /** All, by name. */
   consumers(): readonly StreamConsumer[];
   consumer(name: Bytes): StreamConsumer | undefined;
-  /** Dates the consumer's last use; makes it when it is new, and then is true. */
-  see(consumer: Bytes, seenAtMs: number): boolean;
+  /**
+   * Dates the consumer's last use, and (`activeAtMs`) the last that gave it an entry; makes it when
+   * it is new, and then is true.
+   */
+  see(consumer: Bytes, seenAtMs: number, activeAtMs?: number): boolean;
   /** Removes a consumer with what is pending for it: the number of those entries. */
   removeConsumer(name: Bytes): number;
 

@@ -7,6 +7,7 @@ import { readValue } from "../../src/commands/rdb/read.ts";
 import type { DumpedValue } from "../../src/commands/rdb/value.ts";
 import { needsNewerVersion, writeValue } from "../../src/commands/rdb/write.ts";
 import { NO_EXPIRY } from "../../src/storage/redis_operations.ts";
+import { withoutActivity } from "../compat/compare.ts";
 import { LocalRunner } from "./local_runner.ts";
 import { bulkStrings, RedisReference, type ReferenceConnection } from "./redis_reference.ts";
 
@@ -84,7 +85,7 @@ async function shown(runner: LocalRunner): Promise<[unknown, unknown]> {
   const [members, fields] = replies.splice(-2);
   const { ops } = runner.context;
   const type = ops.find(0, "k")?.type;
-  const ours = READS.map((argv) => runner.exec(argv, 2));
+  const ours = READS.map((argv) => withoutActivity(runner.exec(argv, 2)));
   const set = type === "set" ? [...ops.collection(0, "k", "set")?.members() ?? []].sort() : members;
   const hash = type === "hash"
     ? [...ops.collection(0, "k", "hash")?.entries() ?? []].map(([name, { value }]) => [name, value])
@@ -250,7 +251,7 @@ test("RESTORE answers as redis-server", async () => {
   expect(rows.map((argv) => runner.exec(argv, 2))).toEqual(theirs);
 });
 
-test("a stream of Redis 7.2 is read without when its consumers were last given something", () => {
+test("a stream of Redis 7.2 is read with the times when its consumers were last given something", () => {
   const [before, after] = OLD_STREAM.split("\x01c\x39\x30");
   const counters = "\x05\x01\0\0\x02";
   const added = (text: Bytes) =>
@@ -260,9 +261,14 @@ test("a stream of Redis 7.2 is read without when its consumers were last given s
     );
   const newest = added(`\x15${before.slice(1)}`) + "\x01c\x39\x30" + after.slice(0, 6) +
     littleEndian(99, 8) + after.slice(6);
-  const value = readValue(OLD_STREAM);
-  expect(value).toBeDefined();
-  expect(readValue(newest)).toEqual(value);
+  const consumersOf = (value: DumpedValue | undefined) =>
+    value?.type === "stream" ? value.contents.groups.flatMap((each) => each.consumers) : [];
+  const [value, newer] = [readValue(OLD_STREAM), readValue(newest)];
+  const [consumer] = consumersOf(value);
+  expect(consumer.activeAtMs).toBe(consumer.seenAtMs);
+  expect(consumersOf(newer)).toEqual([{ ...consumer, activeAtMs: 99 }]);
+  const asBefore = JSON.stringify(newer).replace(":99}", `:${consumer.seenAtMs}}`);
+  expect(asBefore).toBe(JSON.stringify(value));
 });
 
 test("a hash keeps the times to live of its fields", () => {

@@ -40,8 +40,6 @@ export const PARTIAL: Readonly<Record<string, string>> = {
   "object|freq": "refused as under a policy that is not LFU: nothing is evicted",
   "restore": "IDLETIME and FREQ are checked and not kept",
   "save": "answers as if done: nothing is left to save",
-  "xinfo|consumers": 'without 7.2\'s "inactive"',
-  "xinfo|stream": 'FULL without 7.2\'s "active-time"',
 };
 
 /** What 7.2 has beyond 7.0 and this server does not. */

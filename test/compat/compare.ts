@@ -93,9 +93,18 @@ export function sameStream(balsa: string, redis: string): boolean {
     return redis.startsWith("-ERR Elements are too large");
   }
   if (redis.startsWith("-ERR Insufficient memory")) return balsa.startsWith("*3");
-  const [ours, theirs] = [withoutTimes(balsa), withoutTimes(redis)];
+  const [ours, theirs] = [withoutTimes(withoutActivity(balsa)), withoutTimes(redis)];
   return ours.text === theirs.text &&
     ours.times.every((time, at) => Math.abs(time - theirs.times[at]) <= CLOCK_SKEW_MS);
+}
+
+/** What XINFO tells of consumers, without that of 7.2. */
+export function withoutActivity(reply: string): string {
+  return reply
+    .replace(/(\*10|\*8|%5|%4)(?=\r\n\$4\r\nname\r\n)/g, (head) => {
+      return head[0] + String(Number(head.slice(1)) - (head[0] === "*" ? 2 : 1));
+    })
+    .replace(/\$(?:11\r\nactive-time|8\r\ninactive)\r\n:-?\d+\r\n/g, "");
 }
 
 /** Times of deliveries and of consumers' uses, and the reply without them. */

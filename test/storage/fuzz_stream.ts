@@ -147,7 +147,9 @@ function runOnGroup(
     case "setPosition":
       return String(group.setPosition(idAt(stream, step.at), 2n ** 60n));
     case "see":
-      return String(group.see(step.consumer, step.timeMs));
+      return String(
+        group.see(step.consumer, step.timeMs, step.timeMs % 2 === 0 ? step.timeMs : undefined),
+      );
     case "removeConsumer":
       return String(group.removeConsumer(step.consumer));
     case "setPending": {

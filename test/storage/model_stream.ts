@@ -179,7 +179,7 @@ export class ModelStream extends ModelCollection implements StreamOperations {
         name: group.name,
         lastId: group.lastId,
         entriesRead: group.entriesRead,
-        consumers: group.consumers().map(({ name, seenAtMs }) => ({ name, seenAtMs })),
+        consumers: group.consumers().map(({ pendingCount: _, ...consumer }) => consumer),
         pending: [...group.pendingFrom(ID_ZERO)],
       })),
     };
@@ -198,7 +198,9 @@ export class ModelStream extends ModelCollection implements StreamOperations {
     for (const { name, lastId, entriesRead, consumers, pending } of contents.groups) {
       this.addGroup(name, lastId, entriesRead);
       const group = this.group(name);
-      for (const consumer of consumers) group?.see(consumer.name, consumer.seenAtMs);
+      for (const { name, seenAtMs, activeAtMs } of consumers) {
+        group?.see(name, seenAtMs, activeAtMs);
+      }
       for (const entry of pending) group?.setPending(entry);
     }
   }
@@ -268,7 +270,7 @@ class ModelGroup implements StreamGroup {
   readonly name: Bytes;
   lastId: StreamId;
   entriesRead: Int64;
-  #seen = new Map<Bytes, number>();
+  #seen = new Map<Bytes, { readonly seenAtMs: number; readonly activeAtMs: number }>();
   #pending: PendingEntry[] = [];
 
   constructor(name: Bytes, lastId: StreamId, entriesRead: Int64) {
@@ -287,14 +289,18 @@ class ModelGroup implements StreamGroup {
   }
 
   consumer(name: Bytes): StreamConsumer | undefined {
-    const seenAtMs = this.#seen.get(name);
-    if (seenAtMs === undefined) return undefined;
-    return { name, seenAtMs, pendingCount: [...this.pendingFrom(ID_ZERO, name)].length };
+    const times = this.#seen.get(name);
+    if (times === undefined) return undefined;
+    return { name, ...times, pendingCount: [...this.pendingFrom(ID_ZERO, name)].length };
   }
 
-  see(consumer: Bytes, seenAtMs: number): boolean {
+  see(
+    consumer: Bytes,
+    seenAtMs: number,
+    activeAtMs = this.#seen.get(consumer)?.activeAtMs ?? -1,
+  ): boolean {
     const isNew = !this.#seen.has(consumer);
-    this.#seen.set(consumer, seenAtMs);
+    this.#seen.set(consumer, { seenAtMs, activeAtMs });
     return isNew;
   }
 

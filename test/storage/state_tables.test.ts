@@ -3,6 +3,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { consumerOf } from "../../src/storage/stream_rows.ts";
 import { TABLES_OF } from "../../src/storage/collections.ts";
 import { loadSqlite } from "../../src/storage/sqlite.ts";
 import { readAppliedState, StateTables } from "../../src/storage/state_tables.ts";
@@ -85,5 +86,21 @@ test("a state.db of before streams gets their tables when it is opened to be wri
   expect(opened.elements.read("stream_entry", 5)).toHaveLength(1);
   expect(opened.databases()[3].keys).toBe(7);
   expect(sql.prepare("SELECT * FROM streams").all()).toEqual([]);
+  sql.close();
+});
+
+test("a state.db of before consumers had a time of activity gets one, that of their use", () => {
+  const path = join(directory, "before_activity.db");
+  const older = driver.open(path, { synchronous: "normal" });
+  new StateTables(older).elements.write("stream_consumer", 5, ["g", "ann", 1000, 900]);
+  older.exec("ALTER TABLE stream_consumer DROP COLUMN active_at_ms");
+  older.close();
+  const sql = driver.open(path, { synchronous: "normal" });
+  const { elements } = new StateTables(sql);
+  elements.write("stream_consumer", 5, ["g", "bob", 2000, 1500]);
+  expect(elements.read("stream_consumer", 5).map(consumerOf)).toEqual([
+    { name: "ann", seenAtMs: 1000, activeAtMs: 1000 },
+    { name: "bob", seenAtMs: 2000, activeAtMs: 1500 },
+  ]);
   sql.close();
 });

@@ -230,3 +230,44 @@ test("a failover loses and doubles nothing, and keeps the order", async () => {
   }
   for (const client of [...clients, reader, pusher]) client.close();
 });
+
+test("XINFO tells a consumer's last use, and its last that gave it an entry", async () => {
+  const client = await RespClient.open(trio.balsa.port);
+  const command = (line: string) => client.command(...line.split(" "));
+  const field = (list: unknown, name: string) => {
+    const fields = list as unknown[];
+    return fields[fields.indexOf(name) + 1];
+  };
+  const consumers = async (key: string) => {
+    const found = await command(`XINFO CONSUMERS ${key} g`) as unknown[];
+    return Object.fromEntries(found.map((each) => [field(each, "name"), each]));
+  };
+  await command("FLUSHALL");
+  await command("XGROUP CREATE s g 0 MKSTREAM");
+  await command("XGROUP CREATECONSUMER s g idle");
+  await command("XADD s 1-1 f v");
+  for (const name of ["ann", "bob"]) {
+    await command(`XREADGROUP GROUP g ${name} COUNT 1 STREAMS s >`);
+    await command("XADD s 2-1 f v");
+  }
+  await command("XREADGROUP GROUP g ann STREAMS s 0");
+  await command("XCLAIM s g claimer 0 1-1");
+  const { ann, idle, claimer } = await consumers("s");
+  expect(field(idle, "inactive")).toBe(-1);
+  expect(field(ann, "inactive")).toBeGreaterThanOrEqual(field(ann, "idle") as number);
+  expect(field(claimer, "inactive")).toBe(field(claimer, "idle") as number);
+  const times = async () => {
+    const [group] = field(await command("XINFO STREAM s FULL"), "groups") as unknown[];
+    const found = field(group, "consumers") as unknown[];
+    return found.map((each) => [field(each, "seen-time"), field(each, "active-time")]);
+  };
+  const before = await times();
+  expect(before.map(([seen, active]) => [active === -1, active === seen])).toEqual(
+    [[false, false], [false, true], [false, true], [true, false]],
+  );
+  await command("COPY s t");
+  await command("DEL s");
+  await command("RENAME t s");
+  expect(await times()).toEqual(before);
+  client.close();
+});

@@ -6,6 +6,7 @@ import { compareIds, ID_ZERO, idOf, type StreamId } from "../../storage/stream_i
 import type { StreamNode } from "../../storage/stream_nodes.ts";
 import type {
   PendingEntry,
+  StreamConsumer,
   StreamContents,
   StreamCounters,
   StreamEntry,
@@ -108,13 +109,13 @@ function readMembers(reader: Reader, type: number): Pick<DumpedGroup, "consumers
     if (unowned.has(raw)) throw new BadDump();
     unowned.set(raw, { ...id, deliveredAtMs: time(reader), deliveries: reader.wideLength() });
   }
-  const consumers: { name: Bytes; seenAtMs: number }[] = [];
+  const consumers: Omit<StreamConsumer, "pendingCount">[] = [];
   const pending: PendingEntry[] = [];
   for (let left = reader.length(); left > 0; left--) {
     const name = reader.string();
-    consumers.push({ name, seenAtMs: time(reader) });
-    // Of Redis 7.2: when it was last given something, which is not kept here.
-    if (type === RDB_TYPE.streamListpacks3) time(reader);
+    const seenAtMs = time(reader);
+    const activeAtMs = type === RDB_TYPE.streamListpacks3 ? time(reader) : seenAtMs;
+    consumers.push({ name, seenAtMs, activeAtMs });
     for (let own = reader.length(); own > 0; own--) {
       const raw = reader.take(RAW_ID_BYTES);
       const entry = unowned.get(raw);
