@@ -15,6 +15,7 @@ import {
 import { TestCluster } from "../system/cluster_harness.ts";
 import { RespClient } from "../system/resp_client.ts";
 import { type FailoverRow, measureFailover, renderFailover } from "./failover.ts";
+import { benchCold } from "./cold.ts";
 import { benchCosts } from "./costs.ts";
 import { benchDefaults } from "./defaults.ts";
 import { benchGrowth } from "./growth.ts";
@@ -211,6 +212,7 @@ async function main(): Promise<void> {
       growth: { type: "boolean", default: false },
       start: { type: "boolean", default: false },
       stalls: { type: "boolean", default: false },
+      cold: { type: "boolean", default: false },
       costs: { type: "boolean", default: false },
       defaults: { type: "boolean", default: false },
       mixes: { type: "boolean", default: false },
@@ -242,6 +244,10 @@ async function main(): Promise<void> {
     const scale = values.quick ? 0.2 : 1;
     const rounds = values.quick ? 1 : ROUNDS;
     console.log(`\n${await benchMixes(scale, rounds, Number(values.nodes), REDIS_ARGS)}`);
+    return;
+  }
+  if (values.cold) {
+    console.log(`\n${await benchCold(values.quick ? 100_000 : 1_000_000)}`);
     return;
   }
   if (values.costs) {
