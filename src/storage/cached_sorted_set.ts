@@ -5,8 +5,10 @@ import type { ElementRow } from "./element_tables.ts";
 import { encodingLimits } from "./encoding_limits.ts";
 import { NamedCollection } from "./named_collection.ts";
 import { OrderedMap } from "./ordered_map.ts";
-import { ScoreOrder } from "./score_order.ts";
+import type { ScoreBlock } from "./score_blocks.ts";
+import { compareScored, ScoreOrder } from "./score_order.ts";
 import type { SparseElements } from "./sparse_elements.ts";
+import { SparseScores } from "./sparse_scores.ts";
 
 /** Bytes a member takes in memory beside its name, about. */
 const MEMBER_OVERHEAD_BYTES = 200;
@@ -28,14 +30,13 @@ class Member implements ScoredMember {
   }
 }
 
-/**
- * A sorted set in memory: members by name, in the order of scores, and in that of their places. A
- * large one is read when a rank or a range is asked for, and stays while it is in use.
- */
+/** A sorted set in memory: members by name, in the order of scores, and in that of their places. */
 export class CachedSortedSet extends NamedCollection implements SortedSetOperations {
   readonly type = "zset";
   #members = new OrderedMap<Member>();
   #order = new ScoreOrder<Member>();
+  /** Made when a rank is asked for and the members are in SQL. */
+  #scores: SparseScores | undefined;
 
   constructor(host: CollectionHost) {
     super(host, "listpack");
@@ -88,28 +89,55 @@ export class CachedSortedSet extends NamedCollection implements SortedSetOperati
   }
 
   rank(name: Bytes): number | undefined {
-    this.whole();
+    if (this.sparse !== undefined) {
+      const score = this.score(name);
+      if (score === undefined) return undefined;
+      return this.#scoresOf().countWhile((other) => compareScored(other, { name, score }) < 0);
+    }
     const member = this.#members.get(name);
     return member === undefined ? undefined : this.#order.rankOf(member);
   }
 
   countBelow(score: number, inclusive: boolean): number {
-    this.whole();
-    return this.#order.countWhile(
+    return this.#countWhile(
       inclusive ? (member) => member.score <= score : (member) => member.score < score,
     );
   }
 
   countBefore(name: Bytes, inclusive: boolean): number {
-    this.whole();
-    return this.#order.countWhile(
+    return this.#countWhile(
       inclusive ? (member) => member.name <= name : (member) => member.name < name,
     );
   }
 
-  range(start: number, stop: number, reverse?: boolean): Iterable<ScoredMember> {
-    this.whole();
-    return this.#order.range(start, stop, reverse);
+  #countWhile(holds: (member: ScoredMember) => boolean): number {
+    if (this.sparse !== undefined) return this.#scoresOf().countWhile(holds);
+    return this.#order.countWhile(holds);
+  }
+
+  range(start: number, stop: number, reverse = false): Iterable<ScoredMember> {
+    if (this.sparse === undefined) return this.#order.range(start, stop, reverse);
+    return this.#scoresOf().range(start, Math.min(stop, this.size - 1), reverse);
+  }
+
+  #scoresOf(): SparseScores {
+    return this.#scores ??= this.#makeScores();
+  }
+
+  #makeScores(blocks?: readonly ScoreBlock[]): SparseScores {
+    return new SparseScores(this.host.elements, this.owner, () => this.overlays(0), blocks);
+  }
+
+  protected override changedSparse(
+    old: ElementRow | undefined,
+    row: ElementRow | undefined,
+  ): void {
+    this.#scores?.noted(old, row);
+  }
+
+  override settled(): void {
+    super.settled();
+    this.#scores?.settled();
   }
 
   scan(cursor: number, count: number): ElementPage {
@@ -128,12 +156,16 @@ export class CachedSortedSet extends NamedCollection implements SortedSetOperati
 
   override release(): void {
     super.release();
+    this.#scores = undefined;
     this.encoding = "listpack";
   }
 
-  /** Ranks and ranges would read all of it again and again. */
-  override shed(): boolean {
-    return false;
+  override shed(elementsMax: number): boolean {
+    const isLarge = this.isLoaded && this.hasRows && this.elementCount > elementsMax;
+    const blocks = isLarge ? this.#order.blocks() : [];
+    if (!super.shed(elementsMax)) return false;
+    this.#scores = this.#makeScores(blocks);
+    return true;
   }
 
   protected get lastRow(): ElementRow {

@@ -1,5 +1,6 @@
 import { bytesFor } from "./recorded_database.ts";
 import type { Bytes } from "../base/bytes.ts";
+import { createScoreIndex, ScoreRows } from "./score_rows.ts";
 import { bytesFromSql, bytesToSql } from "./sql_bytes.ts";
 import type { SqlDatabase, SqlRow, SqlValue } from "./sqlite_types.ts";
 
@@ -65,11 +66,11 @@ type OrderedTableName = "list" | "stream_entry";
 /** The columns of an element behind the owner, key first; only the key: it is to be deleted. */
 export type ElementRow = readonly SqlValue[];
 
-/** The statements that make the indexes by place, where they are not there. */
+/** The statements that make the indexes by place and by score, where they are not there. */
 export function createElementIndexes(): string {
   return PLACED_TABLES.map((name) =>
     `CREATE INDEX IF NOT EXISTS "${name}_by_place" ON "${name}"(owner, n);\n`
-  ).join("");
+  ).join("") + createScoreIndex();
 }
 
 /** The statements that make the tables, where they are not there. */
@@ -109,11 +110,17 @@ export class ElementTables {
   readonly #statements = new Map<ElementTableName, Statements>();
   readonly #placedStatements = new Map<PlacedTableName, PlacedStatements>();
   readonly #orderedStatements = new Map<OrderedTableName, OrderedStatements>();
+  #scores: ScoreRows | undefined;
   readonly #sql: SqlDatabase;
 
   /** The tables must be there. */
   constructor(sql: SqlDatabase) {
     this.#sql = sql;
+  }
+
+  /** The members of sorted sets by score. */
+  get scores(): ScoreRows {
+    return this.#scores ??= new ScoreRows(this.#sql);
   }
 
   /** Writes or deletes one element. */

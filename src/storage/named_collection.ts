@@ -81,6 +81,7 @@ export abstract class NamedCollection extends Collection {
       sparse.added(row);
       this.countStored(1);
     }
+    this.changedSparse(old, row);
     this.markSparse(row);
     return old === undefined;
   }
@@ -89,10 +90,14 @@ export abstract class NamedCollection extends Collection {
     const row = sparse.row(name);
     if (row === undefined) return false;
     sparse.removed(row);
+    this.changedSparse(row, undefined);
     this.countStored(-1);
     this.markSparse([name]);
     return true;
   }
+
+  /** Is told of each element that changes in SQL alone. */
+  protected changedSparse(_old: ElementRow | undefined, _row: ElementRow | undefined): void {}
 
   /** Notes a changed row; once the key is gone, `sparse` is. */
   protected markSparse(row: ElementRow): void {

@@ -1,5 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
+import { FIRST_MEMBER, type ScoreBlock } from "./score_blocks.ts";
 
 /** What a ScoreOrder holds. */
 export interface ScoredItem {
@@ -107,6 +108,14 @@ export class ScoreOrder<T extends ScoredItem> {
         index = 0;
       }
     }
+  }
+
+  /** How many items each chunk has, from its first on. */
+  blocks(): ScoreBlock[] {
+    return this.#chunks.map(([{ name, score }], at) => {
+      const first = at === 0 ? FIRST_MEMBER : { name, score };
+      return { ...first, count: this.#chunks[at].length };
+    });
   }
 
   #placeOf({ score, name }: ScoredItem): Place {
