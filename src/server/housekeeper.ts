@@ -27,6 +27,7 @@ export class Housekeeper {
   #timer: Timer | undefined;
   #stopped = false;
   #isDiskFull = false;
+  #isLocked = false;
   #purgeCheckedMs = 0;
 
   constructor(options: HousekeeperOptions) {
@@ -66,6 +67,11 @@ export class Housekeeper {
         this.#isDiskFull = ops.diskFull;
         if (ops.diskFull) logger.error("disk full: state.db cannot be written");
         else logger.info("state.db can be written again");
+      }
+      if (ops.retry.isLocked !== this.#isLocked) {
+        this.#isLocked = ops.retry.isLocked;
+        if (this.#isLocked) logger.warn("another program has locked state.db: its flush waits");
+        else logger.info("state.db is locked no more");
       }
       if (more) this.#plan(0);
     } catch (error) {

@@ -18,17 +18,17 @@ import {
   type ScanPage,
   type StringEncoding,
 } from "./redis_operations.ts";
+import { FlushRetry } from "./flush_retry.ts";
 import { randomKeyByScan } from "./random_key.ts";
 import { RecordedDatabase } from "./recorded_database.ts";
 import { StateFlusher } from "./state_flusher.ts";
 import type { ChangeRecorder, TouchKind } from "./change_recorder.ts";
 import { freeSlot, StateTables, type StoredDatabase } from "./state_tables.ts";
-import { type SqlDatabase, SqliteError } from "./sqlite_types.ts";
+import type { SqlDatabase } from "./sqlite_types.ts";
 
 const FLUSH_IDLE_MS = 50;
 const FLUSH_AGE_MS = 4000;
 const FLUSH_KEYS = 100_000;
-const FULL_RETRY_MS = 1000;
 /** Between looks whether a checkpoint has ended. */
 const CHECKPOINT_WAIT_MS = 5;
 /** Records the clock hand passes for one call that needs room. */
@@ -66,8 +66,8 @@ export class CachedRedisOperations implements RedisOperations {
   #isBetween = false;
   /** Changed, or applied further, since the last freeze. */
   #isChanged = false;
-  /** When to try again after a full disk. */
-  #retryMs: number | undefined;
+  /** What keeps the last write from state.db. */
+  readonly retry = new FlushRetry();
   #hand = new ClockHand();
   /** A collection was handed out to be changed: nothing is evicted until the entry is applied. */
   #isEditing = false;
@@ -323,7 +323,7 @@ export class CachedRedisOperations implements RedisOperations {
    */
   flushWaitMs(): number {
     if (this.#isReplacing) return Infinity;
-    const retryWaitMs = (this.#retryMs ?? -Infinity) - this.#options.now();
+    const retryWaitMs = this.retry.waitMs(this.#options.now());
     if (retryWaitMs > 0) return retryWaitMs;
     if (this.#flusher.isActive) return this.#flusher.isWaiting ? CHECKPOINT_WAIT_MS : 0;
     // A transaction now would keep the -wal file growing; only too many changes cannot wait.
@@ -333,8 +333,8 @@ export class CachedRedisOperations implements RedisOperations {
 
   /**
    * Does a part of what is due, for about `budgetMs`; true when more is due at once. To be called
-   * between applied entries only. Any error is final. A full disk throws none: all changes are
-   * kept, `diskFull` says so, and the write is tried again after a while.
+   * between applied entries only. Any error is final. A full disk throws none, nor does a lock of
+   * another program: all changes are kept, and the write is tried again after a while.
    */
   flushStep(budgetMs: number): boolean {
     const deadlineMs = this.#options.now() + budgetMs;
@@ -351,10 +351,9 @@ export class CachedRedisOperations implements RedisOperations {
         this.#checkpointer.afterCommit();
       }
       // What another thread writes may fail yet.
-      if (!this.#flusher.isRemote) this.#retryMs = undefined;
+      if (!this.#flusher.isRemote) this.retry.passed();
     } catch (error) {
-      if (!(error instanceof SqliteError) || error.code !== "SQLITE_FULL") throw error;
-      this.#retryMs = this.#options.now() + FULL_RETRY_MS;
+      this.retry.failed(error, this.#options.now());
     }
     return this.flushWaitMs() === 0;
   }
@@ -388,7 +387,7 @@ export class CachedRedisOperations implements RedisOperations {
 
   /** Whether the last write found no room on the disk. */
   get diskFull(): boolean {
-    return this.#retryMs !== undefined;
+    return this.retry.isDiskFull;
   }
 
   /** Whether changes come faster than they are flushed: the caller should take fewer. */
@@ -419,7 +418,7 @@ export class CachedRedisOperations implements RedisOperations {
       if (!this.#isReplacing) this.flushAll();
     } catch (error) {
       // Without room nothing is written: the log has it, and the next start applies it again.
-      if (!(error instanceof SqliteError) || error.code !== "SQLITE_FULL") throw error;
+      this.retry.failed(error, this.#options.now());
     }
     this.#tables.sql.close();
     return this.#checkpointer.close();
@@ -443,7 +442,7 @@ export class CachedRedisOperations implements RedisOperations {
     this.#isBetween = false;
     this.#isChanged = false;
     this.#isReplacing = false;
-    this.#retryMs = undefined;
+    this.retry.passed();
     this.#hand = new ClockHand();
     this.#open(sql);
   }

@@ -134,8 +134,8 @@ export class WorkerCheckpointer implements Checkpointer {
     const worker = startWorker("state_worker.ts", workerData);
     worker.on("message", ({ code, message }: CheckpointResult) => {
       this.isBusy = false;
-      // No room to move pages into: the next checkpoint tries again.
-      if (code === undefined || code === "SQLITE_FULL") return;
+      // No room to move pages into, or a lock on them: the next checkpoint tries again.
+      if (code === undefined || code === "SQLITE_FULL" || code === "SQLITE_BUSY") return;
       this.#error = new SqliteError(`Cannot checkpoint: ${message}`, code);
     });
     worker.on("error", (cause) => {

@@ -12,7 +12,8 @@ const ERROR_BYTES_MAX = 1000;
 const OPEN = 0;
 const COMMITTED = 1;
 const FAILED = 2;
-const FULL = 3;
+/** Errors that pass; any other is FAILED. */
+const PASSING = new Map([["SQLITE_FULL", 3], ["SQLITE_BUSY", 4]]);
 
 const WAIT_MS_MAX = 60_000;
 
@@ -52,8 +53,8 @@ export class WorkerOutcome {
     const bytes = Buffer.from(String(error)).subarray(0, ERROR_BYTES_MAX);
     this.#text.set(bytes);
     Atomics.store(this.#words, ERROR_LENGTH, bytes.length);
-    const isFull = error instanceof SqliteError && error.code === "SQLITE_FULL";
-    Atomics.store(this.#words, OUTCOME, isFull ? FULL : FAILED);
+    const code = error instanceof SqliteError ? error.code : "";
+    Atomics.store(this.#words, OUTCOME, PASSING.get(code) ?? FAILED);
   }
 
   begin(): void {
@@ -65,7 +66,8 @@ export class WorkerOutcome {
     if (outcome < FAILED) return outcome === COMMITTED;
     const length = Atomics.load(this.#words, ERROR_LENGTH);
     const text = Buffer.from(this.#text.slice(0, length)).toString("utf8");
-    throw new SqliteError(text, outcome === FULL ? "SQLITE_FULL" : "SQLITE_IOERR");
+    const passing = [...PASSING].find(([, word]) => word === outcome);
+    throw new SqliteError(text, passing?.[0] ?? "SQLITE_IOERR");
   }
 
   /** Blocks until `count` things sent have run, or for a while; false when they have not. */

@@ -159,6 +159,34 @@ test("the file shrinks after its keys are gone, by FLUSHDB or one by one, in sho
   }
 });
 
+test("a lock of another program: the flush is tried again, the disk is not full", () => {
+  let locked = false;
+  const { clock, ops, applied } = make(1e6, (sql) => ({
+    path: sql.path,
+    prepare: (text) => sql.prepare(text),
+    close: () => sql.close(),
+    exec: (text) => {
+      if (locked && text.startsWith("BEGIN")) throw new SqliteError("is locked", "SQLITE_BUSY");
+      sql.exec(text);
+    },
+  }));
+  locked = true;
+  ops.set(0, "a", "1", NO_EXPIRY);
+  applied();
+  ops.flushWaitMs();
+  clock.nowMs = 60;
+  expect(ops.flushStep(10)).toBe(false);
+  expect([ops.retry.isLocked, ops.diskFull, ops.flushWaitMs()]).toEqual([true, false, 4000]);
+  locked = false;
+  clock.nowMs = 4060;
+  ops.flushStep(10);
+  expect([ops.retry.isLocked, ops.durable.index]).toEqual([false, 1]);
+  locked = true;
+  ops.set(0, "a", "2", NO_EXPIRY);
+  applied();
+  void ops.close();
+});
+
 test("a full disk: the flush is tried again, nothing is lost", () => {
   let full = false;
   const { clock, ops, applied } = make(1e6, (sql) => ({

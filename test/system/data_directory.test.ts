@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -137,6 +138,24 @@ test("a directory with other files and nothing of Balsa is refused", async () =>
   expect(output).toContain(data);
   expect(readFileSync(join(data, "letter.txt"), "utf8")).toBe("precious");
 });
+
+test("a transaction of another program on state.db delays it, and ends nobody", async () => {
+  const server = await startBalsa({ http: false });
+  const client = await RespClient.open(server.port);
+  const other = new Database(join(server.data, "state.db"));
+  other.run("BEGIN IMMEDIATE");
+  // So much that it is written by the other thread.
+  const rows = Array.from({ length: 20_000 }, (_, i) => [`k${i}`, "x"]).flat();
+  await client.command("MSET", ...rows);
+  await until(() => server.output().includes("locked state.db"), "the warning");
+  expect(await client.command("INCR", "small")).toBe(1);
+  other.run("ROLLBACK");
+  const count = () => (other.query("SELECT count(*) AS n FROM redis").get() as { n: number }).n;
+  await until(() => count() === 20_001, "the rows");
+  other.close();
+  client.close();
+  await server.stop();
+}, 120_000);
 
 test("a second process on the same directory is refused; the first serves on", async () => {
   const server = await startBalsa({ http: false });
