@@ -23,6 +23,8 @@ const CACHE_BYTES_DEFAULT = 32 * 1024 * 1024;
 /** Verified, and cached, when the log is opened: its end, which a crash could have torn. */
 const OPEN_VERIFY_BYTES = 4 * 1024 * 1024;
 const OPEN_VERIFY_ROWS = 1024;
+/** What of it is kept in memory: a node that is idle needs none. */
+const OPEN_CACHE_BYTES = 256 * 1024;
 /** Compacted rows deleted in one transaction. */
 const PURGE_ROWS = 256;
 const PURGE_BYTES = 2 * 1024 * 1024;
@@ -360,17 +362,18 @@ export class RaftLog implements LogStore {
     return { ...state, commit: Math.min(state.commit, this.#lastIndex) };
   }
 
-  /** Reads rows backwards from the last one and caches what they hold. */
+  /** Reads rows backwards from the last one and caches what the last few hold. */
   #verifyEnd(last: LogRow): void {
-    const rows = [last];
-    let bytes = last.dataBytes;
-    while (rows[rows.length - 1].first > this.firstIndex) {
-      const row = this.#rows.holding(rows[rows.length - 1].first - 1);
+    const cached = [last];
+    let { first, dataBytes: bytes } = last;
+    for (let rows = 1; first > this.firstIndex && rows < OPEN_VERIFY_ROWS; rows++) {
+      const row = this.#rows.holding(first - 1);
       bytes += row.dataBytes;
-      if (bytes > OPEN_VERIFY_BYTES || rows.length >= OPEN_VERIFY_ROWS) break;
-      rows.push(row);
+      if (bytes > OPEN_VERIFY_BYTES) break;
+      if (bytes <= OPEN_CACHE_BYTES) cached.push(row);
+      first = row.first;
     }
-    for (const row of rows.reverse()) this.#cache.push(row.entries);
+    for (const row of cached.reverse()) this.#cache.push(row.entries);
     this.#cache.compact(this.#snapshot.index);
   }
 
