@@ -23,8 +23,11 @@ export class FollowerClaims {
     const { raft } = options;
     const step = raft.step.bind(raft);
     raft.step = (message) => {
-      if (message.term < raft.status().term) this.#takeLate(message, () => step(message));
-      else if (message.type === "append") this.#take(message, () => step(message));
+      const { term, isSticky } = raft.status();
+      if (message.term < term) this.#takeLate(message, () => step(message));
+      else if (message.type === "vote" && message.term > term && isSticky && !message.transfer) {
+        this.#ignore(message, () => step(message));
+      } else if (message.type === "append") this.#take(message, () => step(message));
       else step(message);
     };
     const ready = raft.ready.bind(raft);
@@ -45,6 +48,18 @@ export class FollowerClaims {
     if (commit <= Math.max(before, lastNew)) return;
     const what = `node ${id} commits ${commit} by an append up to ${lastNew}`;
     violate("a follower commits what it has compared", what);
+  }
+
+  /** Who has just heard a leader takes no part in an election (section 4.2.3 of the thesis). */
+  #ignore({ from, term }: Message, step: () => void): void {
+    const { id, raft, violate } = this.#options;
+    const before = standing(raft);
+    step();
+    const after = standing(raft);
+    if (before === after) return;
+    const what =
+      `node ${id} takes part in ${from}'s election of term ${term}: ${before} -> ${after}`;
+    violate("who hears a leader ignores candidates", what);
   }
 
   /** What comes from an earlier term is answered at most (figure 2). */

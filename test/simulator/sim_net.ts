@@ -34,6 +34,8 @@ const LATE_MS_MAX = 3000;
 /** What a process that ended has sent may come behind what the next one sends. */
 const ECHO_SHARE = 0.5;
 const ECHO_MS_MAX = 300;
+/** Of the chunks of a snapshot, whose hash must tell. */
+const DAMAGE_SHARE = 0.1;
 const CONNECT_TIMEOUT_MS = 1000;
 const FRAME_TYPE_AT = 4;
 
@@ -161,6 +163,14 @@ export class SimNetwork {
 interface Listener {
   readonly process: Process;
   readonly accept: (socket: PeerSocket) => void;
+}
+
+/** A frame with another byte somewhere in its later half. */
+function damaged(frame: Uint8Array, random: Prng): Uint8Array {
+  const bytes = frame.slice();
+  const half = bytes.length >> 1;
+  bytes[half + random.below(bytes.length - half)] ^= 1 << random.below(8);
+  return bytes;
 }
 
 /** One end of a connection. */
@@ -291,6 +301,8 @@ export class SimSocket implements PeerSocket {
       }
     } else {
       this.#strictMs = Math.max(this.arrivalMs, arrivalMs);
+      const isChunk = bytes[FRAME_TYPE_AT] === FRAME.snapshotChunk;
+      if (isChunk && random.next() < DAMAGE_SHARE) bytes = damaged(bytes, random);
     }
     this.arrivalMs = Math.max(this.arrivalMs, arrivalMs);
     this.#deliver(bytes, this.arrivalMs, true);

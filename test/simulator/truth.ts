@@ -7,7 +7,8 @@ import type {
   NodeId,
   RaftStatus,
 } from "../../src/raft/types.ts";
-import { Claims } from "./claims.ts";
+import { isVoter } from "../../src/raft/quorum.ts";
+import { Claims, configurationText } from "./claims.ts";
 import { Reference } from "./reference.ts";
 import { ShadowLog, sumOf } from "./shadow_log.ts";
 
@@ -40,6 +41,7 @@ export class Truth {
   readonly committed: Committed[] = [];
   /** The members in effect at the last committed entry. */
   configuration: Configuration | undefined;
+  #changedAt = 0;
   readonly counts = { elections: 0, changes: 0, snapshots: 0, purges: 0 };
   readonly shadows = new Map<NodeId, ShadowLog>();
   /** What a write under way would leave, where a crash may fall on either side of it. */
@@ -230,7 +232,13 @@ export class Truth {
     reached.term = this.shadow(id).term;
   }
 
-  #lead({ id, term, commit }: RaftStatus): void {
+  #lead({ id, term, commit, configuration }: RaftStatus): void {
+    if (
+      !isVoter(configuration, id) && commit >= this.#changedAt && this.configuration &&
+      configurationText(configuration) === configurationText(this.configuration)
+    ) {
+      this.violate("who was removed does not lead", `node ${id}, term ${term}, commit ${commit}`);
+    }
     const open = this.#configurationIndexes.get(id)?.filter((index) => index > commit) ?? [];
     // It may have inherited two; it must not have added the second.
     if (open.length > 1 && this.shadow(id).termAt(open[open.length - 1]) === term) {
@@ -325,6 +333,7 @@ export class Truth {
       this.violate("an id is given once", what);
     }
     this.configuration = next;
+    this.#changedAt = index;
     this.counts.changes++;
     if (quorumsMeet(before, next)) return;
     this.violate("adjacent quorums meet", `entry ${index}`);
