@@ -37,7 +37,7 @@ for (const [runtime, [command, ...args]] of RUNTIMES) {
           children.push(curl);
           return { curl, bytes: () => existsSync(file) ? statSync(file).size : 0 };
         };
-        const stopped = ["/big", "/dropped"].map((path) => get(path));
+        const stopped = ["/big", "/dropped"].map((path) => get(path, "--limit-rate", "500k"));
         for (const { curl, bytes } of stopped) {
           await until(() => bytes() > 0, "the first bytes");
           curl.kill("SIGSTOP");
