@@ -142,12 +142,14 @@ async function phases(
   const until = (name: string, next: () => string, snapshots: boolean) =>
     report(name, async () => {
       const endMs = performance.now() + seconds * 1000;
+      const taken: Promise<void>[] = [];
       const timer = snapshots
-        ? setInterval(() => void snapshot(port), Math.max(1000, seconds * 250))
+        ? setInterval(() => taken.push(snapshot(port)), Math.max(1000, seconds * 250))
         : undefined;
-      const taken = await drive(port, 50, 1, () => performance.now() < endMs ? next() : undefined);
+      const driven = await drive(port, 50, 1, () => performance.now() < endMs ? next() : undefined);
       clearInterval(timer);
-      return taken;
+      await Promise.all(taken);
+      return driven;
     });
   const get = (key: number) => request("GET", `key:${key}`);
   await until("GET uniform", () => get(random(keys)), false);
