@@ -116,8 +116,10 @@ export class NodeCore {
       pieceBytes: this.#options.pieceBytes,
       fatal,
       isBacklogged: () => ops.backlogged,
-      stateIsFull: () => ops.diskFull,
-      lowOnDisk: () => guard.low(clock.monotonicMs()),
+      noRoom: (isLeader) => {
+        const nowMs = clock.monotonicMs();
+        return isLeader ? ops.diskFull || guard.low(nowMs) : guard.exhausted(nowMs);
+      },
     });
   }
 

@@ -156,7 +156,7 @@ export class Server {
 
   /** No room for more: writes must not be taken. */
   get isDiskFull(): boolean {
-    return this.driver.diskFull || this.#options.stateIsFull() || this.#options.lowOnDisk();
+    return this.driver.diskFull || this.#options.noRoom(true);
   }
 
   get metrics(): Metrics {
@@ -363,7 +363,7 @@ export class Server {
   #refuseWrite(argv: readonly Bytes[]): ErrorReply | undefined {
     if (this.#stopping) return STOPPING;
     // A follower that cannot log cannot apply either, and so would never answer.
-    this.#isFull ??= this.#leadership.isLeader ? this.isDiskFull : this.driver.diskFull;
+    this.#isFull ??= this.driver.diskFull || this.#options.noRoom(this.#leadership.isLeader);
     if (this.#isFull) return DISK_FULL;
     return this.#writes.refusal(argv);
   }

@@ -28,8 +28,9 @@ export interface ServerOptions {
   readonly pieceBytes?: number;
   /** Whether changes of the data come faster than they are written: then fewer are let in. */
   isBacklogged(): boolean;
-  /** Whether there was no room to write the data. */
-  stateIsFull(): boolean;
-  /** Whether the data directory's file system is too full to take more writes. */
-  lowOnDisk(): boolean;
+  /**
+   * Whether the data directory's file system is too full to take more writes; for a node that does
+   * not lead, and writes what the leader has accepted, only when that may find no room.
+   */
+  noRoom(isLeader: boolean): boolean;
 }

@@ -52,8 +52,7 @@ beforeEach(() => {
     },
     requestTimeoutMs: 10_000,
     isBacklogged: () => false,
-    stateIsFull: () => false,
-    lowOnDisk: () => false,
+    noRoom: () => false,
   });
   server.node = {
     pauseClients: (timeoutMs, mode) =>

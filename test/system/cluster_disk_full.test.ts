@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type ClusterNode, TestCluster } from "./cluster_harness.ts";
-import { cleanupAll, scratchDirectory, until } from "./harness.ts";
+import { cleanupAll, scratchDirectory, sleep, until } from "./harness.ts";
 import { RespClient, RespError } from "./resp_client.ts";
 
 const DISK_MIB = 64;
@@ -73,6 +73,13 @@ test("full disks in a cluster: another node leads, nothing acknowledged is lost"
   }, "another node to lead");
   const others = (await write("without")).filter((_, i) => nodes[i] !== leader);
   expect(others).toEqual([true, true]);
+
+  // A node without room says so to its first write: it could not tell what became of it.
+  const [without] = nodes.filter((node) => node !== leader);
+  fill(without);
+  await sleep(150);
+  const refused = await clients[nodes.indexOf(without)].command("SET", "at a full node", "1");
+  expect(refused instanceof RespError && refused.text).toMatch(/^MISCONF/);
 
   for (const node of nodes) if (node !== leader) fill(node);
   for (let i = 0; i < 20; i++) await write(`full:${i}`);
