@@ -118,7 +118,7 @@ export class Snapshots implements SnapshotService {
 
   /** Takes a snapshot now and drops the log up to it. */
   async take(): ReturnType<ClusterView["snapshot"]> {
-    const { storage, purger, clock, logger } = this.#options;
+    const { storage, clock, logger } = this.#options;
     try {
       const { index } = storage.ops.applied;
       const deadlineMs = clock.monotonicMs() + FLUSH_WAIT_MS;
@@ -128,12 +128,23 @@ export class Snapshots implements SnapshotService {
       if (this.#isStopped || this.#isInstalling) throw new Error("it is being installed");
       await this.#making?.catch(() => {});
       const info = await this.#make();
-      if (!this.#isNeededBefore(info.index)) await purger.purgeTo(metaOf(info));
+      if (!this.#isNeededBefore(info.index)) await this.#purgeTo(metaOf(info));
       return { ok: true, index: info.index };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       logger.error("no snapshot was taken", { reason });
       return { ok: false, error: isDiskFull(error) ? "disk full" : reason };
+    }
+  }
+
+  /** An error of the log or the state, unlike one of a snapshot's file, ends the node. */
+  async #purgeTo(meta: SnapshotMeta): Promise<void> {
+    const { purger, fatal } = this.#options;
+    try {
+      await purger.purgeTo(meta);
+    } catch (error) {
+      if (!isDiskFull(error) && !this.#isStopped) fatal(error);
+      throw error;
     }
   }
 

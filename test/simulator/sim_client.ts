@@ -123,6 +123,8 @@ class SimSession extends Session {
   readonly #node: SimNode;
   /** Sent, and not taken by the server yet. */
   readonly #untaken: Operation[] = [];
+  /** What was watched so far: "db/key version". */
+  readonly #watched = new Set<string>();
   /** The place in the log that a stale read may not be older than. */
   #staleFloor = 0;
 
@@ -187,7 +189,13 @@ class SimSession extends Session {
     const at = position.index > index
       ? position.index + position.position / COMMANDS_MAX
       : endOf(index);
-    for (const key of this.watches?.keys ?? []) this.#workload.watches(operation, key, at);
+    for (const watched of this.watches?.keys ?? []) {
+      // One that an EXEC that was refused has left stays as it was.
+      const name = `${watched.db}/${watched.key} ${watched.version}`;
+      if (this.#watched.has(name)) continue;
+      this.#watched.add(name);
+      this.#workload.watches(operation, watched, at);
+    }
   }
 
   resume(): void {

@@ -26,6 +26,7 @@ const FOUND = [
     ticks: 10_000,
     what: "what waits behind a large command is answered before it",
   },
+  { seed: 32000688, ticks: 10_000, what: "a node goes on whose log can be written no more" },
   { seed: 208, ticks: 5000, what: "an installed snapshot is lost with the power at a later time" },
 ];
 
