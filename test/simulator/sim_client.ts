@@ -167,8 +167,12 @@ class SimSession extends Session {
       this.#world.truth.violate("a reply for a request", `${replyText(reply)} answers nothing`);
       return;
     }
-    if (operation.argv[0] === "WATCH") this.#watches(operation);
     if (this.closed) return;
+    if (operation.argv[0] === "WATCH") {
+      // It may take place yet: what would be watched then nobody can tell.
+      if (reply instanceof ErrorReply) return this.close();
+      this.#watches(operation);
+    }
     this.#world.answered(() => {
       const text = replyText(reply);
       this.#world.note(`client ${this.id} gets ${text.slice(0, 60)}`);
@@ -183,7 +187,7 @@ class SimSession extends Session {
   /** Notes what is watched from now on; at once, for EXEC may be applied in the same turn. */
   #watches(operation: Operation): void {
     const { server, storage } = this.#node;
-    if (server === undefined || storage === undefined || this.closed) return;
+    if (server === undefined || storage === undefined) return;
     const { index } = storage.ops.applied;
     const { position } = server;
     const at = position.index > index
