@@ -136,15 +136,15 @@ export class TestCluster {
     return true;
   }
 
-  /** What state.db of a stopped node holds. */
+  /** What state.db of a stopped node holds, whichever of them stopped first. */
   contents(node: number): string {
     const path = join(this.members[node].data, "state.db");
     const sql = new DatabaseSync(path, { readOnly: true });
     try {
       const keys = sql.prepare("SELECT * FROM redis ORDER BY db, key").all();
       const elements = ELEMENT_VIEWS.map((view) => sql.prepare(`SELECT * FROM ${view}`).all());
-      const applied = "SELECT log_index, log_term, log_time_ms, digest, version, " +
-        "hex(configuration) FROM applied";
+      // A leader that comes after the first has stopped makes an entry, which changes no data.
+      const applied = "SELECT version, hex(configuration) FROM applied";
       return JSON.stringify([sql.prepare(applied).all(), keys, elements]);
     } finally {
       sql.close();
