@@ -6,6 +6,7 @@ import { encodingLimits } from "./encoding_limits.ts";
 import { ExpiryHeap } from "./expiry_heap.ts";
 import { NamedCollection } from "./named_collection.ts";
 import { OrderedMap } from "./ordered_map.ts";
+import type { PlaceCounts } from "./place_counts.ts";
 import { NO_EXPIRY } from "./redis_operations.ts";
 import { timeFromSql, timeToSql } from "./sql_time.ts";
 
@@ -139,6 +140,10 @@ export class CachedHash extends NamedCollection implements HashOperations {
   override release(): void {
     super.release();
     this.encoding = "listpack";
+  }
+
+  protected override placeCounts(): PlaceCounts {
+    return this.#fields.placeCounts();
   }
 
   protected get lastRow(): ElementRow {

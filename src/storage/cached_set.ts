@@ -6,6 +6,7 @@ import type { ElementRow } from "./element_tables.ts";
 import { encodingLimits } from "./encoding_limits.ts";
 import { NamedCollection } from "./named_collection.ts";
 import { type OrderedItem, OrderedMap } from "./ordered_map.ts";
+import type { PlaceCounts } from "./place_counts.ts";
 
 /** Bytes a member takes in memory beside its name, about. */
 const MEMBER_OVERHEAD_BYTES = 200;
@@ -96,6 +97,10 @@ export class CachedSet extends NamedCollection implements SetOperations {
   override release(): void {
     super.release();
     this.encoding = "intset";
+  }
+
+  protected override placeCounts(): PlaceCounts {
+    return this.#members.placeCounts();
   }
 
   protected get lastRow(): ElementRow {

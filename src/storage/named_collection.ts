@@ -2,6 +2,7 @@ import { Collection } from "./collection.ts";
 import type { ElementPage } from "./collections.ts";
 import type { Bytes } from "../base/bytes.ts";
 import type { ElementRow, PlacedTableName } from "./element_tables.ts";
+import type { PlaceCounts } from "./place_counts.ts";
 import { NO_EXPIRY } from "./redis_operations.ts";
 import { SparseElements } from "./sparse_elements.ts";
 
@@ -16,6 +17,11 @@ export abstract class NamedCollection extends Collection {
 
   /** The row of the last element in memory; there is one. */
   protected abstract readonly lastRow: ElementRow;
+
+  /** How many elements in memory each block of places has, where such counts are of use. */
+  protected placeCounts(): PlaceCounts | undefined {
+    return undefined;
+  }
 
   /** Lets go of the elements in memory: its structures become empty ones. */
   protected abstract forget(): void;
@@ -32,9 +38,10 @@ export abstract class NamedCollection extends Collection {
     if (!this.isLoaded || !this.hasRows) return false;
     if (this.elementCount <= elementsMax || this.nextExpiryMs !== NO_EXPIRY) return false;
     const last = this.lastRow;
+    const counts = this.placeCounts();
     this.unload(this.owner, this.encoding, this.elementCount, NO_EXPIRY);
     this.forget();
-    this.#thin().endsWith(last);
+    this.#thin().begin(last, counts);
     this.dropBytes();
     return true;
   }

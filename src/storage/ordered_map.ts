@@ -2,6 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import type { ElementPage } from "./collections.ts";
 import { NameMap } from "./name_map.ts";
+import { PlaceCounts } from "./place_counts.ts";
 
 /** What an OrderedMap holds. */
 export interface OrderedItem {
@@ -87,6 +88,15 @@ export class OrderedMap<T extends OrderedItem> {
     }
     const isEnd = at >= this.#order.length;
     return { cursor: isEnd ? 0 : placeOf(this.#order[at - 1]), elements };
+  }
+
+  /** How many items each block of places has; there must be an item. */
+  placeCounts(): PlaceCounts {
+    const span = { first: placeOf(this.#order[0]), last: this.last.n };
+    const counts = new PlaceCounts(span, this.size);
+    if (this.#gaps === 0 && span.last - span.first + 1 === this.size) counts.fill();
+    else for (const { n } of this.values()) counts.add(n);
+    return counts;
   }
 
   /** An item, each equally likely, by the one number that is drawn; there must be one. */

@@ -61,9 +61,10 @@ export class SparseElements {
     return placeOf(last) + 1;
   }
 
-  /** Tells the last element, which need not be looked for then. */
-  endsWith(row: ElementRow): void {
-    this.#tail.push(row);
+  /** Tells the last element and the counts of places, which need not be looked for then. */
+  begin(last: ElementRow, counts: PlaceCounts | undefined): void {
+    this.#tail.push(last);
+    this.#counts = counts;
   }
 
   /** Notes that a new element was put at the place that `nextPlace` gave. */
