@@ -1,10 +1,10 @@
 import type { NodeCore } from "../../src/node/node_core.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
 import type { AppendOutcome } from "../../src/storage/raft_log_types.ts";
-import { decodeBatch } from "../../src/server/batch.ts";
 import type { Server } from "../../src/server/server.ts";
 import { FollowerClaims } from "./follower_claims.ts";
 import { LeaderClaims } from "./leader_claims.ts";
+import { ProposalClaims } from "./proposal_claims.ts";
 import { ReadClaims } from "./read_claims.ts";
 import type { Truth } from "./truth.ts";
 import type { World } from "./world.ts";
@@ -30,16 +30,6 @@ export function watch(
     if (made !== undefined) truth.look(raft.status());
     return made;
   };
-  const propose = raft.propose.bind(raft);
-  raft.propose = (data, local) => {
-    const { timeMs } = decodeBatch(data);
-    const nowMs = world.nodes.find((node) => node.server === server)?.process?.clock.wallMs();
-    const latestMs = Math.max(nowMs ?? timeMs, storage.ops.applied.logTimeMs);
-    if (timeMs !== latestMs) {
-      truth.violate("log time is the leader's, or stands still", `${timeMs}, not ${latestMs}`);
-    }
-    return propose(data, local);
-  };
   const core = {
     id,
     raft,
@@ -53,6 +43,13 @@ export function watch(
       world.nodes.find((node) => node.id === other)?.server?.driver.raft.status(),
   });
   new FollowerClaims(core);
+  const clock = world.nodes.find((node) => node.storage === storage)!.process!.clock;
+  new ProposalClaims({
+    ...core,
+    server,
+    nowMs: () => clock.wallMs(),
+    logTimeMs: () => storage.ops.applied.logTimeMs,
+  });
   new LeaderClaims({ ...core, electionTimeoutMs: world.electionTimeoutMs });
   const change = server.changeMembership.bind(server);
   server.changeMembership = (wanted) => {
