@@ -69,6 +69,8 @@ const LONG = 100;
 /** Commands that an odd number makes wait for ever. */
 const STALLING = new Set(["DEBUG", "WAIT", "XREAD", "XREADGROUP"]);
 
+/** A sorted set whose members are to come into no other: see zset_makers.ts. */
+export const LONG_MEMBERS_KEY = "long";
 /** Commands whose key stays: XADD with "*" is the same on both servers only for one. */
 const PINNED = new Set(["XADD"]);
 
@@ -129,7 +131,7 @@ export class Generator {
     if (dice === 0 && argv.length > 1 && !FICKLE.has(argv[0])) argv.pop();
     else if (dice === 1) argv.push(this.value());
     else if (dice === 2 && argv.length > 2 && argv.length < LONG && !STALLING.has(argv[0])) {
-      const first = PINNED.has(argv[0]) ? 2 : 1;
+      const first = PINNED.has(argv[0]) || argv[1] === LONG_MEMBERS_KEY ? 2 : 1;
       argv[first + this.prng.below(argv.length - first)] = this.oddNumber();
     } else if (dice === 3) argv[0] = this.mixCase(argv[0]);
     return this.#avoided.size === 0

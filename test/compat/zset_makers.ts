@@ -1,5 +1,5 @@
 import type { Bytes } from "../../src/base/bytes.ts";
-import type { Argv, CommandMakers, Generator } from "./generator.ts";
+import { type Argv, type CommandMakers, type Generator, LONG_MEMBERS_KEY } from "./generator.ts";
 import { some } from "./words.ts";
 
 /** Members short enough for Redis's compact form. */
@@ -20,10 +20,10 @@ const MEMBERS = [
   "m 1",
 ];
 /**
- * Keys in Redis's large form: one of long members with any score, one of many members with one
- * score. They stay apart, as ranges of strings among different scores are not defined there.
+ * Beside LONG_MEMBERS_KEY a key in Redis's large form: that one has long members with any score,
+ * this one many members with one score. They stay apart, as ranges of strings among different
+ * scores are not defined there.
  */
-const LONG = "long";
 const MANY = "many";
 
 function member(g: Generator): Bytes {
@@ -119,16 +119,16 @@ function manyPairs(g: Generator): Argv {
 }
 
 const LARGE: CommandMakers = [
-  [4, (g) => ["ZADD", LONG, score(g), longMember(g)]],
-  [2, (g) => ["ZRANGE", LONG, g.index(), g.index(), "WITHSCORES"]],
-  [2, (g) => ["ZRANGEBYSCORE", LONG, ...byScore(g)]],
-  [1, (g) => ["ZREVRANGEBYSCORE", LONG, ...byScore(g)]],
-  [1, (g) => ["ZCOUNT", LONG, scoreBound(g), scoreBound(g)]],
-  [1, (g) => ["ZRANK", LONG, longMember(g)]],
-  [1, (g) => ["ZREM", LONG, longMember(g)]],
-  [1, (g) => ["ZPOPMIN", LONG, g.index()]],
-  [1, () => ["ZRANDMEMBER", LONG, "1000"]],
-  [1, (g) => ["ZSCAN", LONG, "0", ...scanOptions(g)]],
+  [4, (g) => ["ZADD", LONG_MEMBERS_KEY, score(g), longMember(g)]],
+  [2, (g) => ["ZRANGE", LONG_MEMBERS_KEY, g.index(), g.index(), "WITHSCORES"]],
+  [2, (g) => ["ZRANGEBYSCORE", LONG_MEMBERS_KEY, ...byScore(g)]],
+  [1, (g) => ["ZREVRANGEBYSCORE", LONG_MEMBERS_KEY, ...byScore(g)]],
+  [1, (g) => ["ZCOUNT", LONG_MEMBERS_KEY, scoreBound(g), scoreBound(g)]],
+  [1, (g) => ["ZRANK", LONG_MEMBERS_KEY, longMember(g)]],
+  [1, (g) => ["ZREM", LONG_MEMBERS_KEY, longMember(g)]],
+  [1, (g) => ["ZPOPMIN", LONG_MEMBERS_KEY, g.index()]],
+  [1, () => ["ZRANDMEMBER", LONG_MEMBERS_KEY, "1000"]],
+  [1, (g) => ["ZSCAN", LONG_MEMBERS_KEY, "0", ...scanOptions(g)]],
   [2, (g) => ["ZADD", MANY, ...manyPairs(g)]],
   [1, (g) => ["ZREM", MANY, ...some(g, 60, () => manyMember(g))]],
   [2, (g) => ["ZRANGEBYLEX", MANY, "[" + manyMember(g), "(" + manyMember(g), ...limit(g)]],
