@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 
 /**
@@ -69,7 +70,7 @@ export class ChangeRecorder {
       if (kind !== this.#kind || db !== this.#db || name !== this.#name) this.#head(kind, db, name);
       this.#data += this.#prefix + word(key.length) + key;
     }
-    this.#touched = [];
+    this.#touched.length = 0;
   }
 
   #head(kind: ChangeKind, db: number, name: Bytes): void {
@@ -83,7 +84,10 @@ export class ChangeRecorder {
   take(): Bytes {
     const data = this.#data;
     this.#data = "";
-    this.#touched = [];
+    this.#touched.length = 0;
+    // Reading a character has the engine put the string in one piece now. It waits for the next
+    // flush, and until then all its parts would be kept, which take some five times its room.
+    if (data !== "") assert(data.charCodeAt(0) < KINDS.length, "changes begin with their kind");
     return data;
   }
 }
