@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { until } from "../system/harness.ts";
 import { RespClient } from "../system/resp_client.ts";
 import type { Machine, World } from "./world.ts";
 
@@ -108,12 +110,32 @@ async function kill(world: World, machines: readonly Machine[]): Promise<void> {
   for (const { node } of machines) world.start(node);
 }
 
+/**
+ * Stands still first: an fsync that is under way while ext4 is shut down may be told to be done
+ * although what it was for is lost, which no disk does.
+ */
 async function losePower(world: World, machines: readonly Machine[]): Promise<void> {
+  for (const { node } of machines) node.signal("SIGSTOP");
+  await until(() => machines.every(({ node }) => standsStill(node.pid)), "nodes that stand still");
   for (const { disk } of machines) disk!.cutPower();
   await Promise.all(machines.map(({ node }) => node.kill9()));
   for (const { disk } of machines) disk!.restorePower();
   await world.hold(50, 500);
   for (const { node } of machines) world.start(node);
+}
+
+/** Whether no thread of a process runs or is in a system call; true when there is none. */
+function standsStill(pid: number): boolean {
+  if (pid === 0) return true;
+  try {
+    return readdirSync(`/proc/${pid}/task`).every((thread) => {
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "latin1");
+      return /[TZX]/.test(stat[stat.lastIndexOf(")") + 2]);
+    });
+  } catch {
+    // A thread, or the process, has just ended.
+    return false;
+  }
 }
 
 /** Cuts a node off: what is sent to it, or what it sends, or both. */
