@@ -63,10 +63,10 @@ export class BatchSession extends Session {
   }
 
   #work(): void {
-    while (this.#next < this.#commands.length) {
+    // Looked at before each: it is called again once the refusal is given.
+    while (this.#next < this.#commands.length && !this.#isRefusedTransaction()) {
       if (!this.#server.execute(this, this.#commands[this.#next])) return;
       this.#next++;
-      if (this.#isRefusedTransaction()) break;
     }
     if (this.#commands.length > 0 && !this.#isRefusedTransaction()) return;
     this.#position = this.#server.position;

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { TestCluster } from "./cluster.ts";
 import { compareConversations } from "./conversation.ts";
-import { cleanupAll, startBalsa, startRedis, until } from "./harness.ts";
+import { cleanupAll, sleep, startBalsa, startRedis, until } from "./harness.ts";
 import { command, SseReader } from "./http_client.ts";
 import { type Decoded, RespClient, RespError } from "./resp_client.ts";
 
@@ -296,6 +296,8 @@ describe("users over HTTP", () => {
     const refused = await fetch(`http://127.0.0.1:${port}/multi-exec`, plain);
     expect([refused.status, (await refused.json()).error])
       .toEqual([400, "NOPERM this user has no permissions to run the 'multi' command"]);
+    // Also not a moment after the answer.
+    await sleep(20);
     expect(await run(root, "MGET", "app:3", "app:1")).toEqual([null, "x"]);
     const status = async (path: string) =>
       (await fetch(`http://127.0.0.1:${port}${path}?_token=${token}`)).status;
