@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { type Bytes, fromUint8Array, sliceBytes, toBuffer } from "../base/bytes.ts";
+import { word } from "../base/word.ts";
 import { DATABASE_COUNT } from "../constants.ts";
 
 /** One command of a log entry. */
@@ -41,9 +42,6 @@ const VERSION = 1;
 const BATCH_HEADER_BYTES = 14;
 const SEGMENT_HEADER_BYTES = 24;
 const SEGMENTS_MAX = 255;
-/** The words of small numbers are made once. */
-const SMALL_WORDS = Array.from({ length: 4096 }, (_, value) => makeWord(value));
-
 /**
  * The bytes of a segment: `node f64, incarnation u32, firstSequence f64, count u32`, then for each
  * command `db u8, argc u32`, and for each argument `length u32, bytes`; all big-endian.
@@ -159,14 +157,6 @@ function readArguments(reader: Reader): Bytes[] {
   const argv: Bytes[] = [reader.name(reader.uint32())];
   for (let at = 1; at < count; at++) argv.push(reader.bytes(reader.uint32()));
   return argv;
-}
-
-function word(value: number): Bytes {
-  return value < SMALL_WORDS.length ? SMALL_WORDS[value] : makeWord(value);
-}
-
-function makeWord(value: number): Bytes {
-  return String.fromCharCode(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
 }
 
 /** Reads forward and refuses to read past the end. */

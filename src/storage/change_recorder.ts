@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
+import { readWord, word } from "../base/word.ts";
 
 /**
  * What became of a key: it was written, deleted, or deleted as its time had come; or of a database:
@@ -124,19 +125,4 @@ function lastOfEach(touched: readonly Touched[]): Touched[] {
 
 function isOfDatabase(kind: ChangeKind): boolean {
   return kind === "flush" || kind === "swap";
-}
-
-const SMALL_WORDS = Array.from({ length: 256 }, (_, value) => makeWord(value));
-
-function word(value: number): Bytes {
-  return value < SMALL_WORDS.length ? SMALL_WORDS[value] : makeWord(value);
-}
-
-function makeWord(value: number): Bytes {
-  return String.fromCharCode(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
-}
-
-function readWord(data: Bytes, at: number): number {
-  const high = data.charCodeAt(at) * 2 ** 24 + (data.charCodeAt(at + 1) << 16);
-  return high + (data.charCodeAt(at + 2) << 8) + data.charCodeAt(at + 3);
 }
