@@ -1,15 +1,10 @@
-import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { expect, test } from "bun:test";
 import { Prng } from "../../src/base/prng.ts";
-import { CachedRedisOperations } from "../../src/storage/cached_redis_operations.ts";
+import type { CachedRedisOperations } from "../../src/storage/cached_redis_operations.ts";
 import type { Collection } from "../../src/storage/collection.ts";
 import { NO_EXPIRY } from "../../src/storage/redis_operations.ts";
-import { loadSqlite } from "../../src/storage/sqlite.ts";
 import { idAfter } from "../../src/storage/stream_id.ts";
 import type { StreamOperations } from "../../src/storage/streams.ts";
-import { FakeFlushCheckpointer } from "./fake_flush_writer.ts";
 import {
   dumpCollection,
   type FuzzValues,
@@ -17,26 +12,14 @@ import {
   probeCollection,
   runSteps,
 } from "./fuzz_collections.ts";
+import { makeOpen } from "./sparse_ops.ts";
 
 // Lists and streams of which parts are in SQL alone, against the same ones in memory.
 
-const directory = mkdtempSync(join(tmpdir(), "balsa-partial-"));
-afterAll(() => rmSync(directory, { recursive: true }));
-const driver = await loadSqlite();
-let files = 0;
+const open = makeOpen();
 
 const FILLED = 300;
 const WHOLE_MAX = 48;
-
-function open(prng: Prng, cacheBytes: number, wholeElementsMax: number): CachedRedisOperations {
-  const path = join(directory, `state${files++}.db`);
-  const sql = driver.open(path, { synchronous: "normal" });
-  const other = driver.open(path, { synchronous: "normal" });
-  const checkpointer = new FakeFlushCheckpointer(sql, other, () => prng.below(2) === 0);
-  let nowMs = 0;
-  const now = () => ++nowMs;
-  return new CachedRedisOperations(sql, { cacheBytes, wholeElementsMax, checkpointer, now });
-}
 
 function fill(ops: CachedRedisOperations, type: "list" | "stream"): void {
   if (type === "list") {

@@ -1,22 +1,14 @@
-import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { expect, test } from "bun:test";
 import { Prng } from "../../src/base/prng.ts";
 import type { Bytes } from "../../src/base/bytes.ts";
-import { CachedRedisOperations } from "../../src/storage/cached_redis_operations.ts";
 import type { Collection } from "../../src/storage/collection.ts";
 import { NO_EXPIRY, type RedisOperations } from "../../src/storage/redis_operations.ts";
-import { loadSqlite } from "../../src/storage/sqlite.ts";
-import { FakeFlushCheckpointer } from "./fake_flush_writer.ts";
 import { pageOfCollection } from "./fuzz_collections.ts";
+import { makeOpen } from "./sparse_ops.ts";
 
 // Collections of which SQL has the elements, against the same ones in memory.
 
-const directory = mkdtempSync(join(tmpdir(), "balsa-sparse-"));
-afterAll(() => rmSync(directory, { recursive: true }));
-const driver = await loadSqlite();
-let files = 0;
+const open = makeOpen();
 
 const TYPES = ["hash", "set", "zset"] as const;
 type Type = typeof TYPES[number];
@@ -26,16 +18,6 @@ interface Step {
   readonly call: "put" | "remove" | "read" | "count" | "random";
   readonly name: Bytes;
   readonly number: number;
-}
-
-function open(prng: Prng, cacheBytes: number, wholeElementsMax: number): CachedRedisOperations {
-  const path = join(directory, `state${files++}.db`);
-  const sql = driver.open(path, { synchronous: "normal" });
-  const other = driver.open(path, { synchronous: "normal" });
-  const checkpointer = new FakeFlushCheckpointer(sql, other, () => prng.below(2) === 0);
-  let nowMs = 0;
-  const now = () => ++nowMs;
-  return new CachedRedisOperations(sql, { cacheBytes, wholeElementsMax, checkpointer, now });
 }
 
 /** Carries a step out; resolves to all that it answers. */

@@ -1,33 +1,15 @@
-import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { expect, test } from "bun:test";
 import { Prng } from "../../src/base/prng.ts";
-import { CachedRedisOperations } from "../../src/storage/cached_redis_operations.ts";
 import type { Collection } from "../../src/storage/collection.ts";
 import type { ScoredMember, SortedSetOperations } from "../../src/storage/collections.ts";
-import { loadSqlite } from "../../src/storage/sqlite.ts";
-import { FakeFlushCheckpointer } from "./fake_flush_writer.ts";
+import { makeOpen } from "./sparse_ops.ts";
 
 // Ranks and ranges of a large sorted set of which SQL has the members, against the same in memory.
 
-const directory = mkdtempSync(join(tmpdir(), "balsa-scores-"));
-afterAll(() => rmSync(directory, { recursive: true }));
-const driver = await loadSqlite();
-let files = 0;
+const open = makeOpen();
 
 const MEMBERS = 2000;
 const WHOLE_MAX = 100;
-
-function open(prng: Prng, cacheBytes: number, wholeElementsMax: number): CachedRedisOperations {
-  const path = join(directory, `state${files++}.db`);
-  const sql = driver.open(path, { synchronous: "normal" });
-  const other = driver.open(path, { synchronous: "normal" });
-  const checkpointer = new FakeFlushCheckpointer(sql, other, () => prng.below(2) === 0);
-  let nowMs = 0;
-  const now = () => ++nowMs;
-  return new CachedRedisOperations(sql, { cacheBytes, wholeElementsMax, checkpointer, now });
-}
 
 /** Some names are TEXT in SQL and some are BLOBs, one is empty. */
 function nameOf(n: number): string {
