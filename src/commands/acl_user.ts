@@ -173,7 +173,7 @@ function narrowed(selector: Selector, rule: Bytes, kindOf: KindOf): Selector {
       return { ...selector, commands: ["-@all"] };
   }
   const first = rule[0];
-  if (first === "~" || first === "%") return withKeys(selector, keyPattern(rule));
+  if (first === "~" || first === "%") return withKeys(selector, rule);
   if (first === "&") return withChannels(selector, rule.slice(1));
   if (first !== "+" && first !== "-") throw new RuleError("Syntax error");
   const command = commandRule(rule.toLowerCase(), kindOf);
@@ -191,13 +191,14 @@ function keyPattern(rule: Bytes): KeyPattern {
   return { pattern, read: access.includes("r"), write: access.includes("w") };
 }
 
-function withKeys(selector: Selector, added: KeyPattern): Selector {
+function withKeys(selector: Selector, rule: Bytes): Selector {
   if (selector.allKeys) {
     throw new RuleError(
       "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not " +
         "have any effect. Try 'resetkeys' to start with an empty list of patterns",
     );
   }
+  const added = keyPattern(rule);
   const isKnown = selector.keys.some(({ pattern }) => pattern === added.pattern);
   if (!isKnown) return { ...selector, keys: [...selector.keys, added] };
   const keys = selector.keys.map((each) =>
