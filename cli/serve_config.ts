@@ -14,7 +14,7 @@ const MIB = 1024 * 1024;
 /** Of the memory; the rest is for the program, its garbage, other buffers and the system's cache. */
 const CACHE_SHARE = 1 / 16;
 const CACHE_MB_MIN = 8;
-const CACHE_MB_MAX = 64;
+const CACHE_MB_MAX = 128;
 
 /** What the server is told, from its settings. Throws UsageError where they do not go together. */
 export function serveConfig(settings: Settings<typeof SERVE_FLAGS>): ServeConfig {

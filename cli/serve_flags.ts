@@ -77,7 +77,7 @@ export const SERVE_FLAGS = {
   "cache-mb": {
     kind: kinds.integer("MB", 1, 1024 * 1024),
     help: "memory for values in use",
-    defaultText: "a sixteenth of the machine's, 8 to 64",
+    defaultText: "a sixteenth of the machine's, 8 to 128",
   },
   "changes-mb": {
     kind: kinds.integer("MB", 1, 1024 * 1024),

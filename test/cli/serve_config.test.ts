@@ -17,7 +17,6 @@ describe("serveConfig", () => {
       peerPort: 16379,
       password: "",
       token: "",
-      cacheBytes: 64 * 1024 * 1024,
       clientsMax: 10_000,
       clientIdleTimeoutMs: 0,
     });
@@ -73,7 +72,7 @@ describe("serveConfig", () => {
 describe("--cache-mb", () => {
   test("is a sixteenth of the machine's memory where nobody says, within bounds", () => {
     const sizes = [64, 256, 640, 1024, 24_000].map((mb) => defaultCacheMb(mb * 1024 * 1024));
-    expect(sizes).toEqual([8, 16, 40, 64, 64]);
+    expect(sizes).toEqual([8, 16, 40, 64, 128]);
     expect(configOf("--cache-mb", "7").cacheBytes).toBe(7 * 1024 * 1024);
     expect(configOf().cacheBytes).toBe(defaultCacheMb(memoryBytes()) * 1024 * 1024);
   });
