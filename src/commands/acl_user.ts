@@ -73,20 +73,23 @@ export function defaultUser(password: Bytes): User {
 
 /**
  * Rules with those of a selector in one, as they may come in several arguments; a number: where the
- * parenthesis is that does not close.
+ * parenthesis is that does not close. As in Redis, one that opens within another begins anew.
  */
 export function mergeSelectors(rules: readonly Bytes[]): Bytes[] | number {
   const merged: Bytes[] = [];
   let open = -1;
+  let selector = "";
   for (const [at, rule] of rules.entries()) {
-    if (open < 0 && rule.startsWith("(") && !rule.endsWith(")")) {
+    if (rule.startsWith("(") && !rule.endsWith(")")) {
       open = at;
-      merged.push(rule);
+      selector = rule;
     } else if (open < 0) {
       merged.push(rule);
     } else {
-      merged[merged.length - 1] += ` ${rule}`;
-      if (rule.endsWith(")")) open = -1;
+      selector += ` ${rule}`;
+      if (!rule.endsWith(")")) continue;
+      open = -1;
+      merged.push(selector);
     }
   }
   return open < 0 ? merged : open;

@@ -5,8 +5,11 @@ import { RespClient, RespError } from "./resp_client.ts";
 
 afterAll(cleanupAll);
 
-const SEED = Number(process.env.BALSA_SEED ?? Math.floor(Math.random() * 1e6));
+/** Those that once told a difference, and a fresh one. */
+const SEEDS = [351_202, 500_126, 500_211];
+const FRESH_SEED = Number(process.env.BALSA_SEED ?? Math.floor(Math.random() * 1e6));
 const USERS = 40;
+const SECRET = /(?<=[' ])(>secret|#[0-9a-f]{64})/g;
 
 const NAMES = ["get", "set", "del", "hset", "lpush", "sort", "config", "config|get", "object"];
 const CATEGORIES = ["read", "write", "string", "hash", "list", "fast", "slow", "keyspace", "admin"];
@@ -54,38 +57,43 @@ function randomRules(prng: Prng): string[] {
   return Array.from({ length: 1 + prng.nextUint32() % 7 }, () => pick(makers)());
 }
 
-test(`random rules allow what redis-server lets them allow, seed ${SEED}`, async () => {
-  const [balsa, redis] = await Promise.all([startBalsa({ http: false }), startRedis()]);
-  const [ours, theirs] = await Promise.all([
-    RespClient.open(balsa.port),
-    RespClient.open(redis.port),
-  ]);
-  const prng = new Prng(SEED);
-  const ask = async (client: RespClient, argv: readonly string[]) => {
-    const reply = await client.command(...argv);
-    return reply instanceof RespError ? reply.text : reply;
-  };
-  for (let user = 0; user < USERS; user++) {
-    const name = `u${user % 10}`;
-    const setUser = ["ACL", "SETUSER", name, ...randomRules(prng)];
-    expect([setUser, await ask(ours, setUser)]).toEqual([setUser, await ask(theirs, setUser)]);
-    for (const request of REQUESTS) {
-      const dryRun = ["ACL", "DRYRUN", name, ...request];
-      expect([setUser, dryRun, await ask(ours, dryRun)])
-        .toEqual([setUser, dryRun, await ask(theirs, dryRun)]);
+test.each([...SEEDS, FRESH_SEED])(
+  "random rules allow what Redis lets them, seed %d",
+  async (seed) => {
+    const [balsa, redis] = await Promise.all([startBalsa({ http: false }), startRedis()]);
+    const [ours, theirs] = await Promise.all([
+      RespClient.open(balsa.port),
+      RespClient.open(redis.port),
+    ]);
+    const prng = new Prng(seed);
+    const ask = async (client: RespClient, argv: readonly string[]) => {
+      const reply = await client.command(...argv);
+      // In the log a password is a hash, so an error about it tells that.
+      return reply instanceof RespError ? reply.text.replace(SECRET, "(password)") : reply;
+    };
+    for (let user = 0; user < USERS; user++) {
+      const name = `u${user % 10}`;
+      const setUser = ["ACL", "SETUSER", name, ...randomRules(prng)];
+      expect([setUser, await ask(ours, setUser)]).toEqual([setUser, await ask(theirs, setUser)]);
+      for (const request of REQUESTS) {
+        const dryRun = ["ACL", "DRYRUN", name, ...request];
+        expect([setUser, dryRun, await ask(ours, dryRun)])
+          .toEqual([setUser, dryRun, await ask(theirs, dryRun)]);
+      }
+      // What ACL LIST tells makes the same user again.
+      const line = (await ask(ours, ["ACL", "LIST"]) as string[])
+        .find((each) => each.startsWith(`user ${name} `));
+      if (line === undefined) continue;
+      const rules = line.split(" ").slice(2);
+      expect(await ask(ours, ["ACL", "SETUSER", `${name}-again`, "reset", ...rules])).toBe("OK");
+      for (const request of REQUESTS) {
+        const [first, again] = [name, `${name}-again`].map((each) => ["ACL", "DRYRUN", each]);
+        expect([line, await ask(ours, [...again, ...request])])
+          .toEqual([line, await ask(ours, [...first, ...request])]);
+      }
     }
-    // What ACL LIST tells makes the same user again.
-    const line = (await ask(ours, ["ACL", "LIST"]) as string[])
-      .find((each) => each.startsWith(`user ${name} `));
-    if (line === undefined) continue;
-    const rules = line.split(" ").slice(2);
-    expect(await ask(ours, ["ACL", "SETUSER", `${name}-again`, "reset", ...rules])).toBe("OK");
-    for (const request of REQUESTS) {
-      const [first, again] = [name, `${name}-again`].map((each) => ["ACL", "DRYRUN", each]);
-      expect([line, await ask(ours, [...again, ...request])])
-        .toEqual([line, await ask(ours, [...first, ...request])]);
-    }
-  }
-  ours.close();
-  theirs.close();
-}, 120_000);
+    ours.close();
+    theirs.close();
+  },
+  120_000,
+);
