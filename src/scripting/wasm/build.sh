@@ -30,11 +30,11 @@ patch luaconf.h '#define LUAL_BUFFERSIZE		BUFSIZ' '#define LUAL_BUFFERSIZE 8192'
 patch lstrlib.c 'ptrdiff_t' 'long long'
 patch lua_struct.c 'return sizeof(long);' 'return 8;'
 patch lua_struct.c 'return sizeof(size_t);' 'return 8;'
-# Negative numbers in %x and the like.
+# Negative numbers in %x and the like, and what is no number: as on x86.
 patch lstrlib.c '(unsigned LUA_INTFRM_T)luaL_checknumber(L, arg)' 'as_unsigned(luaL_checknumber(L, arg))'
 patch lstrlib.c '^static int str_format (lua_State \*L) {' \
   'static unsigned long long as_unsigned(double number) {\
-  return number < 0 ? (unsigned long long)(long long)number : (unsigned long long)number;\
+  return number >= 0 ? (unsigned long long)number : (unsigned long long)(long long)number;\
 }\
 \
 static int str_format (lua_State *L) {'
