@@ -35,6 +35,8 @@ export interface WaitingPart {
   readonly type: KeyType;
   /** Whether this request may wait at all: XREAD without BLOCK does not. */
   mayWait(argv: readonly Bytes[]): boolean;
+  /** How long a request that waits may do so; 0: for ever. */
+  timeoutMs(argv: readonly Bytes[]): number;
 }
 
 export interface BlockingOptions {
@@ -47,6 +49,8 @@ export interface BlockingOptions {
   readonly nil: Reply;
   /** Always, by default. */
   readonly mayWait?: (argv: readonly Bytes[]) => boolean;
+  /** By default the last argument, in seconds. */
+  readonly timeoutMs?: (argv: readonly Bytes[]) => number;
 }
 
 /** A command that waits until it can be served. See README.md. */
@@ -57,11 +61,26 @@ export function blockingCommand(
   options: BlockingOptions,
 ): DataCommand {
   const { path = "write", keys, findKeys, type, nil, mayWait = () => true } = options;
+  const { timeoutMs = (argv) => timeoutAt(argv, argv.length - 1) } = options;
   const run = (context: DataContext, argv: readonly Bytes[]) => {
     const served = tryServe(context, argv);
     return served instanceof Waiting ? nil : served;
   };
-  return { name, arity, path, keys, findKeys, run, waiting: { tryServe, type, mayWait } };
+  return {
+    name,
+    arity,
+    path,
+    keys,
+    findKeys,
+    run,
+    waiting: { tryServe, type, mayWait, timeoutMs },
+  };
+}
+
+/** The time-out at this place of a request that waits, so that it is none of another form. */
+export function timeoutAt(argv: readonly Bytes[], at: number): number {
+  const timeoutMs = parseTimeout(argv[at]);
+  return timeoutMs instanceof ErrorReply ? 0 : timeoutMs;
 }
 
 /** What the first key gives that has a value of this type; undefined: none has. */

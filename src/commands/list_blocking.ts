@@ -1,7 +1,14 @@
 import type { Bytes } from "../base/bytes.ts";
 import { ErrorReply, NIL_ARRAY, type Reply } from "../resp/reply.ts";
 import type { ListEnd } from "../storage/collections.ts";
-import { blockingCommand, parseTimeout, popFromFirst, type TryServe, Waiting } from "./blocking.ts";
+import {
+  blockingCommand,
+  parseTimeout,
+  popFromFirst,
+  timeoutAt,
+  type TryServe,
+  Waiting,
+} from "./blocking.ts";
 import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
 import { KEYS_BEFORE_TIMEOUT, TWO_KEYS } from "./define.ts";
@@ -83,5 +90,9 @@ export const listBlockingCommands: readonly Command[] = [
   }),
   blockingCommand("blmove", 6, blmove, { keys: TWO_KEYS, type: "list", nil: null }),
   blockingCommand("brpoplpush", 4, brpoplpush, { keys: TWO_KEYS, type: "list", nil: null }),
-  blockingCommand("blmpop", -5, blmpop, { type: "list", nil: NIL_ARRAY }),
+  blockingCommand("blmpop", -5, blmpop, {
+    type: "list",
+    nil: NIL_ARRAY,
+    timeoutMs: (argv) => timeoutAt(argv, 1),
+  }),
 ];

@@ -74,8 +74,13 @@ function entriesAfter(stream: StreamOperations, id: StreamId, count: number): Re
 
 /** Whether this XREAD or XREADGROUP may wait. */
 export function readMayWait(argv: readonly Bytes[], ofGroup: boolean): boolean {
+  return blockMsOf(argv, ofGroup) !== undefined;
+}
+
+/** How long it may wait; undefined: not at all. */
+export function blockMsOf(argv: readonly Bytes[], ofGroup: boolean): number | undefined {
   const request = parseRead(argv, ofGroup);
-  return !(request instanceof ErrorReply) && request.blockMs !== undefined;
+  return request instanceof ErrorReply ? undefined : request.blockMs;
 }
 
 function findKeys(argv: readonly Bytes[]): readonly Bytes[] {
@@ -91,5 +96,6 @@ export const streamReadCommands: readonly Command[] = [
     type: "stream",
     nil: NIL_ARRAY,
     mayWait: (argv) => readMayWait(argv, false),
+    timeoutMs: (argv) => blockMsOf(argv, false) ?? 0,
   }),
 ];

@@ -15,7 +15,7 @@ import type { DataContext } from "./data_context.ts";
 import { noGroup, quoted } from "./help.ts";
 import { hasDeletedAfter, readCountAt } from "./stream_counters.ts";
 import { entryReply, following, parseId } from "./stream_id.ts";
-import { readMayWait, WAITING_COUNT } from "./stream_read.ts";
+import { blockMsOf, readMayWait, WAITING_COUNT } from "./stream_read.ts";
 import { parseRead, type ReadRequest } from "./stream_read_arguments.ts";
 
 const DOLLAR_ID = err(
@@ -176,5 +176,6 @@ export const streamReadGroupCommands: readonly Command[] = [
     type: "stream",
     nil: NIL_ARRAY,
     mayWait: (argv) => readMayWait(argv, true),
+    timeoutMs: (argv) => blockMsOf(argv, true) ?? 0,
   }),
 ];

@@ -1,6 +1,13 @@
 import type { Bytes } from "../base/bytes.ts";
 import { ErrorReply, NIL_ARRAY, type Reply } from "../resp/reply.ts";
-import { blockingCommand, parseTimeout, popFromFirst, type TryServe, Waiting } from "./blocking.ts";
+import {
+  blockingCommand,
+  parseTimeout,
+  popFromFirst,
+  timeoutAt,
+  type TryServe,
+  Waiting,
+} from "./blocking.ts";
 import type { Command } from "./command.ts";
 import type { DataContext } from "./data_context.ts";
 import { KEYS_BEFORE_TIMEOUT } from "./define.ts";
@@ -44,5 +51,9 @@ export const zsetBlockingCommands: readonly Command[] = [
     type: "zset",
     nil: NIL_ARRAY,
   }),
-  blockingCommand("bzmpop", -5, bzmpop, { type: "zset", nil: NIL_ARRAY }),
+  blockingCommand("bzmpop", -5, bzmpop, {
+    type: "zset",
+    nil: NIL_ARRAY,
+    timeoutMs: (argv) => timeoutAt(argv, 1),
+  }),
 ];

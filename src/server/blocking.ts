@@ -104,7 +104,7 @@ export class Blocking implements LocalBlocking {
       this.#cancel(client, "gone");
       return;
     }
-    pending.session.pendingLog--;
+    pending.session.leftLog();
     this.#block(client, waiting.timeoutMs, (kind) => this.#cancel(client, kind));
   }
 
@@ -151,8 +151,9 @@ export class Blocking implements LocalBlocking {
 
   /** A command that a snapshot has in place of this node's log: true when it waits there. */
   waitsInSnapshot(sequence: number, pending: Pending): boolean {
-    if (!this.#isWaiting(sequence) || pending.command.waiting === undefined) return false;
-    this.waits(sequence, pending, new Waiting([], 0));
+    const { waiting } = pending.command;
+    if (!this.#isWaiting(sequence) || waiting === undefined) return false;
+    this.waits(sequence, pending, new Waiting([], waiting.timeoutMs(pending.argv)));
     return true;
   }
 

@@ -386,8 +386,7 @@ export class Server {
 
   #completeLogged(pending: Pending, reply: Reply, durationMs: number): void {
     if (pending.isAbandoned) return;
-    const { session } = pending;
-    if (--session.pendingLog === 0) session.largeUnderWay = false;
+    pending.session.leftLog();
     this.answers.complete(pending, reply, durationMs);
   }
 

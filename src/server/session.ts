@@ -103,6 +103,11 @@ export abstract class Session implements ClientView {
     return this.pendingReads === 0 && this.pendingLog === 0 && !this.localRunning;
   }
 
+  /** A command of it leaves the log's way: it is answered, or waits for data. */
+  leftLog(): void {
+    if (--this.pendingLog === 0) this.largeUnderWay = false;
+  }
+
   beginTransaction(): void {
     this.transaction = new Transaction();
   }

@@ -125,7 +125,7 @@ const WAITING: DataCommand = {
   arity: -2,
   path: "write",
   run: () => null,
-  waiting: { tryServe: () => null, type: "list", mayWait: () => false },
+  waiting: { tryServe: () => null, type: "list", mayWait: () => false, timeoutMs: () => 0 },
 };
 
 /** The command of such a name; undefined for any other. */

@@ -1,0 +1,67 @@
+import { beforeEach, expect, test } from "bun:test";
+import { Waiting } from "../../src/commands/blocking.ts";
+import type { Answers } from "../../src/server/answers.ts";
+import { Blocking } from "../../src/server/blocking.ts";
+import type { Pending } from "../../src/server/session.ts";
+import { Touches } from "../../src/server/touches.ts";
+import { Waiters } from "../../src/server/waiters.ts";
+import { ChangeRecorder } from "../../src/storage/change_recorder.ts";
+import { FakeClock, FakeSession, pendingOf } from "./fakes.ts";
+
+let session: FakeSession;
+let waiters: Waiters;
+let enqueued: (readonly string[])[];
+let blocking: Blocking;
+
+beforeEach(() => {
+  session = new FakeSession();
+  waiters = new Waiters(() => {});
+  enqueued = [];
+  blocking = new Blocking({
+    answers: {
+      complete: ({ session }: Pending, reply) => session.deliver(reply),
+    } as Partial<Answers> as Answers,
+    clock: new FakeClock(),
+    touches: new Touches(new ChangeRecorder()),
+    identity: { clusterId: "", nodeId: 1, incarnation: 1, runs: [] },
+    waiters: () => waiters,
+    requestTimeoutMs: 1000,
+    enqueue: ({ argv }) => enqueued.push(argv),
+  });
+});
+
+/** What the log has of a command of this node that waits. */
+function wait(sequence: number, argv: readonly string[]): void {
+  const position = waiters.nextPosition();
+  waiters.add({ position, node: 1, incarnation: 1, sequence, db: 0, argv, keys: ["k"] });
+}
+
+test("one whose wait began within a snapshot waits no longer than it asked to", async () => {
+  const requests = [
+    ["BLPOP", "k", "0.01"],
+    ["BLMPOP", "0.01", "1", "k", "LEFT"],
+    ["BZMPOP", "0.01", "1", "k", "MIN"],
+    ["BRPOPLPUSH", "k", "other", "0.01"],
+    ["XREADGROUP", "GROUP", "g", "c", "BLOCK", "10", "STREAMS", "k", ">"],
+    ["BLPOP", "k", "0"],
+  ];
+  for (const [i, argv] of requests.entries()) {
+    session.pendingLog++;
+    wait(i + 1, argv);
+    expect(blocking.waitsInSnapshot(i + 1, pendingOf(session, argv))).toBe(true);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(enqueued.map(([, sequence]) => sequence)).toEqual(["1", "2", "3", "4", "5"]);
+});
+
+test("what follows a large command that waits is held back no longer than that waits", () => {
+  const argv = ["BLPOP", "k", "0"];
+  session.pendingLog = 1;
+  session.largeUnderWay = true;
+  wait(1, argv);
+  blocking.waits(1, pendingOf(session, argv), new Waiting(["k"], 0));
+  blocking.served(1, ["k", "v"]);
+  expect(session.replies).toEqual([["k", "v"]]);
+  expect(session.idle).toBe(true);
+  expect(session.largeUnderWay).toBe(false);
+});
