@@ -27,8 +27,13 @@ export class FollowerClaims {
       if (message.term < term) this.#takeLate(message, () => step(message));
       else if (message.type === "vote" && message.term > term && isSticky && !message.transfer) {
         this.#ignore(message, () => step(message));
-      } else if (message.type === "append") this.#take(message, () => step(message));
-      else step(message);
+      } else if (message.type === "vote" && message.preVote) {
+        this.#answerPreVote(message, () => step(message));
+      } else {
+        if (message.type === "append") this.#take(message, () => step(message));
+        else step(message);
+        this.#judgeTerm(message);
+      }
     };
     const ready = raft.ready.bind(raft);
     raft.ready = () => {
@@ -36,6 +41,18 @@ export class FollowerClaims {
       if (made !== undefined) this.#judge(made);
       return made;
     };
+  }
+
+  /** Who hears of a later term is in it (figure 2); pre-votes are of one that may never come. */
+  #judgeTerm(message: Message): void {
+    const { id, raft, violate } = this.#options;
+    const { type, from, term } = message;
+    if (type === "vote" && message.preVote) return;
+    if (type === "vote_response" && message.preVote && message.granted) return;
+    const own = raft.status().term;
+    if (own >= term) return;
+    const what = `node ${id} stays in term ${own} at ${type} of term ${term} from ${from}`;
+    violate("a later term is followed", what);
   }
 
   #take({ prevIndex, entries }: Extract<Message, { type: "append" }>, step: () => void): void {
@@ -60,6 +77,17 @@ export class FollowerClaims {
     const what =
       `node ${id} takes part in ${from}'s election of term ${term}: ${before} -> ${after}`;
     violate("who hears a leader ignores candidates", what);
+  }
+
+  /** A pre-vote is a question: it changes nothing (section 9.6 of the thesis). */
+  #answerPreVote({ from, term }: Message, step: () => void): void {
+    const { id, raft, violate } = this.#options;
+    const before = standing(raft);
+    step();
+    const after = standing(raft);
+    if (before === after) return;
+    const what = `node ${id} answers ${from}'s pre-vote of term ${term}: ${before} -> ${after}`;
+    violate("a pre-vote changes nothing", what);
   }
 
   /** What comes from an earlier term is answered at most (figure 2). */
@@ -88,6 +116,7 @@ export class FollowerClaims {
 }
 
 function standing(raft: RaftCore): string {
-  const { term, role, commit, lastIndex, peers } = raft.status();
-  return [term, role, commit, lastIndex, ...peers.map(({ id, match }) => `${id}: ${match}`)].join();
+  const { term, votedFor, role, commit, lastIndex, peers } = raft.status();
+  const matches = peers.map(({ id, match }) => `${id}: ${match}`);
+  return [term, votedFor, role, commit, lastIndex, ...matches].join();
 }

@@ -5,7 +5,7 @@ import type { Entry } from "../../src/raft/types.ts";
 import { decodeArguments, decodeBatch } from "../../src/server/batch.ts";
 import { PIECE_NAME } from "../../src/server/pieces.ts";
 import { change, elementsOf } from "./reference_collections.ts";
-import { type Origin, ReferenceWaiters } from "./reference_waiters.ts";
+import { type Origin, ReferenceWaiters, waitName } from "./reference_waiters.ts";
 
 /**
  * A place in the order of all commands: the index of the entry, and behind the point the command's
@@ -118,6 +118,11 @@ export class Reference {
     if (this.outcomes.has(token)) this.#violate("an error tells the truth", `${token} was done`);
   }
 
+  /** The commands that wait for data. */
+  get waiting(): readonly Origin[] {
+    return this.#waiters.all;
+  }
+
   /** The versions of a key, oldest first. */
   versions(db: number, key: Bytes): readonly Version[] {
     return this.#versions.get(`${db}/${key}`) ?? [];
@@ -147,7 +152,8 @@ export class Reference {
 
   #run(origin: Origin, db: number, argv: readonly Bytes[]): void {
     if (this.#waiters.run(origin, db, argv)) {
-      if (argv[0] === "\0rewait") this.#serve(db, argv[4]);
+      if (argv[0] !== "\0rewait") return;
+      for (const key of argv.slice(4, 4 + Number(argv[3]))) this.#serve(db, key);
       return;
     }
     if (argv[0].toLowerCase() === "blpop") return this.#popOrWait(origin, db, argv);
@@ -161,11 +167,14 @@ export class Reference {
   /** Notes what a command has done, under its name. */
   #note(argv: readonly Bytes[], reply: string): void {
     const token = tokenOf(argv, reply);
-    if (token === undefined) return;
+    if (token !== undefined) this.#noteAs(token, reply);
+  }
+
+  #noteAs(token: string, reply: string): void {
     const before = this.outcomes.get(token);
     if (before !== undefined) {
       const where = `at ${before.at} and at ${this.#at}`;
-      this.#violate("no duplicate apply", `${argv.join(" ")} is applied ${where}`);
+      this.#violate("no duplicate apply", `${token} is applied ${where}`);
     }
     if (this.#never.has(token)) this.#violate("an error tells the truth", `${token} is done`);
     this.outcomes.set(token, { at: this.#at, reply });
@@ -206,20 +215,26 @@ export class Reference {
   }
 
   #popOrWait(origin: Origin, db: number, argv: readonly Bytes[]): void {
-    const key = `${db}/${argv[1]}`;
-    if (elementsOf(this.#get(key)).length > 0) this.#pop(db, argv[1]);
-    else this.#waiters.add(origin, key);
+    const keys = argv.slice(1, -1);
+    const key = keys.find((each) => elementsOf(this.#get(`${db}/${each}`)).length > 0);
+    if (key !== undefined) this.#pop(db, key, waitName(argv));
+    else this.#waiters.add(origin, db, argv);
   }
 
   /** Whoever waits for a list gets of it what there is. */
   #serve(db: number, key: Bytes): void {
-    const name = `${db}/${key}`;
-    while (this.#get(name)?.startsWith("l") && this.#waiters.take(name)) this.#pop(db, key);
+    const list = `${db}/${key}`;
+    while (this.#get(list)?.startsWith("l")) {
+      const name = this.#waiters.take(list);
+      if (name === undefined) return;
+      this.#pop(db, key, name);
+    }
   }
 
-  #pop(db: number, key: Bytes): void {
-    const argv = ["BLPOP", key];
-    this.#note(argv, `[$${key},${this.#reply(db, ["LPOP", key])}]`);
+  #pop(db: number, key: Bytes, name: string): void {
+    const reply = `[$${key},${this.#reply(db, ["LPOP", key])}]`;
+    this.#note(["BLPOP", key], reply);
+    this.#noteAs(name, reply);
   }
 
   /** Undefined for a command that changes nothing. */

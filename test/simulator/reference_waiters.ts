@@ -9,23 +9,28 @@ export interface Origin {
 
 interface Waiter extends Origin {
   readonly place: number;
-  readonly key: Bytes;
+  readonly keys: readonly Bytes[];
+  readonly name: string;
 }
 
-/** Those that wait for an element of a list, of one key each, in their order. */
+/** Those that wait for an element of a list, in their order. */
 export class ReferenceWaiters {
   #waiters: Waiter[] = [];
   #last = 0;
 
-  add(origin: Origin, key: Bytes): void {
-    this.#waiters.push({ ...origin, key, place: ++this.#last });
+  get all(): readonly Origin[] {
+    return this.#waiters;
   }
 
-  /** Takes out the first that waits for a key; false when there is none. */
-  take(key: Bytes): boolean {
-    const at = this.#waiters.findIndex((waiter) => waiter.key === key);
-    if (at >= 0) this.#waiters.splice(at, 1);
-    return at >= 0;
+  add(origin: Origin, db: number, argv: readonly Bytes[]): void {
+    const keys = argv.slice(1, -1).map((key) => `${db}/${key}`);
+    this.#waiters.push({ ...origin, keys, name: waitName(argv), place: ++this.#last });
+  }
+
+  /** Takes out the first that waits for a key, and names it; undefined when there is none. */
+  take(key: Bytes): string | undefined {
+    const at = this.#waiters.findIndex((waiter) => waiter.keys.includes(key));
+    return at < 0 ? undefined : this.#waiters.splice(at, 1)[0].name;
   }
 
   /** Runs a command about those that wait; false when this is none. */
@@ -42,8 +47,10 @@ export class ReferenceWaiters {
       }
     } else if (name === "\0rewait") {
       const place = Number(words[0]);
-      const key = `${db}/${words[3]}`;
-      this.#waiters.push({ node, incarnation, sequence, key, place });
+      const end = 3 + Number(words[2]);
+      const keys = words.slice(3, end).map((key) => `${db}/${key}`);
+      const waiter = { node, incarnation, sequence, keys, name: waitName(words.slice(end)), place };
+      this.#waiters.push(waiter);
       this.#waiters.sort((a, b) => a.place - b.place);
     } else return false;
     return true;
@@ -52,4 +59,9 @@ export class ReferenceWaiters {
   #keep(isKept: (waiter: Waiter) => boolean): void {
     this.#waiters = this.#waiters.filter(isKept);
   }
+}
+
+/** The time for which it waits names a command. */
+export function waitName(argv: readonly Bytes[]): string {
+  return `wait ${argv[argv.length - 1]}`;
 }

@@ -40,7 +40,7 @@ export class ShadowLog {
     this.#terms.length = keep;
     this.#sums.length = keep;
     const first = entries[0].index;
-    while (this.#lastChange >= first) this.#configurations.pop();
+    while (this.lastChange >= first) this.#configurations.pop();
     for (const entry of entries) {
       this.#terms.push(entry.term);
       this.#sums.push(sumOf(entry));
@@ -87,7 +87,8 @@ export class ShadowLog {
     if (this.#configurations.length === 0) this.#configurations = other.#configurations.slice();
   }
 
-  get #lastChange(): number {
+  /** Where they are; -1 when they are not known. */
+  get lastChange(): number {
     return this.#configurations[this.#configurations.length - 1]?.index ?? -1;
   }
 

@@ -12,7 +12,7 @@ import {
   TransactionReply,
 } from "../../src/resp/reply.ts";
 import { Session } from "../../src/server/session.ts";
-import { COMMANDS_MAX, endOf } from "./reference.ts";
+import { COMMANDS_MAX, endOf, type Position } from "./reference.ts";
 import type { Operation, Workload } from "./workload.ts";
 import type { Process } from "./process.ts";
 import type { SimNode } from "./sim_node.ts";
@@ -125,6 +125,9 @@ class SimSession extends Session {
   readonly #untaken: Operation[] = [];
   /** What was watched so far: "db/key version". */
   readonly #watched = new Set<string>();
+  /** What the next EXEC is held against: since when each key is watched. */
+  #held = new Map<Bytes, Position>();
+  #snapshots = 0;
   /** The place in the log that a stale read may not be older than. */
   #staleFloor = 0;
 
@@ -173,8 +176,14 @@ class SimSession extends Session {
       if (reply instanceof ErrorReply) return this.close();
       this.#watches(operation);
     }
+    const isExec = operation.argv[0] === "EXEC";
+    const held = this.#held;
+    if (isExec) this.#held = new Map();
     this.#world.answered(() => {
       const text = replyText(reply);
+      // A node that was given a snapshot has not seen what has changed.
+      const isBlind = this.#node.snapshotsInstalled !== this.#snapshots;
+      if (isExec && text === "nil" && !isBlind) this.#workload.mustHaveChanged(operation, held);
       this.#world.note(`client ${this.id} gets ${text.slice(0, 60)}`);
       this.#staleFloor = Math.max(
         this.#staleFloor,
@@ -193,6 +202,10 @@ class SimSession extends Session {
     const at = position.index > index
       ? position.index + position.position / COMMANDS_MAX
       : endOf(index);
+    if (this.#held.size === 0) this.#snapshots = this.#node.snapshotsInstalled;
+    for (const key of operation.argv.slice(1)) {
+      if (!this.#held.has(key)) this.#held.set(key, at);
+    }
     for (const watched of this.watches?.keys ?? []) {
       // One that an EXEC that was refused has left stays as it was.
       const name = `${watched.db}/${watched.key} ${watched.version}`;

@@ -55,6 +55,8 @@ export class SimNode {
   isDamaged = false;
   /** It is not to be started again by itself. */
   isRetired = false;
+  /** How often its state became that of a snapshot. */
+  snapshotsInstalled = 0;
   join: readonly string[];
   readonly #options: SimNodeOptions;
   readonly #random: Prng;

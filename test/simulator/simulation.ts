@@ -230,6 +230,10 @@ class Simulation {
       }
     }
     const limitMs = this.#scheduler.nowMs + CONVERGE_MS;
+    const { reference } = this.#truth;
+    if (!await this.#runUntil(() => reference.waiting.length === 0, limitMs)) {
+      return this.#stuck("nobody waits who is gone", JSON.stringify(reference.waiting));
+    }
     const open = new Set(this.#world.nodes.filter((node) => this.#isMember(node)));
     for (const node of open) {
       const probe = () => {

@@ -11,6 +11,7 @@ import { isVoter } from "../../src/raft/quorum.ts";
 import { Claims, configurationText } from "./claims.ts";
 import { Reference } from "./reference.ts";
 import { ShadowLog, sumOf } from "./shadow_log.ts";
+import { unelected, wrongVote } from "./vote_claims.ts";
 
 /** What was broken, and how. */
 export interface Violation {
@@ -33,6 +34,8 @@ interface Reached {
 }
 
 const TERMS = 2 ** 22;
+/** Entries that a learner may lack as it becomes a voter. */
+const LAG_MAX = 70;
 
 /** All that is known of a cluster from outside: what it may never contradict. */
 export class Truth {
@@ -81,6 +84,8 @@ export class Truth {
     this.#begin(id, (shadow) => shadow.append(entries, hardState));
     // Here and not behind the write: a crash amid it may leave them on the disk.
     const shadow = this.shadow(id);
+    const vote = wrongVote(shadow, hardState);
+    if (vote !== undefined) this.violate("one vote a term", `node ${id}: ${vote}`);
     for (const [i, entry] of entries.entries()) {
       const before = i === 0 ? shadow.termAt(entry.index - 1) : entries[i - 1].term;
       this.#checkEntry(id, before ?? 0, entry);
@@ -147,6 +152,24 @@ export class Truth {
     const kept = (this.#configurationIndexes.get(id) ?? []).filter((at) => at < entries[0].index);
     for (const { index, kind } of entries) if (kind === "configuration") kept.push(index);
     this.#configurationIndexes.set(id, kept.slice(-8));
+    if (this.shadow(id).lastChange > Math.max(this.commit, entries[0].index - 1)) {
+      this.#checkUncommitted(id);
+    }
+  }
+
+  /** Members that more than one may come to lead by: no two may be elected side by side. */
+  #checkUncommitted(id: NodeId): void {
+    const { commit } = this;
+    const added = this.shadow(id);
+    const members = decodeText(added.configuration!);
+    for (const [other, shadow] of this.shadows) {
+      if (shadow.lastChange <= commit || shadow.configuration === added.configuration) continue;
+      // Who has other entries than the committed ones leads nobody any more.
+      if (commit > 0 && shadow.termAt(commit) !== this.committed[commit - 1].term) continue;
+      if (quorumsMeet(members, decodeText(shadow.configuration!))) continue;
+      const what = `entry ${added.lastChange} of node ${id}, ${shadow.lastChange} of ${other}`;
+      this.violate("uncommitted quorums meet", what);
+    }
   }
 
   // --- what a node says ------------------------------------------------------------------------
@@ -232,7 +255,8 @@ export class Truth {
     reached.term = this.shadow(id).term;
   }
 
-  #lead({ id, term, commit, configuration }: RaftStatus): void {
+  #lead(status: RaftStatus): void {
+    const { id, term, commit, configuration } = status;
     if (
       !isVoter(configuration, id) && commit >= this.#changedAt && this.configuration &&
       configurationText(configuration) === configurationText(this.configuration)
@@ -252,6 +276,8 @@ export class Truth {
     }
     this.#leaders.set(term, id);
     this.counts.elections++;
+    const problem = unelected(status, (voter) => this.shadow(voter));
+    if (problem !== undefined) this.violate("a quorum votes for a leader", problem);
     const shadow = this.shadow(id);
     for (let index = shadow.snapshotIndex + 1; index <= this.commit; index++) {
       const known = this.committed[index - 1];
@@ -332,6 +358,11 @@ export class Truth {
         `that of ${this.#addressOf.get(again)}`;
       this.violate("an id is given once", what);
     }
+    const isLeft = before.votersOutgoing.length > 0;
+    if (isLeft && (next.votersOutgoing.length > 0 || next.voters.join() !== before.voters.join())) {
+      const what = `entry ${index} has voters ${next.voters}, not ${before.voters}`;
+      this.violate("joint consensus leads to the new voters", what);
+    }
     this.configuration = next;
     this.#changedAt = index;
     this.counts.changes++;
@@ -348,6 +379,14 @@ export class Truth {
     }
   }
 
+  /** A learner becomes a voter, by an entry of this index. */
+  promoted(id: NodeId, index: number): void {
+    const { lastIndex } = this.shadow(id);
+    if (lastIndex >= index - LAG_MAX) return;
+    const what = `node ${id} has entries up to ${lastIndex}, and votes from ${index} on`;
+    this.violate("who becomes a voter has caught up", what);
+  }
+
   /** The log's start moves to `index`; `durable`: what its state.db surely holds. */
   purged(id: NodeId, index: number, durable: number, applied: number): void {
     this.counts.purges++;
@@ -355,6 +394,10 @@ export class Truth {
     const what = `node ${id} purges up to ${index}, durable ${durable}, applied ${applied}`;
     this.violate("purged <= durable applied <= applied", what);
   }
+}
+
+function decodeText(text: string): Configuration {
+  return decodeConfiguration(Uint8Array.from(text, (char) => char.charCodeAt(0)));
 }
 
 /** Whether each majority of one has a node in common with each majority of the other. */

@@ -54,9 +54,12 @@ export function watch(
   const change = server.changeMembership.bind(server);
   server.changeMembership = (wanted) => {
     truth.look(raft.status());
-    return wanted.kind === "remove" && !world.mayRemove(wanted.id)
-      ? { ok: false, reason: "invalid" }
-      : change(wanted);
+    if (wanted.kind === "remove" && !world.mayRemove(wanted.id)) {
+      return { ok: false, reason: "invalid" };
+    }
+    const changed = change(wanted);
+    if (wanted.kind === "promote" && changed.ok) truth.promoted(wanted.id, changed.index);
+    return changed;
   };
   const { link } = cluster;
   const send = link.send.bind(link);

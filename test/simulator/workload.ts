@@ -4,6 +4,7 @@ import type { Session } from "../../src/server/session.ts";
 import type { WatchedKey } from "../../src/server/watches.ts";
 import { endOf, type Position, tokenOf, type Version, versionAt } from "./reference.ts";
 import { readAll } from "./reference_collections.ts";
+import { waitName } from "./reference_waiters.ts";
 import type { Truth } from "./truth.ts";
 import {
   idempotentWords,
@@ -26,7 +27,7 @@ export interface Operation {
 }
 
 const NOT_DONE = /^-(MISCONF|BUSY|CLUSTERDOWN|SHUTDOWN|LOADING|EXECABORT)/;
-const READS = /^(GET|MGET|LRANGE|HGETALL|SMEMBERS|ZRANGE)$/;
+const READS = /^(GET|MGET|LRANGE|HGETALL|SMEMBERS|ZRANGE|SRANDMEMBER)$/;
 const UNKNOWN = /^-UNKNOWN/;
 
 /** What the clients ask for, and whether what they are told can be true. */
@@ -69,7 +70,8 @@ export class Workload {
   }
 
   #transaction(token: string, consistency: Session["consistency"]): Operation[] {
-    const watch = this.#random.next() < 0.4 ? [watchWords(this.#random)] : [];
+    const watch: Bytes[][] = [];
+    while (watch.length < 3 && this.#random.next() < 0.4) watch.push(watchWords(this.#random));
     const words = [...watch, ["MULTI"], ...transactionWords(this.#random, token)];
     const parts = words.map((argv) => ({
       ...this.#operation(argv, 0, token, consistency),
@@ -118,6 +120,16 @@ export class Workload {
     this.#truth.violate(`linearizable (${consistency})`, what);
   }
 
+  /** An EXEC did nothing: one of the keys that are watched has changed since. */
+  mustHaveChanged({ db, token }: Operation, held: ReadonlyMap<Bytes, Position>): void {
+    const { reference } = this.#truth;
+    for (const [key, since] of held) {
+      if (reference.versions(db, key).some(({ at }) => at > since)) return;
+    }
+    const what = `that of ${token} did nothing, and nothing has changed of ${[...held.keys()]}`;
+    this.#truth.violate("EXEC does what it can", what);
+  }
+
   /** Checks a reply; returns the first place that it may stem from. */
   answered(operation: Operation, reply: string, staleFloor: number): number {
     const { counts } = this;
@@ -128,11 +140,14 @@ export class Workload {
       counts.unknown++;
       return 0;
     }
-    if (NOT_DONE.test(reply)) {
+    const isWait = operation.argv[0] === "BLPOP";
+    if (NOT_DONE.test(reply) || isWait && reply === "nil") {
       counts.refused++;
-      if (!isRead && !isOnce) this.#truth.reference.neverDone(operation.token);
+      const name = isWait ? waitName(operation.argv) : operation.token;
+      if (!isRead && !isOnce) this.#truth.reference.neverDone(name);
       return 0;
     }
+    if (operation.argv[0] === "SRANDMEMBER") return 0;
     if (isRead) return this.#checkRead(operation, reply, staleFloor);
     if (operation.argv[0] === "EXEC" && reply === "nil") {
       // Something watched has changed.
@@ -144,7 +159,7 @@ export class Workload {
   }
 
   #checkWrite({ argv, floor, token }: Operation, reply: string): number {
-    const name = tokenOf(argv, reply);
+    const name = argv[0] === "BLPOP" ? waitName(argv) : tokenOf(argv, reply);
     // One that counts or takes away is named by its reply, any other by what it brings.
     const named = argv[0] === "EXEC" || name === token ? token : name;
     // RENAME, FLUSHDB, … carry no name of their own: the state that they leave is compared.

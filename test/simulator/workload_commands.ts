@@ -3,6 +3,8 @@ import type { Prng } from "../../src/base/prng.ts";
 
 /** Longer than any run, jumps of clocks included. */
 const REMEMBERED_MS = 86_400_000;
+/** What is taken out of this set, chance decides: the reference does not follow it. */
+export const CHANCE_KEY = "u0";
 /** Keys that are read; of a kind each, by their first letter. */
 const STRINGS = ["r0", "r1", "r2", "r3", "v0", "v1", "c0", "c1", "l0", "l1"];
 /** How all of a collection is read. */
@@ -14,6 +16,7 @@ const READS: readonly (readonly Bytes[])[] = [
   ["ZRANGE", "z0", "0", "-1", "WITHSCORES"],
   ["HGETALL", "hn"],
   ["ZRANGE", "zn", "0", "-1", "WITHSCORES"],
+  ["SRANDMEMBER", CHANCE_KEY],
 ];
 
 /** A request that reads and changes nothing. */
@@ -98,7 +101,7 @@ function collectionWords(random: Prng, token: string, db: number): Bytes[] {
     case 5:
     case 6:
       // In one database, for elements that are flushed while one waits are of no interest.
-      return db === 0 ? ["BLPOP", list, String((1 + random.below(40)) / 100)] : ["RPOP", list];
+      return db === 0 ? waitWords(random, token, list) : ["RPOP", list];
     case 7:
       return ["HSET", "h0", `f${random.below(12)}`, token];
     case 8:
@@ -106,7 +109,7 @@ function collectionWords(random: Prng, token: string, db: number): Bytes[] {
         ? ["HDEL", "h0", `f${random.below(12)}`]
         : ["HINCRBY", "hn", "n", "1"];
     case 9:
-      return ["SADD", "s0", token];
+      return random.next() < 0.5 ? ["SADD", "s0", token] : chanceWords(random, token);
     case 10:
       return random.next() < 0.2 ? ["DEL", "s0"] : ["SREM", "s0", `t${random.below(200)}`];
     case 11:
@@ -116,4 +119,16 @@ function collectionWords(random: Prng, token: string, db: number): Bytes[] {
     default:
       return db === 1 ? ["ZADD", "z0", "1", token] : ["ZINCRBY", "zn", "1", "n"];
   }
+}
+
+/** What chance decides: the same one on every node, which their digests tell. */
+function chanceWords(random: Prng, token: string): Bytes[] {
+  return random.next() < 0.6 ? ["SADD", CHANCE_KEY, token] : ["SPOP", CHANCE_KEY];
+}
+
+/** A pop that waits, for no two of which the time is the same: it names them. */
+function waitWords(random: Prng, token: string, list: string): Bytes[] {
+  const other = list === "q0" ? "q1" : "q0";
+  const keys = random.next() < 0.2 ? [list, other] : [list];
+  return ["BLPOP", ...keys, `0.${random.below(4)}${token.slice(1)}`];
 }

@@ -7,6 +7,7 @@ import type { SimNetwork } from "./sim_net.ts";
 import type { SimNode } from "./sim_node.ts";
 import type { Trace } from "./trace.ts";
 import type { Truth } from "./truth.ts";
+import { CHANCE_KEY } from "./workload_commands.ts";
 
 const CLUSTER_ID = "5".repeat(32);
 
@@ -60,6 +61,7 @@ export class World {
   counted(node: SimNode, message: string): void {
     if (!EVENTS.has(message)) return;
     this.count(message);
+    if (message === "snapshot installed") node.snapshotsInstalled++;
     this.onEvent(node, message);
   }
 
@@ -122,9 +124,11 @@ export class World {
     const { index, digest } = ops.applied;
     this.truth.applied(node.id, index, digest);
     const expected = this.truth.reference.behind(index);
+    for (const db of [0, 1]) expected.delete(`${db}/${CHANCE_KEY}`);
     let count = 0;
     for (const db of [0, 1]) {
       for (const key of ops.keys(db)) {
+        if (key === CHANCE_KEY) continue;
         const record = ops.find(db, key);
         const version = expected.get(`${db}/${key}`);
         if (record !== undefined && version !== undefined) {
