@@ -4,6 +4,8 @@ import type { SideTable } from "./side_table.ts";
 
 /** To read so many elements takes some 10 ms. */
 export const WHOLE_ELEMENTS_MAX = 4096;
+/** To write so many rows takes a millisecond or less. */
+export const ROWS_PER_LOOK = 64;
 
 export interface CachedRedisOperationsOptions {
   /** Memory for keys and values; changes not yet flushed may exceed it for a while. */
@@ -18,6 +20,8 @@ export interface CachedRedisOperationsOptions {
   readonly flushKeys?: number;
   /** Larger hashes, sets and sorted sets are not read into memory to be used. */
   readonly wholeElementsMax?: number;
+  /** Rows that a flush writes between two looks at the clock. */
+  readonly rowsPerLook?: number;
   /** Of the hash tables of names: 32 bits that clients do not know. */
   readonly hashSeed?: number;
   /** Bounds the -wal file; an InlineCheckpointer by default. */

@@ -1,7 +1,11 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { CachedKey, detailsOf, stringDetails } from "./cached_key.ts";
-import { type CachedRedisOperationsOptions, WHOLE_ELEMENTS_MAX } from "./cached_options.ts";
+import {
+  type CachedRedisOperationsOptions,
+  ROWS_PER_LOOK,
+  WHOLE_ELEMENTS_MAX,
+} from "./cached_options.ts";
 import { type Checkpointer, InlineCheckpointer } from "./checkpointer.ts";
 import { ClockHand } from "./clock_hand.ts";
 import type { Collection } from "./collection.ts";
@@ -82,6 +86,7 @@ export class CachedRedisOperations implements RedisOperations {
       flushKeys: FLUSH_KEYS,
       hashSeed: 0,
       wholeElementsMax: WHOLE_ELEMENTS_MAX,
+      rowsPerLook: ROWS_PER_LOOK,
       sideTables: [],
       ...options,
     };
@@ -101,9 +106,8 @@ export class CachedRedisOperations implements RedisOperations {
     this.#applied = applied;
     this.#version = version;
     this.#schedule = new FlushSchedule(this.#options, applied.index);
-    const { now, sideTables } = this.#options;
-    for (const table of sideTables) table.load(sql, applied.index);
-    this.#flusher = new StateFlusher(this.#tables, this.#ledger, applied, now, sideTables, remote);
+    for (const table of this.#options.sideTables) table.load(sql, applied.index);
+    this.#flusher = new StateFlusher(this.#tables, this.#ledger, applied, this.#options, remote);
     this.#isEditing = false;
     this.#collections = new CollectionStore({
       elements: this.#tables.elements,

@@ -13,9 +13,8 @@ import type { StateTables, StoredDatabase } from "./state_tables.ts";
 import { SqliteError } from "./sqlite_types.ts";
 import { WriteOrder } from "./write_order.ts";
 
-/** Rows written, or bytes of them, between two looks at the clock. */
-const ROWS_PER_LOOK = 64;
-const BYTES_PER_LOOK = 64 * 1024;
+/** What a row may take that is written between two looks at the clock, so many at most. */
+const BYTES_PER_ROW = 1024;
 const PURGED_PER_LOOK = 64;
 /** Fewer are written here, where there are few rows too: 4 MiB take some 10 ms. */
 const REMOTE_BYTES_MIN = 4 * 1024 * 1024;
@@ -49,6 +48,13 @@ export interface FrozenState {
   readonly ownerPurges: readonly OwnerPurge[];
 }
 
+export interface StateFlusherOptions {
+  /** Milliseconds of a monotonic clock, looked at after each `rowsPerLook` rows. */
+  readonly now: () => number;
+  readonly rowsPerLook: number;
+  readonly sideTables: readonly SideTable[];
+}
+
 /** Another thread to write on, and the connection that notes what it is to run. */
 export interface RemoteWriter {
   readonly writer: FlushWriter;
@@ -71,6 +77,7 @@ export class StateFlusher {
   readonly #ledger: Ledger;
   readonly #now: () => number;
   readonly #sideTables: readonly SideTable[];
+  readonly #rowsPerLook: number;
   #frozen: FrozenState | undefined;
   #phase: "sort" | "begin" | "write" | "elements" | "committing" | "settle" = "sort";
   readonly #remote: RemoteWriter | undefined;
@@ -88,13 +95,11 @@ export class StateFlusher {
   /** Whether elements of deleted collections are there. */
   #hasOwnerPurges: boolean;
 
-  /** `now`: milliseconds of a monotonic clock. */
   constructor(
     tables: StateTables,
     ledger: Ledger,
     durable: Readonly<AppliedState>,
-    now: () => number,
-    sideTables: readonly SideTable[] = [],
+    { now, rowsPerLook, sideTables }: StateFlusherOptions,
     remote?: RemoteWriter,
   ) {
     this.#remote = remote;
@@ -102,6 +107,7 @@ export class StateFlusher {
     this.#sideTables = sideTables;
     this.#ledger = ledger;
     this.#now = now;
+    this.#rowsPerLook = rowsPerLook;
     this.durable = durable;
     this.purges = new Set(tables.purges());
     this.#hasOwnerPurges = tables.hasOwnerPurges;
@@ -298,6 +304,7 @@ export class StateFlusher {
     deadlineMs: number,
     visit: (keyspace: Keyspace, record: CachedKey) => void,
   ): boolean {
+    const rowsPerLook = this.#rowsPerLook;
     let rows = 0;
     let bytes = 0;
     for (; this.#part < this.#sorted.length; this.#part++, this.#at = 0) {
@@ -306,7 +313,7 @@ export class StateFlusher {
         const record = records[this.#at++];
         visit(keyspace, record);
         bytes += record.value.length;
-        if (++rows < ROWS_PER_LOOK && bytes < BYTES_PER_LOOK) continue;
+        if (++rows < rowsPerLook && bytes < rowsPerLook * BYTES_PER_ROW) continue;
         rows = bytes = 0;
         if (this.#now() >= deadlineMs) return false;
       }
@@ -327,14 +334,15 @@ export class StateFlusher {
   /** Writes changed elements; yields after each few of them. */
   *#writeElements(parts: readonly FrozenElements[]): Generator<void> {
     const { elements } = this.#tables;
+    const bytesPerLook = this.#rowsPerLook * BYTES_PER_ROW;
     let bytes = 0;
     for (const { type, owner, changes, trimmed } of parts) {
       for (const [at, rows] of changes.entries()) {
         const table = TABLES_OF[type][at];
         for (const row of rows.values()) {
           elements.write(table, owner, row);
-          bytes += ELEMENT_BYTES + bytesOf(row);
-          if (bytes < BYTES_PER_LOOK) continue;
+          bytes += BYTES_PER_ROW + bytesOf(row);
+          if (bytes < bytesPerLook) continue;
           bytes = 0;
           yield;
         }
@@ -409,9 +417,6 @@ export class StateFlusher {
     }
   }
 }
-
-/** What writing an element costs beside its bytes: a look at the clock every 64 small ones. */
-const ELEMENT_BYTES = BYTES_PER_LOOK / ROWS_PER_LOOK;
 
 function bytesOf(row: ElementRow): number {
   let bytes = 0;

@@ -1,11 +1,11 @@
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sleep } from "../../src/base/clock.ts";
+import { type Clock, sleep } from "../../src/base/clock.ts";
 import type { Entropy } from "../../src/base/entropy.ts";
 import type { Prng } from "../../src/base/prng.ts";
 import { type NodeStorageOptions, type StorageOutside } from "../../src/server/node_storage.ts";
-import { InlineCheckpointer } from "../../src/storage/checkpointer.ts";
+import { type Checkpointer, InlineCheckpointer } from "../../src/storage/checkpointer.ts";
 import { openDataDirectory } from "../../src/storage/data_directory.ts";
 import { type Disk, SYSTEM_DISK } from "../../src/storage/disk.ts";
 import { temporaryPath } from "../../src/storage/snapshot.ts";
@@ -17,8 +17,13 @@ import {
 } from "../../src/storage/sqlite_types.ts";
 import { type Process, ProcessDied } from "./process.ts";
 import { type DiskFaults, SimDisk, systemError } from "./sim_disk.ts";
+import { SimCheckpointer } from "./sim_checkpointer.ts";
 import { SimLogWriter } from "./sim_log_writer.ts";
 import { simDriver } from "./sim_sqlite.ts";
+
+/** How often a look at the clock finds that time has passed, and how much. */
+const WORK_SHARE_MAX = 0.3;
+const WORK_MS_MAX = 4;
 
 /** How a machine's disk behaves at the moment. */
 export interface DiskRules {
@@ -87,7 +92,7 @@ export class MemoryMachine implements Machine, DiskFaults {
     this.#process = process;
     const path = `/${this.#options.host}`;
     const outside: StorageOutside = {
-      clock: process.clock,
+      clock: busyClock(process, () => this.random()),
       entropy: this.#options.entropy,
       disk: this.disk,
       openDirectory: () => ({
@@ -98,7 +103,7 @@ export class MemoryMachine implements Machine, DiskFaults {
         sync: () => this.disk.syncDirectory(path),
         close: () => {},
       }),
-      checkpointer: (sql) => new InlineCheckpointer(sql),
+      checkpointer: (sql) => checkpointerOf(sql, process, () => this.random()),
       logWriter: (log) => new SimLogWriter(log, process, () => this.random()),
       makeSnapshot: async (task) => {
         const temporary = temporaryPath(task.directory);
@@ -210,8 +215,9 @@ export class RealMachine implements Machine {
   storageOptions(process: Process): Pick<NodeStorageOptions, "path" | "outside"> {
     const path = this.#path;
     this.#isFresh = false;
+    const random = () => this.#options.random.next();
     const outside: StorageOutside = {
-      clock: process.clock,
+      clock: busyClock(process, random),
       entropy: this.#options.entropy,
       disk: SYSTEM_DISK_NOW,
       openDirectory: (driver, at) => {
@@ -219,8 +225,8 @@ export class RealMachine implements Machine {
         this.#closers.push(() => directory.close());
         return directory;
       },
-      checkpointer: (sql) => new InlineCheckpointer(sql),
-      logWriter: (log) => new SimLogWriter(log, process, () => this.#options.random.next()),
+      checkpointer: (sql) => checkpointerOf(sql, process, random),
+      logWriter: (log) => new SimLogWriter(log, process, random),
       makeSnapshot: async (task) => {
         await sleep(process.clock, 5);
         const temporary = temporaryPath(task.directory);
@@ -262,6 +268,23 @@ export class RealMachine implements Machine {
   #makePath(): string {
     return mkdtempSync(join(tmpdir(), `balsa-sim-${this.#options.host}-`));
   }
+}
+
+/** In half of the processes large flushes are written on another thread. */
+function checkpointerOf(sql: SqlDatabase, process: Process, random: () => number): Checkpointer {
+  return random() < 0.5 ? new InlineCheckpointer(sql) : new SimCheckpointer(sql, process, random);
+}
+
+/** What storage takes the time of its work by: some may have passed at each look. */
+function busyClock(process: Process, random: () => number): Clock {
+  const share = random() < 0.5 ? 0 : random() * WORK_SHARE_MAX;
+  return {
+    ...process.clock,
+    monotonicMs: () => {
+      if (random() < share) process.lagMs += random() * WORK_MS_MAX;
+      return process.clock.monotonicMs();
+    },
+  };
 }
 
 /** Of the real disk, without threads: what it does is done when it returns. */

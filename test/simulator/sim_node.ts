@@ -20,6 +20,8 @@ import type { World } from "./world.ts";
 export interface NodeRules {
   readonly raft: Partial<RaftOptions>;
   readonly cacheBytes: number;
+  readonly rowsPerLook: number;
+  readonly wholeElementsMax: number;
   readonly logCacheBytes: number;
   readonly logBytesMax: number;
   readonly logWriter: LogWriterMode;
@@ -143,6 +145,8 @@ export class SimNode {
     const storage = openNodeStorage(this.machine.driver, {
       ...this.machine.storageOptions(process),
       cacheBytes: rules.cacheBytes,
+      rowsPerLook: rules.rowsPerLook,
+      wholeElementsMax: rules.wholeElementsMax,
       logCacheBytes: rules.logCacheBytes,
       logWriter: rules.logWriter,
     });
