@@ -5,6 +5,7 @@ import type { Entry } from "../../src/raft/types.ts";
 import { decodeArguments, decodeBatch } from "../../src/server/batch.ts";
 import { PIECE_NAME } from "../../src/server/pieces.ts";
 import { change, elementsOf } from "./reference_collections.ts";
+import { changeKey, type ReferenceKeys } from "./reference_keys.ts";
 import { type Origin, ReferenceWaiters, waitName } from "./reference_waiters.ts";
 
 /**
@@ -60,9 +61,19 @@ export class Reference {
   readonly #violate: (invariant: string, detail: string) => void;
   #at: Position = 0;
   #logTimeMs = 0;
+  readonly #keys: ReferenceKeys;
 
   constructor(violate: (invariant: string, detail: string) => void) {
     this.#violate = violate;
+    const logTimeMs = () => this.#logTimeMs;
+    this.#keys = {
+      get logTimeMs() {
+        return logTimeMs();
+      },
+      get: (key) => this.#get(key),
+      expiryOf: (key) => this.#expiring.get(key),
+      put: (key, value, expireAtMs) => this.#put(key, value, expireAtMs),
+    };
   }
 
   /** Takes on the next committed entry. */
@@ -270,14 +281,13 @@ export class Reference {
       this.#put(key, changed.value, this.#expiring.get(key));
       return changed.reply;
     }
-    if (name === "rename") return this.#rename(key, `${db}/${argv[2]}`);
     if (name === "flushdb") {
       for (const each of this.behind(Math.floor(this.#at)).keys()) {
         if (each.startsWith(`${db}/`)) this.#put(each, undefined);
       }
       return "+OK";
     }
-    return undefined;
+    return changeKey(this.#keys, db, argv);
   }
 
   #set(key: string, argv: readonly Bytes[]): string {
@@ -289,16 +299,6 @@ export class Reference {
     this.#put(key, argv[2], expireAtMs);
     if (!options.includes("get")) return "+OK";
     return old === undefined ? "nil" : `$${old}`;
-  }
-
-  #rename(from: string, to: string): string {
-    const value = this.#get(from);
-    if (value === undefined) return "-ERR no such key";
-    if (from === to) return "+OK";
-    const expireAtMs = this.#expiring.get(from);
-    this.#put(from, undefined);
-    this.#put(to, value, expireAtMs);
-    return "+OK";
   }
 
   #get(key: string): Bytes | undefined {

@@ -24,6 +24,33 @@ const CHANGES: Readonly<Record<string, readonly [letter: string, change: Change]
   }],
   lpop: ["l", (list) => bulk(list.shift())],
   rpop: ["l", (list) => bulk(list.pop())],
+  lset: ["l", (list, [, , index, element]) => {
+    if (list.length === 0) return "-ERR no such key";
+    const at = Number(index) < 0 ? list.length + Number(index) : Number(index);
+    if (at < 0 || at >= list.length) return "-ERR index out of range";
+    list[at] = element;
+    return "+OK";
+  }],
+  linsert: ["l", (list, [, , where, pivot, element]) => {
+    const at = list.indexOf(pivot);
+    if (at < 0) return list.length === 0 ? ":0" : ":-1";
+    list.splice(where === "BEFORE" ? at : at + 1, 0, element);
+    return `:${list.length}`;
+  }],
+  lrem: ["l", (list, [, , count, element]) => {
+    const isReverse = Number(count) < 0;
+    let left = Number(count) === 0 ? Infinity : Math.abs(Number(count));
+    const before = list.length;
+    for (; left > 0 && list.includes(element); left--) {
+      list.splice(isReverse ? list.lastIndexOf(element) : list.indexOf(element), 1);
+    }
+    return `:${before - list.length}`;
+  }],
+  ltrim: ["l", (list, [, , start, stop]) => {
+    const kept = list.slice(Number(start), list.length + 1 + Number(stop));
+    list.splice(0, list.length, ...kept);
+    return "+OK";
+  }],
   hset: ["h", (fields, [, , field, value]) => `:${setPair(fields, field, value)}`],
   hdel: ["h", (fields, [, , field]) => `:${removePair(fields, field)}`],
   hincrby: ["h", (fields, [, , field, by]) => {

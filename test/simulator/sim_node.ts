@@ -21,6 +21,7 @@ export interface NodeRules {
   readonly raft: Partial<RaftOptions>;
   readonly cacheBytes: number;
   readonly rowsPerLook: number;
+  readonly changesBytes: number;
   readonly wholeElementsMax: number;
   readonly logCacheBytes: number;
   readonly logBytesMax: number;
@@ -146,6 +147,7 @@ export class SimNode {
       ...this.machine.storageOptions(process),
       cacheBytes: rules.cacheBytes,
       rowsPerLook: rules.rowsPerLook,
+      changesBytes: rules.changesBytes,
       wholeElementsMax: rules.wholeElementsMax,
       logCacheBytes: rules.logCacheBytes,
       logWriter: rules.logWriter,
@@ -227,7 +229,7 @@ export class SimNode {
       token: "",
       readonlyToken: "",
       corsOrigin: "",
-      changesBytes: 64 * 1024,
+      changesBytes: rules.changesBytes,
       cacheBytes: rules.cacheBytes,
       clientsMax: 1000,
       clientIdleTimeoutMs: 0,

@@ -8,6 +8,7 @@ import type {
   RaftStatus,
 } from "../../src/raft/types.ts";
 import { isVoter } from "../../src/raft/quorum.ts";
+import { BesideTruth } from "./beside_truth.ts";
 import { Claims, configurationText } from "./claims.ts";
 import { Reference } from "./reference.ts";
 import { ShadowLog, sumOf } from "./shadow_log.ts";
@@ -41,6 +42,7 @@ const LAG_MAX = 70;
 export class Truth {
   violation: Violation | undefined;
   readonly reference = new Reference((invariant, detail) => this.violate(invariant, detail));
+  readonly beside = new BesideTruth((invariant, detail) => this.violate(invariant, detail));
   readonly committed: Committed[] = [];
   /** The members in effect at the last committed entry. */
   configuration: Configuration | undefined;

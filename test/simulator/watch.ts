@@ -1,4 +1,5 @@
 import type { NodeCore } from "../../src/node/node_core.ts";
+import type { NodeView } from "../../src/commands/local_context.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
 import type { AppendOutcome } from "../../src/storage/raft_log_types.ts";
 import type { Server } from "../../src/server/server.ts";
@@ -8,6 +9,9 @@ import { ProposalClaims } from "./proposal_claims.ts";
 import { ReadClaims } from "./read_claims.ts";
 import type { Truth } from "./truth.ts";
 import type { World } from "./world.ts";
+
+/** What commands on users ask of a node. */
+const VIEW = { acl: { nodePassword: "", newUserChannels: "resetchannels" } } as NodeView;
 
 /** Has the truth see what passes between the parts of a node. */
 export function watch(
@@ -20,6 +24,7 @@ export function watch(
 ): void {
   watchLog(id, storage, truth);
   watchState(id, storage, truth);
+  server.node = VIEW;
   const { raft } = server.driver;
   // What is committed is judged by the members of the time, which the next call may change; and by
   // who commits it, who may die amid the write that comes next.
@@ -112,10 +117,12 @@ function watchLog(id: number, { log, ops }: NodeStorage, truth: Truth): void {
   };
 }
 
-function watchState(id: number, { ops }: NodeStorage, truth: Truth): void {
+function watchState(id: number, storage: NodeStorage, truth: Truth): void {
+  const { ops } = storage;
   const setApplied = ops.setApplied.bind(ops);
   ops.setApplied = (state) => {
     setApplied(state);
     truth.applied(id, state.index, state.digest);
+    truth.beside.applied(id, state.index, storage);
   };
 }

@@ -226,7 +226,7 @@ export class Workload {
       if (at > endOf(this.#truth.commit)) break;
       if (textAt(at) === reply) return at;
       // By the clock of the node a key's time may have come before the log says so.
-      if (isStale && reply.includes("nil") && this.#mayHaveExpired(histories, at)) return at;
+      if (isStale && /nil|^\[\]$/.test(reply) && this.#mayHaveExpired(histories, at)) return at;
     }
     return undefined;
   }

@@ -1,5 +1,6 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import type { Prng } from "../../src/base/prng.ts";
+import { besideWords, KEY_READS, keyWords } from "./workload_keys.ts";
 
 /** Longer than any run, jumps of clocks included. */
 const REMEMBERED_MS = 86_400_000;
@@ -17,6 +18,7 @@ const READS: readonly (readonly Bytes[])[] = [
   ["HGETALL", "hn"],
   ["ZRANGE", "zn", "0", "-1", "WITHSCORES"],
   ["SRANDMEMBER", CHANCE_KEY],
+  ...KEY_READS,
 ];
 
 /** A request that reads and changes nothing. */
@@ -29,6 +31,8 @@ export function readWords(random: Prng): readonly Bytes[] {
 
 /** A request that writes, named by `token`. */
 export function writeWords(random: Prng, token: string, db: number, bytesMax: number): Bytes[] {
+  if (random.next() < 0.3) return keyWords(random, token, db);
+  if (random.next() < 0.06) return besideWords(random);
   return random.next() < 0.55
     ? stringWords(random, token, db, bytesMax)
     : collectionWords(random, token, db);
@@ -80,7 +84,8 @@ function stringWords(random: Prng, token: string, db: number, bytesMax: number):
     case 10:
       return ["APPEND", `l${random.below(2)}`, `${token},`];
     case 11:
-      return db === 1 && random.next() < 0.3 ? ["FLUSHDB"] : ["RENAME", register, "r0"];
+      if (db === 1 && random.next() < 0.3) return ["FLUSHDB"];
+      return ["RENAME", random.next() < 0.3 ? `v${random.below(2)}` : register, "r0"];
     default:
       return ["SET", register, value];
   }

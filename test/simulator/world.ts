@@ -119,8 +119,10 @@ export class World {
 
   /** Compares the data of a node with what the log says they are. */
   checkState(node: SimNode, when: string): void {
-    const ops = node.storage?.ops;
-    if (ops === undefined || !this.isStateChecked()) return;
+    const { storage } = node;
+    if (storage === undefined || !this.isStateChecked()) return;
+    const { ops } = storage;
+    this.truth.beside.found(node.id, storage);
     const { index, digest } = ops.applied;
     this.truth.applied(node.id, index, digest);
     const expected = this.truth.reference.behind(index);

@@ -1,0 +1,71 @@
+import type { NodeStorage } from "../../src/server/node_storage.ts";
+
+/**
+ * The parts of the state that are no keys, and the changes that the feed offers: what a node has
+ * of them as of an entry all have, also behind a restart or a snapshot.
+ */
+export class BesideTruth {
+  /** By index. */
+  readonly #texts: string[] = [];
+  readonly #changes = new Map<number, string>();
+  readonly #violate: (invariant: string, detail: string) => void;
+
+  constructor(violate: (invariant: string, detail: string) => void) {
+    this.#violate = violate;
+  }
+
+  /** A node has just applied an entry. */
+  applied(id: number, index: number, { beside }: NodeStorage): void {
+    this.#compare(id, index, beside);
+    const [entry] = beside.changes.read(index - 1);
+    if (entry === undefined) return;
+    const text = JSON.stringify(entry.changes);
+    const known = this.#changes.get(index);
+    if (known === undefined) this.#changes.set(index, text);
+    else if (known !== text) this.#violate("the same changes", `node ${id} has others at ${index}`);
+  }
+
+  /** A node as it was found at a start, or stands at the end. */
+  found(id: number, { beside, ops }: NodeStorage): void {
+    const { index } = ops.applied;
+    this.#compare(id, index, beside);
+    const expected = [...this.#changes.keys()]
+      .filter((at) => at > beside.changes.trimmedIndex && at <= index).sort((a, b) => a - b);
+    const found: number[] = [];
+    for (let after = beside.changes.trimmedIndex;;) {
+      const entries = beside.changes.read(after);
+      if (entries.length === 0) break;
+      for (const { index, changes } of entries) {
+        found.push(index);
+        if (this.#changes.get(index) === JSON.stringify(changes)) continue;
+        this.#violate("the same changes", `node ${id} has others at ${index}`);
+      }
+      after = entries[entries.length - 1].index;
+    }
+    if (found.join() === expected.join()) return;
+    this.#violate("no change is missing", `node ${id} has those of ${found}, not ${expected}`);
+  }
+
+  #compare(id: number, index: number, beside: NodeStorage["beside"]): void {
+    const text = textOf(beside);
+    const known = this.#texts[index];
+    if (known === undefined) this.#texts[index] = text;
+    else if (known !== text) {
+      this.#violate("the same beside the keys", `node ${id} at ${index}: ${text}, not ${known}`);
+    }
+  }
+}
+
+/** All of the smaller parts; rows in their order, for their numbers mean nothing. */
+function textOf({ users, scripts, libraries, waiters, idempotency, pieces }: Beside): string {
+  return JSON.stringify({
+    users: [...users.names].sort().map((name) => [name, users.find(name)]),
+    scripts: scripts.rows.map(([, data]) => data),
+    libraries: libraries.rows.map(([, data]) => data).sort(),
+    waiters: waiters.rows.map(([, data]) => data),
+    remembered: idempotency.size,
+    pieces: [...pieces.nodes].sort((a, b) => a - b),
+  });
+}
+
+type Beside = NodeStorage["beside"];
