@@ -1,8 +1,8 @@
 import type { NodeStorage } from "../../src/server/node_storage.ts";
 
 /**
- * The parts of the state that are no keys, and the changes that the feed offers: what a node has
- * of them as of an entry all have, also behind a restart or a snapshot.
+ * The parts of the state that are no keys, the counts of keys, and the changes that the feed offers:
+ * what a node has of them as of an entry all have, also behind a restart or a snapshot.
  */
 export class BesideTruth {
   /** By index. */
@@ -15,8 +15,9 @@ export class BesideTruth {
   }
 
   /** A node has just applied an entry. */
-  applied(id: number, index: number, { beside }: NodeStorage): void {
-    this.#compare(id, index, beside);
+  applied(id: number, index: number, storage: NodeStorage): void {
+    this.#compare(id, index, storage);
+    const { beside } = storage;
     const [entry] = beside.changes.read(index - 1);
     if (entry === undefined) return;
     const text = JSON.stringify(entry.changes);
@@ -26,9 +27,10 @@ export class BesideTruth {
   }
 
   /** A node as it was found at a start, or stands at the end. */
-  found(id: number, { beside, ops }: NodeStorage): void {
+  found(id: number, storage: NodeStorage): void {
+    const { beside, ops } = storage;
     const { index } = ops.applied;
-    this.#compare(id, index, beside);
+    this.#compare(id, index, storage);
     const expected = [...this.#changes.keys()]
       .filter((at) => at > beside.changes.trimmedIndex && at <= index).sort((a, b) => a - b);
     const found: number[] = [];
@@ -46,8 +48,8 @@ export class BesideTruth {
     this.#violate("no change is missing", `node ${id} has those of ${found}, not ${expected}`);
   }
 
-  #compare(id: number, index: number, beside: NodeStorage["beside"]): void {
-    const text = textOf(beside);
+  #compare(id: number, index: number, storage: NodeStorage): void {
+    const text = textOf(storage);
     const known = this.#texts[index];
     if (known === undefined) this.#texts[index] = text;
     else if (known !== text) {
@@ -57,8 +59,11 @@ export class BesideTruth {
 }
 
 /** All of the smaller parts; rows in their order, for their numbers mean nothing. */
-function textOf({ users, scripts, libraries, waiters, idempotency, pieces }: Beside): string {
+function textOf({ beside, ops }: NodeStorage): string {
+  const { users, scripts, libraries, waiters, idempotency, pieces } = beside;
   return JSON.stringify({
+    keys: [0, 1].map((db) => [ops.size(db), ops.sizeWithExpiry(db)]),
+    nextExpiryMs: ops.nextExpiryMs(),
     users: [...users.names].sort().map((name) => [name, users.find(name)]),
     scripts: scripts.rows.map(([, data]) => data),
     libraries: libraries.rows.map(([, data]) => data).sort(),
@@ -67,5 +72,3 @@ function textOf({ users, scripts, libraries, waiters, idempotency, pieces }: Bes
     pieces: [...pieces.nodes].sort((a, b) => a - b),
   });
 }
-
-type Beside = NodeStorage["beside"];

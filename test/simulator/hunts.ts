@@ -1,7 +1,7 @@
 import type { Prng } from "../../src/base/prng.ts";
 import { SimClient } from "./sim_client.ts";
 import type { SimNode } from "./sim_node.ts";
-import type { Workload } from "./workload.ts";
+import type { HuntedKind, Workload } from "./workload.ts";
 import type { World } from "./world.ts";
 
 export interface HuntsOptions {
@@ -111,6 +111,19 @@ export class Hunts {
     return true;
   }
 
+  /** A database is emptied again and again, while what was in it before is being written. */
+  emptied(): boolean {
+    const { nodes } = this.#options.world;
+    const { random } = this.#options;
+    const node = nodes[random.below(nodes.length)];
+    const forMs = 100 + random.next() * 400;
+    for (let atMs = 0; atMs < forMs; atMs += 2 + random.next() * 30) {
+      const kind = random.next() < 0.4 ? "empty" : "fill";
+      this.#options.later(atMs, () => this.#send(node, kind, "linearizable"));
+    }
+    return true;
+  }
+
   #leader(): SimNode | undefined {
     const leaders = this.#options.world.nodes.filter(({ server }) => server?.leadership.isLeader);
     return leaders[this.#options.random.below(Math.max(1, leaders.length))];
@@ -209,7 +222,7 @@ export class Hunts {
     if (node !== leader) this.#send(node, "write", "linearizable");
   }
 
-  #send(node: SimNode, kind: "read" | "write", level: "lease" | "linearizable"): void {
+  #send(node: SimNode, kind: HuntedKind, level: "lease" | "linearizable"): void {
     const { world, workload } = this.#options;
     SimClient.once(world, workload, node, workload.hunted(kind, level));
   }

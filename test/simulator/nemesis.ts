@@ -132,6 +132,7 @@ export class Nemesis {
   /** Each tells whether it has done something. */
   readonly #faults: Readonly<Record<string, () => boolean>> = {
     "kill": () => this.#crash(this.#victim(), false),
+    "stop": () => this.#stop(this.#victim()),
     "power loss": () => this.#crash(this.#victim(), true),
     "power loss of all": () => {
       const isPowerLost = this.#random.next() < 0.7;
@@ -158,6 +159,7 @@ export class Nemesis {
     "wipe": () => this.#wipe(this.#any()),
     "hunt at an old leader": () => this.#hunts.oldLeader(),
     "short reigns": () => this.#hunts.shortReigns(),
+    "emptied": () => this.#hunts.emptied(),
     "left behind": () => this.#hunts.leftBehind(),
     "bit flip": () => this.#flip(this.#any()),
   };
@@ -165,6 +167,12 @@ export class Nemesis {
   #crash(node: SimNode, isPowerLost: boolean): boolean {
     if (!node.isUp) return false;
     node.crash(isPowerLost && !node.machine.isReal, "by fate");
+    return true;
+  }
+
+  #stop(node: SimNode): boolean {
+    if (node.server === undefined) return false;
+    node.process!.enter(() => node.stop());
     return true;
   }
 

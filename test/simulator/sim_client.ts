@@ -59,6 +59,7 @@ export class SimClient {
     if (node.server === undefined || process === undefined) return;
     const session = new SimSession(world, workload, node, process);
     session.consistency = operation.consistency;
+    session.db = operation.db;
     process.enter(() => session.send([operation]));
   }
 

@@ -34,7 +34,7 @@ export class SimDisk implements Disk {
     this.#faults = faults;
   }
 
-  /** What is not durable is lost; of a file's unsynced end, some may be there. */
+  /** What is not durable is lost; of a file's unsynced end, some may be there, or only its length. */
   losePower(): void {
     for (const path of [...this.names.keys()]) this.names.delete(path);
     for (const [path, inode] of this.#durableNames) this.names.set(path, inode);
@@ -47,6 +47,12 @@ export class SimDisk implements Disk {
       const isGrown = bytes.length > durable.length;
       const kept = isGrown ? Math.floor(this.#faults.random() * (bytes.length + 1)) : 0;
       inode.bytes = kept > durable.length ? bytes.slice(0, kept) : durable.slice();
+      if (kept > durable.length && this.#faults.random() < 0.5) {
+        inode.bytes.fill(
+          0,
+          durable.length + Math.floor(this.#faults.random() * (kept - durable.length)),
+        );
+      }
       inode.durable = inode.bytes.slice();
     }
     this.#open.clear();

@@ -42,6 +42,8 @@ export interface SimNodeOptions {
 }
 
 export const PEER_PORT = 1;
+/** For what is under way as a process is told to end. */
+const STOP_MS_MAX = 50;
 
 /** One machine with the production code of a node on it. */
 export class SimNode {
@@ -64,6 +66,7 @@ export class SimNode {
   readonly #options: SimNodeOptions;
   readonly #random: Prng;
   readonly #entropy: Prng;
+  #isStopping = false;
 
   constructor(options: SimNodeOptions) {
     const { number, seed, world, real, isOnFiles } = options;
@@ -113,6 +116,7 @@ export class SimNode {
     this.process = process;
     this.core = undefined;
     this.storage = undefined;
+    this.#isStopping = false;
     world.note(`${this.name} starts`);
     process.enter(() => this.#boot(process));
   }
@@ -129,6 +133,21 @@ export class SimNode {
     this.core = undefined;
     this.storage = undefined;
     world.crashed(this);
+  }
+
+  /** Ends the process as its operator would: it writes and closes what it has. */
+  stop(): void {
+    const { process, core, storage, server } = this;
+    if (process === undefined || core === undefined || storage === undefined) return;
+    if (server === undefined || this.#isStopping) return;
+    this.#isStopping = true;
+    server.beginStop();
+    process.clock.after(this.#random.next() * STOP_MS_MAX, () => {
+      core.stop();
+      storage.close()
+        .then(() => this.process === process && this.crash(false, "stopped"))
+        .catch((error) => this.#threw(process, error));
+    });
   }
 
   /** A new, empty disk: what this node was is gone. */

@@ -26,6 +26,9 @@ export interface Operation {
   readonly isPart?: boolean;
 }
 
+/** `fill` writes to the database that `empty` empties. */
+export type HuntedKind = "read" | "write" | "fill" | "empty";
+
 const NOT_DONE = /^-(MISCONF|BUSY|CLUSTERDOWN|SHUTDOWN|LOADING|EXECABORT)/;
 const READS = /^(GET|MGET|LRANGE|HGETALL|SMEMBERS|ZRANGE|SRANDMEMBER)$/;
 const UNKNOWN = /^-UNKNOWN/;
@@ -97,11 +100,16 @@ export class Workload {
   }
 
   /** Of few keys, so that a read that comes from the past is seen to. */
-  hunted(kind: "read" | "write", consistency: Session["consistency"]): Operation {
+  hunted(kind: HuntedKind, consistency: Session["consistency"]): Operation {
     const token = `t${this.#next++}`;
     const key = `r${this.#random.below(2)}`;
-    const argv = kind === "read" ? ["GET", key] : ["SET", key, token];
-    return { argv, db: 0, token, consistency, floor: 0 };
+    const argv = kind === "empty"
+      ? ["FLUSHDB"]
+      : kind === "read"
+      ? ["GET", key]
+      : ["SET", key, token];
+    const db = kind === "read" || kind === "write" ? 0 : 1;
+    return { argv, db, token, consistency, floor: 0 };
   }
 
   invoked(operation: Operation): void {
