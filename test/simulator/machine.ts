@@ -118,6 +118,11 @@ export class MemoryMachine implements Machine, DiskFaults {
     return { path, outside };
   }
 
+  /** What was committed to state.db, when there is one. */
+  get state(): SqlDatabase | undefined {
+    return this.disk.names.get(`/${this.#options.host}/state.db`)?.database?.raw;
+  }
+
   checkAlive(generation: number): void {
     if (this.generation !== generation || !this.#process?.isAlive) throw new ProcessDied();
   }

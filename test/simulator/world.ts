@@ -2,6 +2,8 @@ import type { Configuration, Message } from "../../src/raft/types.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
 import type { KeyRecord, RedisOperations } from "../../src/storage/redis_operations.ts";
 import { collectionText } from "./reference_collections.ts";
+import { lostOwner } from "./garbage.ts";
+import { MemoryMachine } from "./machine.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimNetwork } from "./sim_net.ts";
 import type { SimNode } from "./sim_node.ts";
@@ -123,6 +125,12 @@ export class World {
     if (storage === undefined || !this.isStateChecked()) return;
     const { ops } = storage;
     this.truth.beside.found(node.id, storage);
+    const state = node.machine instanceof MemoryMachine ? node.machine.state : undefined;
+    const owner = ops.flushing || state === undefined ? undefined : lostOwner(state);
+    if (owner !== undefined) {
+      const what = `${node.name}, ${when}: nothing names or will delete the elements of ${owner}`;
+      this.truth.violate("no garbage is forgotten", what);
+    }
     const { index, digest } = ops.applied;
     this.truth.applied(node.id, index, digest);
     const expected = this.truth.reference.behind(index);
