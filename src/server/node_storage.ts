@@ -1,7 +1,7 @@
 import { type Clock, SYSTEM_CLOCK } from "../base/clock.ts";
 import { drawRun, type Entropy, randomUint32, SYSTEM_ENTROPY } from "../base/entropy.ts";
 import { CachedRedisOperations } from "../storage/cached_redis_operations.ts";
-import { ROWS_PER_LOOK, WHOLE_ELEMENTS_MAX } from "../storage/cached_options.ts";
+import type { WorkLimits } from "../storage/cached_options.ts";
 import { type Checkpointer, WorkerCheckpointer } from "../storage/checkpointer.ts";
 import { type DataDirectory, openDataDirectory } from "../storage/data_directory.ts";
 import { type Disk, SYSTEM_DISK } from "../storage/disk.ts";
@@ -67,9 +67,7 @@ const SYSTEM: StorageOutside = {
 export interface NodeStorageOptions {
   readonly path: string;
   readonly cacheBytes: number;
-  /** Of `CachedRedisOperationsOptions`, with its own default. */
-  readonly rowsPerLook?: number;
-  readonly wholeElementsMax?: number;
+  readonly workLimits?: WorkLimits;
   /** Memory for recent entries of the log; its own default otherwise. */
   readonly logCacheBytes?: number;
   /** Who writes the log's appends; "inline" when absent. */
@@ -110,11 +108,9 @@ export function openNodeStorage(driver: SqliteDriver, options: NodeStorageOption
     }
     const beside = makeBesideKeys(options.changesBytes);
     const { idempotency, changes, waiters, scripts, libraries, pieces, users } = beside;
-    const { rowsPerLook = ROWS_PER_LOOK, wholeElementsMax = WHOLE_ELEMENTS_MAX } = options;
     const ops = new CachedRedisOperations(state, {
       cacheBytes: options.cacheBytes,
-      rowsPerLook,
-      wholeElementsMax,
+      ...options.workLimits,
       checkpointer: outside.checkpointer(state, driver),
       now: () => clock.monotonicMs(),
       hashSeed: randomUint32(outside.entropy),

@@ -2,12 +2,17 @@ import type { ChangeRecorder } from "./change_recorder.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { SideTable } from "./side_table.ts";
 
-/** To read so many elements takes some 10 ms. */
-export const WHOLE_ELEMENTS_MAX = 4096;
-/** To write so many rows takes a millisecond or less. */
-export const ROWS_PER_LOOK = 64;
+/** How much is done at once: to read so many elements takes some 10 ms, to write so many rows 1. */
+export const WORK_LIMITS: Required<WorkLimits> = { wholeElementsMax: 4096, rowsPerLook: 64 };
 
-export interface CachedRedisOperationsOptions {
+export interface WorkLimits {
+  /** Larger hashes, sets and sorted sets are not read into memory to be used. */
+  readonly wholeElementsMax?: number;
+  /** Rows that a flush writes between two looks at the clock. */
+  readonly rowsPerLook?: number;
+}
+
+export interface CachedRedisOperationsOptions extends WorkLimits {
   /** Memory for keys and values; changes not yet flushed may exceed it for a while. */
   readonly cacheBytes: number;
   /** Milliseconds of a monotonic clock. */
@@ -18,10 +23,6 @@ export interface CachedRedisOperationsOptions {
   readonly flushAgeMs?: number;
   /** … or at this many changed keys, fewer where commits are slow, or 55% of the cache. */
   readonly flushKeys?: number;
-  /** Larger hashes, sets and sorted sets are not read into memory to be used. */
-  readonly wholeElementsMax?: number;
-  /** Rows that a flush writes between two looks at the clock. */
-  readonly rowsPerLook?: number;
   /** Of the hash tables of names: 32 bits that clients do not know. */
   readonly hashSeed?: number;
   /** Bounds the -wal file; an InlineCheckpointer by default. */

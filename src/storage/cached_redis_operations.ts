@@ -1,11 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { CachedKey, detailsOf, stringDetails } from "./cached_key.ts";
-import {
-  type CachedRedisOperationsOptions,
-  ROWS_PER_LOOK,
-  WHOLE_ELEMENTS_MAX,
-} from "./cached_options.ts";
+import { type CachedRedisOperationsOptions, WORK_LIMITS } from "./cached_options.ts";
 import { type Checkpointer, InlineCheckpointer } from "./checkpointer.ts";
 import { ClockHand } from "./clock_hand.ts";
 import type { Collection } from "./collection.ts";
@@ -85,8 +81,7 @@ export class CachedRedisOperations implements RedisOperations {
       flushAgeMs: FLUSH_AGE_MS,
       flushKeys: FLUSH_KEYS,
       hashSeed: 0,
-      wholeElementsMax: WHOLE_ELEMENTS_MAX,
-      rowsPerLook: ROWS_PER_LOOK,
+      ...WORK_LIMITS,
       sideTables: [],
       ...options,
     };

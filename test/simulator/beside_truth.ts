@@ -1,8 +1,8 @@
 import type { NodeStorage } from "../../src/server/node_storage.ts";
 
 /**
- * The parts of the state that are no keys, the counts of keys, and the changes that the feed offers:
- * what a node has of them as of an entry all have, also behind a restart or a snapshot.
+ * The parts of the state that are no keys, the counts of keys, and the changes that the feed
+ * offers: what a node has of them as of an entry all have, behind a restart or a snapshot too.
  */
 export class BesideTruth {
   /** By index. */

@@ -34,7 +34,7 @@ export class SimDisk implements Disk {
     this.#faults = faults;
   }
 
-  /** What is not durable is lost; of a file's unsynced end, some may be there, or only its length. */
+  /** What is not durable is lost; of a file's unsynced end some may be there, or its length only. */
   losePower(): void {
     for (const path of [...this.names.keys()]) this.names.delete(path);
     for (const [path, inode] of this.#durableNames) this.names.set(path, inode);

@@ -6,6 +6,7 @@ import type { RaftOptions } from "../../src/raft/types.ts";
 import type { ServeConfig } from "../../src/server/config.ts";
 import { type NodeStorage, openNodeStorage } from "../../src/server/node_storage.ts";
 import type { Server } from "../../src/server/server.ts";
+import type { WorkLimits } from "../../src/storage/cached_options.ts";
 import type { LogWriterMode } from "../../src/storage/raft_log_types.ts";
 import type { SqliteDriver } from "../../src/storage/sqlite_types.ts";
 import { LogCorruptError } from "../../src/storage/storage_errors.ts";
@@ -20,9 +21,8 @@ import type { World } from "./world.ts";
 export interface NodeRules {
   readonly raft: Partial<RaftOptions>;
   readonly cacheBytes: number;
-  readonly rowsPerLook: number;
+  readonly workLimits: WorkLimits;
   readonly changesBytes: number;
-  readonly wholeElementsMax: number;
   readonly logCacheBytes: number;
   readonly logBytesMax: number;
   readonly logWriter: LogWriterMode;
@@ -165,9 +165,8 @@ export class SimNode {
     const storage = openNodeStorage(this.machine.driver, {
       ...this.machine.storageOptions(process),
       cacheBytes: rules.cacheBytes,
-      rowsPerLook: rules.rowsPerLook,
+      workLimits: rules.workLimits,
       changesBytes: rules.changesBytes,
-      wholeElementsMax: rules.wholeElementsMax,
       logCacheBytes: rules.logCacheBytes,
       logWriter: rules.logWriter,
     });

@@ -119,9 +119,11 @@ class Simulation {
         uncommittedBytesMax: random.next() < 0.2 ? 4096 : 1024 * 1024,
       },
       cacheBytes: random.next() < 0.5 ? 2000 + random.below(8000) : 1024 * 1024,
-      rowsPerLook: [1, 3, 64][random.below(3)],
+      workLimits: {
+        rowsPerLook: [1, 3, 64][random.below(3)],
+        wholeElementsMax: [3, 12, 4096][random.below(3)],
+      },
       changesBytes: [400, 4000, 64 * 1024][random.below(3)],
-      wholeElementsMax: [3, 12, 4096][random.below(3)],
       logCacheBytes: random.next() < 0.5 ? 2000 : 1024 * 1024,
       logBytesMax: 4096 * (1 + random.below(12)),
       requestTimeoutMs: 300 + random.below(3000),

@@ -1,7 +1,7 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import type { Prng } from "../../src/base/prng.ts";
 
-/** Collections that are renamed, copied, moved and expire: of a type each, by their first letter. */
+/** Collections that are renamed, copied, moved and expire, of a type each by their first letter. */
 const KEYS = ["a0", "a1", "k0", "k1", "m0", "m1", "y0", "y1"];
 const LIFE_MS_MAX = 600;
 
