@@ -53,8 +53,12 @@ export function transactionWords(random: Prng, token: string): Bytes[][] {
   return words;
 }
 
-/** A write that may be sent again and is carried out once. */
+/** A write that may be sent again and is carried out once, or once in a short while. */
 export function idempotentWords(random: Prng, token: string): Bytes[] {
+  if (random.next() < 0.4) {
+    const name = `brief-${random.below(4)}`;
+    return ["IDEMPOTENT", name, String(50 + random.below(600)), "APPEND", "l1", "b,"];
+  }
   const words = random.next() < 0.5 ? ["RPUSH", "q1", token] : ["APPEND", "l0", `${token},`];
   return ["IDEMPOTENT", `once-${token}`, String(REMEMBERED_MS), ...words];
 }
