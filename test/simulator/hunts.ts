@@ -124,6 +124,34 @@ export class Hunts {
     return true;
   }
 
+  /**
+   * Many wait for one list as nodes are lost, and some elements come: each is given to the first of
+   * those that are still there.
+   */
+  waiters(): boolean {
+    const { world, random, later, crash } = this.#options;
+    const { nodes } = world;
+    const any = () => nodes[random.below(nodes.length)];
+    for (let left = 3 + random.below(4); left > 0; left--) {
+      later(random.next() * 60, () => this.#wait(any(), "wait"));
+    }
+    later(80 + random.next() * 100, () => {
+      const lost = any();
+      if (random.next() < 0.5) return crash(lost, false);
+      for (const other of nodes) this.#cut(lost, other);
+      later(random.next() * 200, () => world.network.heal());
+    });
+    for (let left = 1 + random.below(3); left > 0; left--) {
+      later(100 + random.next() * 400, () => this.#wait(any(), "push"));
+    }
+    return true;
+  }
+
+  #wait(node: SimNode, kind: "wait" | "push"): void {
+    const { world, workload } = this.#options;
+    SimClient.once(world, workload, node, workload.waited(kind));
+  }
+
   #leader(): SimNode | undefined {
     const leaders = this.#options.world.nodes.filter(({ server }) => server?.leadership.isLeader);
     return leaders[this.#options.random.below(Math.max(1, leaders.length))];

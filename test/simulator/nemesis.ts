@@ -161,6 +161,7 @@ export class Nemesis {
     "short reigns": () => this.#hunts.shortReigns(),
     "emptied": () => this.#hunts.emptied(),
     "left behind": () => this.#hunts.leftBehind(),
+    "waiters": () => this.#hunts.waiters(),
     "bit flip": () => this.#flip(this.#any()),
   };
 

@@ -95,6 +95,10 @@ export class Reference {
         if (seen !== undefined) seen.pieces = "";
         seen = { incarnation, sequence: 0, pieces: "" };
       }
+      if (node === 0 && firstSequence !== seen.sequence + 1) {
+        const what = `entry ${entry.index} has ${firstSequence} behind ${seen.sequence}`;
+        this.#violate("what a leader drops is dropped", what);
+      }
       if (firstSequence > seen.sequence + 1) continue;
       for (const [i, { db, argv }] of commands.entries()) {
         if (firstSequence + i <= seen.sequence) continue;
@@ -320,6 +324,11 @@ export class Reference {
 /** The last place in an entry. */
 export function endOf(index: number): Position {
   return index + 1 - 1 / COMMANDS_MAX;
+}
+
+/** The place before one. */
+export function justBefore(at: Position): Position {
+  return at - 1 / COMMANDS_MAX;
 }
 
 /** The version in effect at a place. */

@@ -2,14 +2,17 @@ import type { Bytes } from "../../src/base/bytes.ts";
 import type { Prng } from "../../src/base/prng.ts";
 import type { Session } from "../../src/server/session.ts";
 import type { WatchedKey } from "../../src/server/watches.ts";
-import { endOf, type Position, tokenOf, type Version, versionAt } from "./reference.ts";
+import { endOf, justBefore, type Position, tokenOf, type Version, versionAt } from "./reference.ts";
 import { readAll } from "./reference_collections.ts";
 import { waitName } from "./reference_waiters.ts";
 import type { Truth } from "./truth.ts";
 import {
   idempotentWords,
   readWords,
+  transactionReads,
   transactionWords,
+  WAITED_KEY,
+  waitWords,
   watchWords,
   writeWords,
 } from "./workload_commands.ts";
@@ -24,6 +27,8 @@ export interface Operation {
   floor: Position;
   /** A part of a transaction, whose EXEC tells what became of it. */
   readonly isPart?: boolean;
+  /** What is read within it before it writes, if it does. */
+  readonly reads?: readonly Bytes[];
 }
 
 /** `fill` writes to the database that `empty` empties. */
@@ -75,12 +80,14 @@ export class Workload {
   #transaction(token: string, consistency: Session["consistency"]): Operation[] {
     const watch: Bytes[][] = [];
     while (watch.length < 3 && this.#random.next() < 0.4) watch.push(watchWords(this.#random));
-    const words = [...watch, ["MULTI"], ...transactionWords(this.#random, token)];
+    const reads = transactionReads(this.#random);
+    const writes = reads.length > 1 ? [] : transactionWords(this.#random, token);
+    const words = [...watch, ["MULTI"], ...reads.map((key) => ["GET", key]), ...writes];
     const parts = words.map((argv) => ({
       ...this.#operation(argv, 0, token, consistency),
       isPart: true,
     }));
-    return [...parts, this.#operation(["EXEC"], 0, token, consistency)];
+    return [...parts, { ...this.#operation(["EXEC"], 0, token, consistency), reads }];
   }
 
   /** One with an idempotency key, new or sent again. */
@@ -110,6 +117,15 @@ export class Workload {
       : ["SET", key, token];
     const db = kind === "read" || kind === "write" ? 0 : 1;
     return { argv, db, token, consistency, floor: 0 };
+  }
+
+  /** A pop that waits where many do, or what one of them gets. */
+  waited(kind: "wait" | "push"): Operation {
+    const token = `t${this.#next++}`;
+    const argv = kind === "push"
+      ? ["RPUSH", WAITED_KEY, token]
+      : waitWords(this.#random, token, WAITED_KEY);
+    return { argv, db: 0, token, consistency: "linearizable", floor: 0 };
   }
 
   invoked(operation: Operation): void {
@@ -162,8 +178,23 @@ export class Workload {
       this.#truth.reference.neverDone(operation.token);
       return 0;
     }
+    const { reads = [] } = operation;
+    if (reads.length > 1) {
+      return this.#checkRead({ ...operation, argv: ["MGET", ...reads] }, reply, staleFloor);
+    }
     counts.acknowledged++;
-    return this.#checkWrite(operation, reply);
+    if (reads.length === 0) return this.#checkWrite(operation, reply);
+    const [read, ...written] = reply.slice(1, -1).split(",");
+    const at = this.#checkWrite(operation, `[${written.join()}]`);
+    const before = valueText(
+      this.#truth.reference.versions(operation.db, reads[0]),
+      justBefore(at),
+    );
+    if (at > 0 && read !== before) {
+      const what = `${operation.token} reads ${read} of ${reads[0]} at ${at}, where ${before} was`;
+      this.#truth.violate("EXEC is one step", what);
+    }
+    return at;
   }
 
   #checkWrite({ argv, floor, token }: Operation, reply: string): number {

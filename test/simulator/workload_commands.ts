@@ -4,6 +4,8 @@ import { besideWords, KEY_READS, keyWords } from "./workload_keys.ts";
 
 /** Longer than any run, jumps of clocks included. */
 const REMEMBERED_MS = 86_400_000;
+/** A list that is mostly empty, with many who wait for what is pushed to it. */
+export const WAITED_KEY = "q2";
 /** What is taken out of this set, chance decides: the reference does not follow it. */
 export const CHANCE_KEY = "u0";
 /** Keys that are read; of a kind each, by their first letter. */
@@ -43,6 +45,12 @@ export function watchWords(random: Prng): Bytes[] {
   const keys = [`r${random.below(4)}`];
   if (random.next() < 0.3) keys.push(`r${random.below(4)}`);
   return ["WATCH", ...keys];
+}
+
+/** The keys that a transaction reads: one before it writes, or two and nothing else. */
+export function transactionReads(random: Prng): Bytes[] {
+  const count = [0, 0, 1, 1, 2][random.below(5)];
+  return Array.from({ length: count }, () => `r${random.below(4)}`);
 }
 
 /** The writes of a transaction. */
@@ -99,8 +107,9 @@ function collectionWords(random: Prng, token: string, db: number): Bytes[] {
   const list = `q${random.below(2)}`;
   switch (random.below(14)) {
     case 0:
-    case 1:
       return ["RPUSH", list, token];
+    case 1:
+      return ["RPUSH", db === 0 ? WAITED_KEY : list, token];
     case 2:
       return ["LPUSH", list, token];
     case 3:
@@ -136,8 +145,7 @@ function chanceWords(random: Prng, token: string): Bytes[] {
 }
 
 /** A pop that waits, for no two of which the time is the same: it names them. */
-function waitWords(random: Prng, token: string, list: string): Bytes[] {
-  const other = list === "q0" ? "q1" : "q0";
-  const keys = random.next() < 0.2 ? [list, other] : [list];
-  return ["BLPOP", ...keys, `0.${random.below(4)}${token.slice(1)}`];
+export function waitWords(random: Prng, token: string, list: string): Bytes[] {
+  const keys = random.next() < 0.2 ? [list, WAITED_KEY] : [random.next() < 0.3 ? list : WAITED_KEY];
+  return ["BLPOP", ...keys, `0.${random.below(6)}${token.slice(1)}`];
 }
