@@ -1,10 +1,14 @@
+import { toBuffer } from "../base/bytes.ts";
+import { decodeConfiguration, memberIds } from "../raft/membership.ts";
 import type { NodeId, RaftCore } from "../raft/types.ts";
 import type { Identity } from "../storage/raft_log_types.ts";
+import type { RedisOperations } from "../storage/redis_operations.ts";
 import type { Waiters } from "./waiters.ts";
 import type { Writes } from "./writes.ts";
 
 export interface WaiterDropsOptions {
   readonly raft: RaftCore;
+  readonly ops: RedisOperations;
   readonly writes: Writes;
   readonly identity: Identity;
 }
@@ -42,12 +46,25 @@ export class WaiterDrops {
   roleChanged(isLeader: boolean): void {
     this.#due = new Map();
     if (!isLeader || !this.#mayHaveWaiters) return;
-    const { raft, identity } = this.#options;
-    const { voters, votersOutgoing, learners } = raft.status().configuration;
-    const nodes = new Set([...voters, ...votersOutgoing, ...learners]);
-    for (const { node } of this.#waiters.all()) nodes.add(node);
-    for (const node of nodes) this.#due.set(node, this.#connected.get(node) ?? Infinity);
+    const { identity } = this.#options;
+    for (const node of this.#nodes()) {
+      this.#due.set(node, this.#connected.get(node) ?? Infinity);
+    }
     this.#due.set(identity.nodeId, identity.incarnation);
+  }
+
+  /** Those that may have waiters, also in what is not yet applied: some have left since. */
+  #nodes(): Set<NodeId> {
+    const { raft, ops } = this.#options;
+    const { origins, configuration } = ops.applied;
+    const nodes = new Set(memberIds(raft.status().configuration));
+    if (configuration !== "") {
+      for (const id of memberIds(decodeConfiguration(toBuffer(configuration)))) nodes.add(id);
+    }
+    for (const { node } of [...origins, ...this.#waiters.all()]) nodes.add(node);
+    // What a leader does of its own has no node.
+    nodes.delete(0);
+    return nodes;
   }
 
   /** Proposes what is due; false when it could not, and nothing else may come before it. */
