@@ -153,7 +153,9 @@ export class Blocking implements LocalBlocking {
   waitsInSnapshot(sequence: number, pending: Pending): boolean {
     const { waiting } = pending.command;
     if (!this.#isWaiting(sequence) || waiting === undefined) return false;
-    this.waits(sequence, pending, new Waiting([], waiting.timeoutMs(pending.argv)));
+    // One that was given up is blank, and waits for nothing.
+    const timeoutMs = pending.isAbandoned ? 0 : waiting.timeoutMs(pending.argv);
+    this.waits(sequence, pending, new Waiting([], timeoutMs));
     return true;
   }
 

@@ -54,6 +54,14 @@ test("one whose wait began within a snapshot waits no longer than it asked to", 
   expect(enqueued.map(([, sequence]) => sequence)).toEqual(["1", "2", "3", "4", "5"]);
 });
 
+test("one that was given up and waits within a snapshot is ended", () => {
+  wait(1, ["BLPOP", "k", "0"]);
+  const pending = { ...pendingOf(session, ["BLPOP", "k", "0"]), argv: [], isAbandoned: true };
+  expect(blocking.waitsInSnapshot(1, pending)).toBe(true);
+  expect(enqueued.map(([, sequence]) => sequence)).toEqual(["1"]);
+  expect(session.replies).toEqual([]);
+});
+
 test("what follows a large command that waits is held back no longer than that waits", () => {
   const argv = ["BLPOP", "k", "0"];
   session.pendingLog = 1;
