@@ -72,6 +72,12 @@ export class SimClient {
     return this.#session?.isLive ? this.#session.operations.length : 0;
   }
 
+  /** Where its command waits for data; undefined when none does. */
+  get blockedAt(): SimNode | undefined {
+    const session = this.#session;
+    return session?.isLive && session.blocked !== undefined ? session.node : undefined;
+  }
+
   #plan(): void {
     this.#world.scheduler.after(1 + this.#random.next() * this.#rules.thinkMsMax, () => {
       if (this.#isStopped) return;
@@ -121,7 +127,7 @@ class SimSession extends Session {
   readonly operations: Operation[] = [];
   readonly #world: World;
   readonly #workload: Workload;
-  readonly #node: SimNode;
+  readonly node: SimNode;
   /** Sent, and not taken by the server yet. */
   readonly #untaken: Operation[] = [];
   /** What was watched so far: "db/key version". */
@@ -142,7 +148,7 @@ class SimSession extends Session {
     });
     this.#world = world;
     this.#workload = workload;
-    this.#node = node;
+    this.node = node;
     this.process = process;
   }
 
@@ -153,7 +159,7 @@ class SimSession extends Session {
   send(operations: readonly Operation[]): void {
     for (const operation of operations) {
       this.#workload.invoked(operation);
-      this.#world.note(`client ${this.id} at ${this.#node.name}: ${operation.argv.join(" ")}`);
+      this.#world.note(`client ${this.id} at ${this.node.name}: ${operation.argv.join(" ")}`);
       this.operations.push(operation);
       this.#untaken.push(operation);
     }
@@ -162,7 +168,9 @@ class SimSession extends Session {
 
   /** The connection is gone: what became of what was sent is not known. */
   abandon(): void {
+    if (this.closed) return;
     this.closed = true;
+    this.process.enter(() => this.release());
   }
 
   deliver(reply: Reply): void {
@@ -183,7 +191,7 @@ class SimSession extends Session {
     this.#world.answered(() => {
       const text = replyText(reply);
       // A node that was given a snapshot has not seen what has changed.
-      const isBlind = this.#node.snapshotsInstalled !== this.#snapshots;
+      const isBlind = this.node.snapshotsInstalled !== this.#snapshots;
       if (isExec && text === "nil" && !isBlind) this.#workload.mustHaveChanged(operation, held);
       this.#world.note(`client ${this.id} gets ${text.slice(0, 60)}`);
       this.#staleFloor = Math.max(
@@ -196,14 +204,14 @@ class SimSession extends Session {
 
   /** Notes what is watched from now on; at once, for EXEC may be applied in the same turn. */
   #watches(operation: Operation): void {
-    const { server, storage } = this.#node;
+    const { server, storage } = this.node;
     if (server === undefined || storage === undefined) return;
     const { index } = storage.ops.applied;
     const { position } = server;
     const at = position.index > index
       ? position.index + position.position / COMMANDS_MAX
       : endOf(index);
-    if (this.#held.size === 0) this.#snapshots = this.#node.snapshotsInstalled;
+    if (this.#held.size === 0) this.#snapshots = this.node.snapshotsInstalled;
     for (const key of operation.argv.slice(1)) {
       if (!this.#held.has(key)) this.#held.set(key, at);
     }
@@ -227,7 +235,7 @@ class SimSession extends Session {
   }
 
   #pump(): void {
-    const server = this.#node.server;
+    const server = this.node.server;
     if (server === undefined || !this.isLive) return;
     while (this.#untaken.length > 0 && server.execute(this, this.#untaken[0].argv as Bytes[])) {
       this.#untaken.shift();

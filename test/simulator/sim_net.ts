@@ -34,6 +34,8 @@ const LATE_MS_MAX = 3000;
 /** What a process that ended has sent may come behind what the next one sends. */
 const ECHO_SHARE = 0.5;
 const ECHO_MS_MAX = 300;
+/** A command that waits would wait for ever for one that is gone: TCP spares it that. */
+const WAITING_NAME = "BLPOP";
 /** Of the chunks of a snapshot, whose hash must tell. */
 const DAMAGE_SHARE = 0.1;
 const CONNECT_TIMEOUT_MS = 1000;
@@ -111,7 +113,8 @@ export class SimNetwork {
     const before = this.#firstForwards.get(direction);
     if (before?.by === by) return undefined;
     this.#firstForwards.set(direction, { by, bytes: bytes.slice() });
-    return before !== undefined && this.random.next() < ECHO_SHARE ? before.bytes : undefined;
+    if (before === undefined || this.random.next() >= ECHO_SHARE) return undefined;
+    return Buffer.from(before.bytes).includes(WAITING_NAME) ? undefined : before.bytes;
   }
 
   latencyMs(from: string, to: string): number {

@@ -2,6 +2,7 @@ import { Prng } from "../../src/base/prng.ts";
 import type { SqliteDriver } from "../../src/storage/sqlite_types.ts";
 import { type Drain, drainLater, loadDrain } from "./drain.ts";
 import { Nemesis } from "./nemesis.ts";
+import type { Origin } from "./reference_waiters.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type ClientRules, SimClient } from "./sim_client.ts";
 import { type NetRules, SimNetwork } from "./sim_net.ts";
@@ -227,7 +228,9 @@ class Simulation {
   /** Each member takes a write and answers it. */
   async #serveAll(): Promise<void> {
     const { requestTimeoutMs } = this.#rules;
+    if (!await this.#serveWaiters()) return;
     for (const client of this.#clients) {
+      if (this.#isOutOfReach(client)) continue;
       // Reads and writes of one connection take turns, each for as long as a request may wait.
       const limitMs = this.#scheduler.nowMs + requestTimeoutMs * (2 + client.waiting);
       if (!await this.#runUntil(() => client.waiting === 0, limitMs)) {
@@ -235,10 +238,6 @@ class Simulation {
       }
     }
     const limitMs = this.#scheduler.nowMs + CONVERGE_MS;
-    const { reference } = this.#truth;
-    if (!await this.#runUntil(() => reference.waiting.length === 0, limitMs)) {
-      return this.#stuck("nobody waits who is gone", JSON.stringify(reference.waiting));
-    }
     const open = new Set(this.#world.nodes.filter((node) => this.#isMember(node)));
     for (const node of open) {
       const probe = () => {
@@ -255,6 +254,46 @@ class Simulation {
     }
     if (await this.#runUntil(() => this.#isConverged(), limitMs)) return;
     this.#stuck("all nodes converge", this.#standing());
+  }
+
+  /** Nobody waits for data who is gone, and all others get some; false when they do not. */
+  async #serveWaiters(): Promise<boolean> {
+    const { reference } = this.#truth;
+    const limitMs = this.#scheduler.nowMs + CONVERGE_MS;
+    const isThere = ({ node, incarnation }: Origin) =>
+      this.#world.nodes.some((each) =>
+        each.id === node && this.#isMember(each) &&
+        each.storage?.log.identity?.incarnation === incarnation
+      );
+    if (!await this.#runUntil(() => reference.waiting.every(isThere), limitMs)) {
+      this.#stuck("nobody waits who is gone", JSON.stringify(reference.waiting));
+      return false;
+    }
+    const isServed = () =>
+      reference.waiting.length === 0 && !this.#clients.some((client) => this.#mayBeServed(client));
+    const push = () => {
+      // Behind one that waits there may be others.
+      const isOpen = (client: SimClient) => client.waiting > 0 && !this.#isOutOfReach(client);
+      if (isServed() && !this.#clients.some(isOpen)) return;
+      const leader = this.#leader();
+      if (leader !== undefined) {
+        SimClient.once(this.#world, this.#workload, leader, this.#workload.waited("push"));
+      }
+      this.#scheduler.after(100, push);
+    };
+    push();
+    if (await this.#runUntil(isServed, limitMs)) return true;
+    this.#stuck("who waits is served", JSON.stringify(reference.waiting));
+    return false;
+  }
+
+  /** It waits for data at a node that is no member any more: nothing comes there. */
+  #isOutOfReach({ blockedAt }: SimClient): boolean {
+    return blockedAt !== undefined && !this.#isMember(blockedAt);
+  }
+
+  #mayBeServed(client: SimClient): boolean {
+    return client.blockedAt !== undefined && !this.#isOutOfReach(client);
   }
 
   #stuck(invariant: string, detail: string): void {

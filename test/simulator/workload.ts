@@ -7,6 +7,7 @@ import { readAll } from "./reference_collections.ts";
 import { waitName } from "./reference_waiters.ts";
 import type { Truth } from "./truth.ts";
 import {
+  chanceSequence,
   idempotentWords,
   readWords,
   transactionReads,
@@ -62,6 +63,9 @@ export class Workload {
     const chance = random.next();
     if (chance < 0.45) return [this.#operation(readWords(random), db, "", consistency)];
     const token = `t${this.#next++}`;
+    if (chance < 0.465 && db === 0) {
+      return chanceSequence(token).map((argv) => this.#operation(argv, db, token, consistency));
+    }
     if (chance < 0.5 && db === 0) return this.#transaction(token, consistency);
     if (chance < 0.56 && db === 0) return [this.#once(token, consistency)];
     const argv = writeWords(random, token, db, this.#valueBytesMax);

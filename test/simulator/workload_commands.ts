@@ -139,6 +139,11 @@ function collectionWords(random: Prng, token: string, db: number): Bytes[] {
   }
 }
 
+/** A read behind a write goes into the log: it must not draw from what the next write does. */
+export function chanceSequence(token: string): Bytes[][] {
+  return [["SADD", CHANCE_KEY, token], ["SRANDMEMBER", CHANCE_KEY], ["SPOP", CHANCE_KEY]];
+}
+
 /** What chance decides: the same one on every node, which their digests tell. */
 function chanceWords(random: Prng, token: string): Bytes[] {
   return random.next() < 0.6 ? ["SADD", CHANCE_KEY, token] : ["SPOP", CHANCE_KEY];
@@ -147,5 +152,7 @@ function chanceWords(random: Prng, token: string): Bytes[] {
 /** A pop that waits, for no two of which the time is the same: it names them. */
 export function waitWords(random: Prng, token: string, list: string): Bytes[] {
   const keys = random.next() < 0.2 ? [list, WAITED_KEY] : [random.next() < 0.3 ? list : WAITED_KEY];
+  // Some wait until they are served.
+  if (random.next() < 0.06) return ["BLPOP", WAITED_KEY, `9${token.slice(1)}`];
   return ["BLPOP", ...keys, `0.${random.below(6)}${token.slice(1)}`];
 }
