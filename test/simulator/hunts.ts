@@ -94,16 +94,32 @@ export class Hunts {
     return true;
   }
 
-  /** A follower is away until the log that it lacks is gone: it needs a snapshot. */
+  /**
+   * One is away until the log that it lacks is gone: it needs a snapshot. A leader takes writes
+   * meanwhile that are never committed, and has more of them than the snapshot covers.
+   */
   leftBehind(): boolean {
     const { world, random } = this.#options;
     const leader = this.#leader();
-    const away = world.nodes[random.below(world.nodes.length)];
-    if (leader === undefined || away === leader) return false;
+    if (leader === undefined) return false;
+    const away = random.next() < 0.4 ? leader : world.nodes[random.below(world.nodes.length)];
     world.note(`hunt: ${away.name} is left behind`);
     for (const other of world.nodes) this.#cut(away, other);
-    const forMs = 300 + random.next() * 1200;
-    for (let i = 0; i < 4; i++) this.#options.later(forMs * i / 4, () => this.#writeBeside(away));
+    if (away === leader) {
+      // In one row of its log, or in several.
+      for (let left = 5 + random.below(20), atMs = 0; left > 0; left--) {
+        if (random.next() < 0.4) atMs += random.next() * 10;
+        this.#options.later(atMs, () => this.#send(away, "write", "linearizable"));
+      }
+    }
+    const electionMs = away === leader ? this.#options.electionTimeoutMs * 3 : 0;
+    const forMs = electionMs + 300 + random.next() * 1200;
+    // Of the others' a few only, so that their snapshot ends amid what a leader has.
+    if (away === leader) world.quietUntilMs = world.scheduler.nowMs + forMs + 100;
+    const writes = away === leader ? random.below(3) : 4;
+    for (let i = 0; i < writes; i++) {
+      this.#options.later(forMs * (i + 1) / 5, () => this.#writeBeside(away));
+    }
     this.#options.later(forMs, () => {
       for (const node of world.nodes) if (node !== away) this.#options.snapshot(node);
     });

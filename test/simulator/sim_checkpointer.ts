@@ -1,3 +1,4 @@
+import { sleep } from "../../src/base/clock.ts";
 import type { Checkpointer } from "../../src/storage/checkpointer.ts";
 import { FlushRunner } from "../../src/storage/flush_runner.ts";
 import type { FlushWriter } from "../../src/storage/flush_writer.ts";
@@ -7,6 +8,7 @@ import type { Process } from "./process.ts";
 
 const ROWS_MIN_MAX = 12;
 const BATCH_MS_MAX = 20;
+const CLOSE_MS_MAX = 40;
 /** Errors of a disk, not of a program. */
 const OF_THE_DISK: ReadonlySet<string> = new Set(["SQLITE_FULL", "SQLITE_BUSY", "SQLITE_IOERR"]);
 
@@ -14,18 +16,22 @@ const OF_THE_DISK: ReadonlySet<string> = new Set(["SQLITE_FULL", "SQLITE_BUSY", 
 export class SimCheckpointer implements Checkpointer {
   readonly isBusy = false;
   readonly flushWriter: SimFlushWriter;
+  readonly #process: Process;
+  readonly #random: () => number;
 
   /** `random`: a number in [0, 1). */
   constructor(sql: SqlDatabase, process: Process, random: () => number) {
+    this.#process = process;
+    this.#random = random;
     this.flushWriter = new SimFlushWriter(sql, process, random);
   }
 
   afterCommit(): void {}
 
-  /** What was sent to its end may run yet. */
+  /** What was sent to its end may run yet; a thread does not end at once. */
   close(): Promise<void> {
     this.flushWriter.close();
-    return Promise.resolve();
+    return sleep(this.#process.clock, this.#random() * CLOSE_MS_MAX);
   }
 }
 

@@ -67,6 +67,7 @@ export class SimNode {
   readonly #random: Prng;
   readonly #entropy: Prng;
   #isStopping = false;
+  #isClosing = false;
 
   constructor(options: SimNodeOptions) {
     const { number, seed, world, real, isOnFiles } = options;
@@ -91,9 +92,9 @@ export class SimNode {
     return this.process?.isAlive === true;
   }
 
-  /** The server, once it runs. */
+  /** The server, while it runs. */
   get server(): Server | undefined {
-    return this.isUp ? this.core?.server : undefined;
+    return this.isUp && !this.#isClosing ? this.core?.server : undefined;
   }
 
   get id(): number {
@@ -116,7 +117,7 @@ export class SimNode {
     this.process = process;
     this.core = undefined;
     this.storage = undefined;
-    this.#isStopping = false;
+    this.#isStopping = this.#isClosing = false;
     world.note(`${this.name} starts`);
     process.enter(() => this.#boot(process));
   }
@@ -143,6 +144,7 @@ export class SimNode {
     this.#isStopping = true;
     server.beginStop();
     process.clock.after(this.#random.next() * STOP_MS_MAX, () => {
+      this.#isClosing = true;
       core.stop();
       storage.close()
         .then(() => this.process === process && this.crash(false, "stopped"))
@@ -208,6 +210,7 @@ export class SimNode {
     world.checkState(this, "found at a start");
     core.run((server) => watch(nodeId, server, core, storage, world.truth, world));
     const tick = () => {
+      if (this.#isClosing) return;
       process.clock.after(TICK_MS, tick);
       core.tick();
     };
