@@ -102,6 +102,13 @@ export function elementsOf(value: Bytes | undefined): Elements {
   return value === undefined ? [] : value.slice(1).split(SEPARATOR);
 }
 
+/** How many elements a collection has; 0 for a string. */
+export function sizeOf(value: Bytes | undefined): number {
+  const type = value?.[0];
+  if (type === "l" || type === "s") return elementsOf(value).length;
+  return type === "h" || type === "z" ? elementsOf(value).length / 2 : 0;
+}
+
 /** What a command that reads all of a collection answers. */
 export function readAll(value: Bytes | undefined): string {
   return `[${elementsOf(value).map((each) => `$${each}`).join()}]`;

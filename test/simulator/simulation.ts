@@ -84,6 +84,7 @@ class Simulation {
     const checks = new Prng(random.nextUint32());
     this.#world.areClocksFair = this.#areClocksFair;
     this.#world.electionTimeoutMs = this.#electionTimeoutMs;
+    this.#world.isLookedInto = (isFlushing) => checks.next() < (isFlushing ? 0.02 : 0.0005);
     this.#world.isStateChecked = () => checks.next() < 0.6;
     this.#workload = new Workload(
       this.#truth,

@@ -17,7 +17,7 @@ export function keyWords(random: Prng, token: string, db: number): Bytes[] {
   const at = random.below(KEYS.length);
   const key = KEYS[at];
   const other = KEYS[at ^ 1];
-  switch (random.below(12)) {
+  switch (random.below(24)) {
     case 0:
       return ["RENAME", key, other];
     case 1:
@@ -52,7 +52,7 @@ function listWords(random: Prng, token: string, key: string): Bytes[] {
   const element = `e${random.below(6)}`;
   switch (random.below(9)) {
     case 0:
-      return ["LSET", key, String(random.below(6) - 3), token];
+      return ["LSET", key, String(random.below(16) - 8), token];
     case 1:
       return ["LINSERT", key, random.next() < 0.5 ? "BEFORE" : "AFTER", element, token];
     case 2:

@@ -1,7 +1,7 @@
 import type { Configuration, Message } from "../../src/raft/types.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
 import type { KeyRecord, RedisOperations } from "../../src/storage/redis_operations.ts";
-import { collectionText } from "./reference_collections.ts";
+import { collectionText, sizeOf } from "./reference_collections.ts";
 import { lostOwner } from "./garbage.ts";
 import { MemoryMachine } from "./machine.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -33,6 +33,8 @@ export class World {
   /** Whether an operator would still have a member removed: it was asked for a while ago. */
   mayRemove: (id: number) => boolean = () => true;
   onEvent: (node: SimNode, event: string) => void = () => {};
+  /** Whether the data of a node that runs are looked at now; most often amid a flush. */
+  isLookedInto: (isFlushing: boolean) => boolean = () => false;
   /** A share of the states found at a start are compared with what they must be. */
   isStateChecked: () => boolean = () => true;
   readonly #touched = new Set<SimNode>();
@@ -93,6 +95,9 @@ export class World {
         const status = server.driver.raft.status();
         this.truth.look(status);
         this.trace.mix(status.commit * 31 + status.term);
+        if (this.isLookedInto(node.storage?.ops.flushing === true)) {
+          process?.enter(() => this.checkState(node, "while it runs"));
+        }
       }
       process?.settle();
     }
@@ -143,7 +148,8 @@ export class World {
         const version = expected.get(`${db}/${key}`);
         if (record !== undefined && version !== undefined) {
           const value = record.type === "string" ? record.value : storedText(ops, db, key, record);
-          const isSame = value === version.value && record.expireAtMs === version.expireAtMs;
+          const isSame = value === version.value && record.expireAtMs === version.expireAtMs &&
+            (record.type === "string" || record.size === sizeOf(version.value));
           if (!isSame) this.#differs(node, `${db}/${key}`, index, when);
           count++;
         } else if (record === undefined || record.expireAtMs > ops.applied.logTimeMs) {
