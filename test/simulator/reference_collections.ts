@@ -51,25 +51,30 @@ const CHANGES: Readonly<Record<string, readonly [letter: string, change: Change]
     list.splice(0, list.length, ...kept);
     return "+OK";
   }],
-  hset: ["h", (fields, [, , field, value]) => `:${setPair(fields, field, value)}`],
+  hset: ["h", (fields, argv) => {
+    let added = 0;
+    for (let at = 2; at < argv.length; at += 2) added += setPair(fields, argv[at], argv[at + 1]);
+    return `:${added}`;
+  }],
   hdel: ["h", (fields, [, , field]) => `:${removePair(fields, field)}`],
   hincrby: ["h", (fields, [, , field, by]) => {
     const next = Number(pairOf(fields, field) ?? "0") + Number(by);
     setPair(fields, field, String(next));
     return `:${next}`;
   }],
-  sadd: ["s", (members, [, , member]) => {
-    if (members.includes(member)) return ":0";
-    members.push(member);
-    return ":1";
+  sadd: ["s", (members, argv) => {
+    const before = members.length;
+    for (const member of argv.slice(2)) if (!members.includes(member)) members.push(member);
+    return `:${members.length - before}`;
   }],
   srem: ["s", (members, [, , member]) => {
     const at = members.indexOf(member);
     if (at >= 0) members.splice(at, 1);
     return at >= 0 ? ":1" : ":0";
   }],
-  zadd: ["z", (members, [, , score, member]) => {
-    const added = setPair(members, member, score);
+  zadd: ["z", (members, argv) => {
+    let added = 0;
+    for (let at = 2; at < argv.length; at += 2) added += setPair(members, argv[at + 1], argv[at]);
     sortByScore(members);
     return `:${added}`;
   }],

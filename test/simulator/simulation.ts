@@ -123,7 +123,7 @@ class Simulation {
       cacheBytes: random.next() < 0.5 ? 2000 + random.below(8000) : 1024 * 1024,
       workLimits: {
         rowsPerLook: [1, 3, 64][random.below(3)],
-        wholeElementsMax: [3, 12, 4096][random.below(3)],
+        wholeElementsMax: [1, 5, 4096][random.below(3)],
       },
       changesBytes: [400, 4000, 64 * 1024][random.below(3)],
       logCacheBytes: random.next() < 0.5 ? 2000 : 1024 * 1024,

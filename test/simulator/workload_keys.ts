@@ -38,14 +38,25 @@ function elementWords(random: Prng, token: string, key: string): Bytes[] {
   const field = `f${random.below(20)}`;
   if (key.startsWith("a")) return listWords(random, token, key);
   if (key.startsWith("k")) {
-    return random.next() < 0.75 ? ["HSET", key, field, token] : ["HDEL", key, field];
+    if (random.next() < 0.25) return ["HDEL", key, field];
+    const more = fields(random).flatMap((each) => [each, "v"]);
+    return ["HSET", key, ...more, field, token];
   }
   if (key.startsWith("m")) {
-    return random.next() < 0.75 ? ["SADD", key, field] : ["SREM", key, field];
+    return random.next() < 0.75 ? ["SADD", key, ...fields(random), field] : ["SREM", key, field];
   }
   return random.next() < 0.75
-    ? ["ZADD", key, String(random.below(9)), field]
+    ? ["ZADD", key, ...[...fields(random), field].flatMap((each) => [score(random), each])]
     : ["ZREM", key, field];
+}
+
+/** A few, so that collections grow faster than they are overwritten. */
+function fields(random: Prng): Bytes[] {
+  return Array.from({ length: random.below(6) }, () => `f${random.below(20)}`);
+}
+
+function score(random: Prng): Bytes {
+  return String(random.below(9));
 }
 
 function listWords(random: Prng, token: string, key: string): Bytes[] {
@@ -66,7 +77,7 @@ function listWords(random: Prng, token: string, key: string): Bytes[] {
     case 6:
       return ["LPUSH", key, element, token];
     default:
-      return ["RPUSH", key, token, element];
+      return ["RPUSH", key, token, ...fields(random), element];
   }
 }
 
