@@ -2,16 +2,50 @@ import type { Bytes } from "../base/bytes.ts";
 import { MapReply, type Reply, VerbatimReply } from "../resp/reply.ts";
 import { localContainer } from "./define_local.ts";
 import { errQuoting, helpReply, quoted } from "./help.ts";
-import type { LocalContext } from "./local_context.ts";
+import { latencyGraph, latencyReport } from "./latency_report.ts";
+import type { LocalContext, NodeView } from "./local_context.ts";
 
-// No events are sampled: the answers on them are those for "nothing recorded".
+/** LATENCY HISTORY event */
+function history({ node }: LocalContext, argv: readonly Bytes[]): Reply {
+  const samples = node.latencyMonitor.events.get(argv[2])?.samples ?? [];
+  return samples.map(({ atSeconds, durationMs }) => [atSeconds, durationMs]);
+}
 
-const DOCTOR = "Balsa samples no latency events, so there is nothing to diagnose. Slow commands " +
-  "are in SLOWLOG GET; times of fsync and of log entries are in INFO raft and INFO persistence.\n";
+/** LATENCY LATEST */
+function latest({ node }: LocalContext): Reply {
+  return [...node.latencyMonitor.events].map(([name, { samples, maxMs }]) => {
+    const { atSeconds, durationMs } = samples[samples.length - 1];
+    return [name, atSeconds, durationMs, maxMs];
+  });
+}
+
+/** LATENCY RESET [event …] */
+function reset({ node }: LocalContext, argv: readonly Bytes[]): Reply {
+  const { latencyMonitor } = node;
+  if (argv.length === 2) return latencyMonitor.reset();
+  return argv.slice(2).reduce((count, name) => count + latencyMonitor.reset(name), 0);
+}
 
 /** LATENCY GRAPH event */
-function graph(_context: LocalContext, argv: readonly Bytes[]): Reply {
-  return errQuoting(`No samples available for event '${quoted(argv[2])}'`);
+function graph({ node }: LocalContext, argv: readonly Bytes[]): Reply {
+  const event = node.latencyMonitor.events.get(argv[2]);
+  if (event === undefined) {
+    return errQuoting(`No samples available for event '${quoted(argv[2])}'`);
+  }
+  return new VerbatimReply("txt", latencyGraph(argv[2], event, nowSeconds(node)));
+}
+
+/** LATENCY DOCTOR */
+function doctor({ node }: LocalContext): Reply {
+  const { events } = node.latencyMonitor;
+  const [thresholdMs, slowLogUs] = ["latency-monitor-threshold", "slowlog-log-slower-than"]
+    .map((name) => Number(node.configGet(name)[0][1]));
+  const sources = { events, thresholdMs, slowLogUs, nowSeconds: nowSeconds(node) };
+  return new VerbatimReply("txt", latencyReport(sources));
+}
+
+function nowSeconds(node: NodeView): number {
+  return Math.floor(node.nowUs() / 1_000_000);
 }
 
 /** LATENCY HISTOGRAM [command …] */
@@ -50,11 +84,11 @@ const HELP_LINES = [
 
 /** The command LATENCY. */
 export const latencyCommand = localContainer("latency", [
-  ["doctor", 2, () => new VerbatimReply("txt", DOCTOR)],
+  ["doctor", 2, doctor],
   ["graph", 3, graph],
   ["help", 2, () => helpReply("LATENCY", HELP_LINES)],
   ["histogram", -2, histogram],
-  ["history", 3, () => []],
-  ["latest", 2, () => []],
-  ["reset", -2, () => 0],
+  ["history", 3, history],
+  ["latest", 2, latest],
+  ["reset", -2, reset],
 ]);

@@ -2,6 +2,7 @@ import type { Bytes } from "../base/bytes.ts";
 import type { ErrorReply } from "../resp/reply.ts";
 import type { AclView } from "./acl_view.ts";
 import type { ClusterView } from "./cluster_view.ts";
+import type { LatencyMonitorView } from "./latency_view.ts";
 import type { TrackingOptions, TrackingState } from "./tracking_view.ts";
 import type { PubSubView, SubscriptionView } from "./pubsub_view.ts";
 
@@ -125,6 +126,7 @@ export interface NodeView {
   configResetStat(): void;
   /** How long commands took, from their arrival to the reply, by full name. */
   latencies(): ReadonlyMap<string, LatencyView>;
+  readonly latencyMonitor: LatencyMonitorView;
   /** Entries newest first. */
   slowLog: { readonly entries: readonly SlowLogEntry[]; reset(): void };
   /** Stops the node in order; a promise that never settles when it succeeds. */

@@ -9,6 +9,7 @@ import { RespListener } from "../listeners/resp_listener.ts";
 import { err, type ErrorReply } from "../resp/reply.ts";
 import type { ListenAddress, RunningServer, ServeConfig } from "../server/config.ts";
 import { followEncodingLimits } from "../server/encodings.ts";
+import { latencyEventOf, LatencyMonitor } from "../server/latency_monitor.ts";
 import { Limits } from "../server/limits.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
 import { ServerNodeView } from "../server/node_view.ts";
@@ -40,6 +41,7 @@ export class Node implements RunningServer {
   readonly #parameters: ConfigStore;
   readonly #limits: Limits;
   readonly #slowLog = new SlowLog();
+  readonly #latencyMonitor = new LatencyMonitor();
   readonly #startedMs = clock.wallMs();
   readonly #runId = randomHex(SYSTEM.entropy, 20);
   #resp: RespListener | undefined;
@@ -191,6 +193,7 @@ export class Node implements RunningServer {
       config: this.#parameters,
       limits: this.#limits,
       slowLog: this.#slowLog,
+      latencyMonitor: this.#latencyMonitor,
       cluster: this.#core.cluster.view(server),
       clock,
       infoSources: () => this.#infoSources(server),
@@ -210,13 +213,21 @@ export class Node implements RunningServer {
       if (name === "maxmemory") memoryLimit.maxBytes = Number(value);
       if (name === "tracking-table-max-keys") tracking.keysMax = Number(value);
     });
-    server.answers.onCommand = (session, argv, durationMs) => {
-      const { slowLogUs, slowLogMax } = this.#limits;
+    server.answers.onCommand = (session, command, argv, durationMs) => {
+      const { slowLogUs, slowLogMax, latencyEventMs } = this.#limits;
+      if (durationMs >= latencyEventMs) this.#tookLong(latencyEventOf(command), durationMs);
       if (slowLogUs < 0 || durationMs * 1000 < slowLogUs) return;
       // EXEC is its commands.
       if (argv[0] === EXEC_NAME) return;
       this.#slowLog.add(session, argv, durationMs, clock.wallMs(), slowLogMax);
     };
+    server.answers.onExpiry = (durationMs) => {
+      if (durationMs >= this.#limits.latencyEventMs) this.#tookLong("expire-cycle", durationMs);
+    };
+  }
+
+  #tookLong(event: string, durationMs: number): void {
+    this.#latencyMonitor.add(event, durationMs, clock.wallMs());
   }
 
   #infoSources(server: Server) {

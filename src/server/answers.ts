@@ -9,6 +9,14 @@ import type { Pending, Session } from "./session.ts";
 
 const CALLS_PER_LOOK = 16;
 
+/** Is told that a command ran, and how long it did: what it waited for is left out. */
+export type CommandListener = (
+  session: Session,
+  command: RunnableCommand,
+  argv: readonly Bytes[],
+  durationMs: number,
+) => void;
+
 export interface AnswersOptions {
   readonly clock: Clock;
   /** Asks for another turn of the loop, in which `flush` is called. */
@@ -24,7 +32,9 @@ export class Answers {
   /** Unix time in milliseconds, as of the last tick: good enough to date a command. */
   nowMs: number;
   /** Called with each command that ran. */
-  onCommand: ((session: Session, argv: readonly Bytes[], durationMs: number) => void) | undefined;
+  onCommand: CommandListener | undefined;
+  /** Called with how long each pass of expiry took. */
+  onExpiry: ((durationMs: number) => void) | undefined;
   /** Called with each command that begins; undefined while nobody wants to know. */
   onBegin:
     | ((session: Session, command: RunnableCommand, argv: readonly Bytes[]) => void)
@@ -82,10 +92,11 @@ export class Answers {
     const reply = command.run({ client: session, node: this.#options.node() }, argv);
     if (this.onBegin !== undefined) this.onBegin(session, command, argv);
     const silent = isSkipped || session.replyMode !== "on";
-    const finish = (value: Reply) => {
-      const durationMs = clock.monotonicMs() - startMs;
-      this.metrics.countCall(command, durationMs, value);
-      this.onCommand?.(session, argv, durationMs);
+    const finish = (value: Reply, ranMs?: number) => {
+      const latencyMs = clock.monotonicMs() - startMs;
+      const durationMs = ranMs ?? latencyMs;
+      this.metrics.countCall(command, durationMs, value, latencyMs);
+      this.onCommand?.(session, command, argv, durationMs);
       this.touch(session);
       // Messages come through whatever CLIENT REPLY says.
       if (!silent || value instanceof SequenceReply) session.deliver(value);
@@ -95,9 +106,10 @@ export class Answers {
       return true;
     }
     session.localRunning = true;
+    const ranMs = clock.monotonicMs() - startMs;
     reply.then((value) => {
       session.localRunning = false;
-      finish(value);
+      finish(value, ranMs);
       session.subscription?.confirmed();
     }).catch((error) => this.#options.fatal(error));
     return true;
@@ -113,7 +125,7 @@ export class Answers {
   ) {
     const durationMs = this.#options.clock.monotonicMs() - startMs;
     this.metrics.countCall(command, durationMs, reply);
-    this.onCommand?.(session, argv, durationMs);
+    this.onCommand?.(session, command, argv, durationMs);
   }
 
   /** The monotonic clock. */
@@ -126,7 +138,7 @@ export class Answers {
     const { session, command } = pending;
     const latencyMs = Math.max(0, this.turnMs() - pending.startMs);
     this.metrics.countCall(command, durationMs, reply, latencyMs);
-    this.onCommand?.(session, pending.argv, durationMs);
+    this.onCommand?.(session, command, pending.argv, durationMs);
     this.touch(session);
     if (!pending.silent && !session.localRunning) session.deliver(reply);
   }

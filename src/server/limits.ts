@@ -14,6 +14,8 @@ export class Limits {
   /** Commands that took as long are kept in the slow log; negative: none. */
   slowLogUs = 0;
   slowLogMax = 0;
+  /** Whatever took as long is an event of LATENCY; Infinity: nothing. */
+  latencyEventMs = Infinity;
   password: Bytes = "";
   /** Of what clients leave unread. */
   normalOutput: OutputLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
@@ -39,6 +41,7 @@ export class Limits {
     this.requestBytesMax = Math.min(requestBytes, REQUEST_BYTES_MAX);
     this.slowLogUs = config.number("slowlog-log-slower-than");
     this.slowLogMax = config.number("slowlog-max-len");
+    this.latencyEventMs = config.number("latency-monitor-threshold") || Infinity;
     const outputs = parseOutputLimits(config.text("client-output-buffer-limit"));
     this.normalOutput = outputs.get("normal") ?? this.normalOutput;
     this.listenerOutput = outputs.get("pubsub") ?? this.listenerOutput;

@@ -11,6 +11,7 @@ import type { PubSubView } from "../commands/pubsub_view.ts";
 import { err, type ErrorReply } from "../resp/reply.ts";
 import type { AccessControl } from "./access_control.ts";
 import { formatInfo, type InfoSources } from "./info.ts";
+import type { LatencyMonitor } from "./latency_monitor.ts";
 import type { Limits } from "./limits.ts";
 import { waitForReplicas } from "./replica_wait.ts";
 import { roleOf } from "./role.ts";
@@ -28,6 +29,7 @@ export interface NodeViewOptions {
   readonly config: ConfigStore;
   readonly limits: Limits;
   readonly slowLog: SlowLog;
+  readonly latencyMonitor: LatencyMonitor;
   readonly cluster: ClusterView;
   readonly clock: Clock;
   readonly infoSources: () => InfoSources;
@@ -38,6 +40,7 @@ export interface NodeViewOptions {
 /** What local commands see and do of this node. */
 export class ServerNodeView implements NodeView {
   readonly slowLog: SlowLog;
+  readonly latencyMonitor: LatencyMonitor;
   readonly cluster: ClusterView;
   readonly pubsub: PubSubView;
   readonly #options: NodeViewOptions;
@@ -45,6 +48,7 @@ export class ServerNodeView implements NodeView {
   constructor(options: NodeViewOptions) {
     this.#options = options;
     this.slowLog = options.slowLog;
+    this.latencyMonitor = options.latencyMonitor;
     this.cluster = options.cluster;
     const { server } = options;
     this.pubsub = {

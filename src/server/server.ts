@@ -146,6 +146,7 @@ export class Server {
       tracking: this.features.tracking,
       settle: (sequence) => this.#writes.settle(sequence),
       reply: (pending, reply, durationMs) => this.#completeLogged(pending, reply, durationMs),
+      expired: (durationMs) => this.answers.onExpiry?.(durationMs),
     }, () => clock.monotonicMs());
   }
 

@@ -33,6 +33,8 @@ export interface LocalReplies {
   /** The command of this number is being applied: who waits for it, if anyone still does. */
   settle(sequence: number): Pending | undefined;
   reply(pending: Pending, reply: Reply, durationMs: number): void;
+  /** A pass of expiry took as long. */
+  expired(durationMs: number): void;
 }
 
 /** A command's place in the log. */
@@ -50,6 +52,7 @@ export class StateMachine {
   readonly #ops: RedisOperations;
   readonly #context: DataContext;
   readonly #local: LocalReplies;
+  readonly #monotonicMs: () => number;
   readonly #timer: CallTimer;
   readonly #waiters: Waiters;
   readonly #waiting: WaitingCommands;
@@ -81,6 +84,7 @@ export class StateMachine {
     this.#local = local;
     this.#context.onFlush = () => local.tracking.flushed();
     this.#prefetcher = new KeyPrefetcher(ops);
+    this.#monotonicMs = monotonicMs;
     this.#timer = new CallTimer(monotonicMs);
     this.#waiters = waiters;
     this.#waiting = new WaitingCommands(waiters, this.#context, local.blocking);
@@ -264,6 +268,7 @@ export class StateMachine {
   /** A bounded share of what has expired; the rest follows behind later entries. */
   #deleteExpired(logTimeMs: number): void {
     const { recorder } = this.#beside.changes;
+    const startMs = this.#monotonicMs();
     let left = EXPIRE_KEYS_PER_ENTRY;
     for (const { db, key } of this.#ops.expired(logTimeMs, EXPIRE_KEYS_PER_ENTRY)) {
       const record = this.#ops.find(db, key);
@@ -279,6 +284,7 @@ export class StateMachine {
       if (left <= 0) break;
     }
     recorder.endCommand("");
+    this.#local.expired(this.#monotonicMs() - startMs);
   }
 
   /** The number of deleted fields of a hash. */

@@ -20,6 +20,7 @@ import type {
 import { encodeReply } from "../../src/resp/encoder.ts";
 import type { TrackingOptions, TrackingState } from "../../src/commands/tracking_view.ts";
 import type { PubSubView } from "../../src/commands/pubsub_view.ts";
+import { LatencyMonitor } from "../../src/server/latency_monitor.ts";
 import { PubSub, type Subscription } from "../../src/server/pubsub.ts";
 import { Transaction } from "../../src/server/transaction.ts";
 import { err, ErrorReply, type PushReply, type Reply } from "../../src/resp/reply.ts";
@@ -151,6 +152,7 @@ export class FakeNode implements NodeView {
     names: (space) => this.hub.names(space),
     count: (...name) => this.hub.count(...name),
   };
+  readonly latencyMonitor = new LatencyMonitor();
   slowLog = { entries: [] as SlowLogEntry[], reset: () => {} };
   role: RoleView = { role: "master", offset: 0, replicas: [] };
   sleptMs = 0;

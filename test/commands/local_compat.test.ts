@@ -312,6 +312,7 @@ test("SLOWLOG LATENCY MEMORY", () =>
     slowlog get 1 2
     slowlog reset
     slowlog help
+    latency doctor
     latency latest
     latency history a
     latency history

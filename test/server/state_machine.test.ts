@@ -16,6 +16,9 @@ class TestMachine {
   readonly beside = makeBesideKeys();
   readonly waiting = new Map<number, Pending>();
   readonly replies: Reply[] = [];
+  /** How long each pass of expiry took, by a clock that goes on at each look. */
+  readonly passesMs: number[] = [];
+  nowMs = 0;
   readonly machine: StateMachine;
 
   constructor(node: number) {
@@ -30,8 +33,9 @@ class TestMachine {
         incarnation: 1,
         settle: (sequence) => this.waiting.get(sequence),
         reply: (_pending, reply) => this.replies.push(reply),
+        expired: (durationMs) => this.passesMs.push(durationMs),
       },
-      () => 0,
+      () => this.nowMs++,
     );
   }
 
@@ -103,6 +107,16 @@ test("a new run of a node begins at one again; its earlier runs count no more", 
   applyToBoth(2, segment(1, [INCR], 2));
   applyToBoth(3, segment(3, [INCR]));
   expect(count()).toBe("3");
+});
+
+test("each pass of expiry is timed", () => {
+  applyToBoth(1, segment(1, [["SET", "a", "1", "PXAT", "10"], ["SET", "b", "1", "PXAT", "20"]]));
+  applyToBoth(9, segment(3, [INCR]));
+  expect(origin.passesMs).toEqual([]);
+  applyToBoth(10, segment(4, [INCR]));
+  applyToBoth(20, segment(5, [INCR]));
+  expect(origin.passesMs).toEqual([1, 1]);
+  expect(origin.machine.expiredKeys).toBe(2);
 });
 
 test("nodes' numbers are their own", () => {

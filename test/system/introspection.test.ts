@@ -2,12 +2,14 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { cleanupAll, type Server, startBalsa, startRedis, until } from "./harness.ts";
 import { RespClient, RespError } from "./resp_client.ts";
 
+const DEBUG = ["--enable-debug-command", "yes"];
+
 let balsa: Server;
 let redis: Server;
 let client: RespClient;
 
 beforeAll(async () => {
-  [balsa, redis] = await Promise.all([startBalsa({ http: false }), startRedis()]);
+  [balsa, redis] = await Promise.all([startBalsa({ http: false }), startRedis(DEBUG)]);
   client = await RespClient.open(balsa.port);
 });
 afterEach(async () => {
@@ -72,6 +74,62 @@ test("LATENCY HISTOGRAM and INFO latencystats count the calls of a command", asy
   expect([name, calls, buckets.at(-1)]).toEqual(["incr", 3, 3]);
   const info = await client.command("INFO", "latencystats");
   expect(info).toMatch(/latency_percentiles_usec_incr:p50=[\d.]+,p99=[\d.]+,p99\.9=[\d.]+\r\n/);
+});
+
+test("events of LATENCY: what ran long, an EXEC and its commands, not what waited", async () => {
+  const real = await RespClient.open(redis.port);
+  const seen: unknown[] = [];
+  for (const each of [client, real]) {
+    const run = (line: string) => each.command(...line.split(" "));
+    await run("CONFIG SET latency-monitor-threshold 150");
+    await run("DEBUG SLEEP 0.01");
+    expect(await run("LATENCY LATEST")).toEqual([]);
+    for (const line of ["WAIT 9 200", "BLPOP none 0.2", "MULTI", "DEBUG SLEEP 0.2", "EXEC"]) {
+      await run(line);
+    }
+    await run("CONFIG SET latency-monitor-threshold 0");
+    await run("DEBUG SLEEP 0.3");
+    const [[name, atSeconds, latestMs, maxMs], ...more] = await run("LATENCY LATEST") as [
+      [string, number, number, number],
+    ];
+    expect(Math.abs(atSeconds - Date.now() / 1000)).toBeLessThan(30);
+    expect(latestMs).toBe(maxMs);
+    expect(maxMs).toBeGreaterThanOrEqual(200);
+    const history = await run("LATENCY HISTORY command");
+    expect(history).toEqual([[atSeconds, latestMs]]);
+    const reset = [await run("LATENCY RESET none Command command"), await run("LATENCY LATEST")];
+    seen.push([name, more, reset, await run("LATENCY DOCTOR")]);
+  }
+  real.close();
+  expect(seen[0]).toEqual(seen[1]);
+});
+
+test("events of LATENCY: a fast command that has much to do, passes of expiry", async () => {
+  await client.command("CONFIG", "SET", "latency-monitor-threshold", "1");
+  const names = async () => {
+    const latest = await client.command("LATENCY", "LATEST") as [string][];
+    return latest.map(([name]) => name);
+  };
+  const members = Array.from({ length: 50_000 }, (_, i) => `member ${i}`);
+  await client.command("SADD", "large", ...members);
+  expect(await names()).toContain("fast-command");
+  // Some pass of the many takes a millisecond.
+  await until(async () => {
+    for (let i = 0; i < 100; i++) {
+      const values = members.slice(i * 100, i * 100 + 100).flatMap((key) => [key, "x"]);
+      const deathMs = String(Date.now() + 300);
+      await client.command("MSET", ...values);
+      await Promise.all(
+        members.slice(i * 100, i * 100 + 100).map((key) =>
+          client.command("PEXPIREAT", key, deathMs)
+        ),
+      );
+    }
+    return (await names()).includes("expire-cycle");
+  }, "a pass of expiry that is an event");
+  await client.command("CONFIG", "SET", "latency-monitor-threshold", "0");
+  expect(await client.command("LATENCY", "RESET", "expire-cycle")).toBe(1);
+  await client.command("LATENCY", "RESET");
 });
 
 test("INFO counts keys that reads found and did not find, and fields that expired", async () => {
