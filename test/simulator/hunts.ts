@@ -163,6 +163,27 @@ export class Hunts {
     return true;
   }
 
+  /** One that comes to lead is read from on one connection, in whose order it answers. */
+  newLeader(): boolean {
+    const { world, workload, random, later, electionTimeoutMs, areClocksFair } = this.#options;
+    const leader = this.#leader();
+    const next = world.nodes[random.below(world.nodes.length)];
+    if (leader === undefined || next === leader || next.id === 0) return false;
+    const level = areClocksFair ? "lease" : "linearizable";
+    const send = SimClient.stream(world, workload, next, level);
+    later(random.next() * 20, () => {
+      leader.process?.enter(() => {
+        leader.server?.transferLeader(next.id);
+      });
+    });
+    const everyMs = 0.5 + random.next() * 4;
+    for (let atMs = 0; atMs < electionTimeoutMs; atMs += everyMs) {
+      later(atMs, () => send(workload.hunted("read", level)));
+      if (random.next() < 0.2) later(atMs, () => this.#writeBeside(next));
+    }
+    return true;
+  }
+
   #wait(node: SimNode, kind: "wait" | "push"): void {
     const { world, workload } = this.#options;
     SimClient.once(world, workload, node, workload.waited(kind));

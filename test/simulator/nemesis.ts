@@ -162,6 +162,7 @@ export class Nemesis {
     "emptied": () => this.#hunts.emptied(),
     "left behind": () => this.#hunts.leftBehind(),
     "waiters": () => this.#hunts.waiters(),
+    "new leader": () => this.#hunts.newLeader(),
     "bit flip": () => this.#flip(this.#any()),
   };
 

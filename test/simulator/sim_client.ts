@@ -63,6 +63,20 @@ export class SimClient {
     process.enter(() => session.send([operation]));
   }
 
+  /** A connection of its own on which requests are sent, each behind those before it. */
+  static stream(
+    world: World,
+    workload: Workload,
+    node: SimNode,
+    consistency: Session["consistency"],
+  ): (operation: Operation) => void {
+    const { process } = node;
+    if (node.server === undefined || process === undefined) return () => {};
+    const session = new SimSession(world, workload, node, process);
+    session.consistency = consistency;
+    return (operation) => process.enter(() => session.send([operation]));
+  }
+
   stop(): void {
     this.#isStopped = true;
   }

@@ -3,6 +3,7 @@ import { Prng } from "../../src/base/prng.ts";
 import { TICK_MS } from "../../src/constants.ts";
 import { NodeCore } from "../../src/node/node_core.ts";
 import type { RaftOptions } from "../../src/raft/types.ts";
+import { JOINED_ID_BASE } from "../../src/server/cluster.ts";
 import type { ServeConfig } from "../../src/server/config.ts";
 import { type NodeStorage, openNodeStorage } from "../../src/server/node_storage.ts";
 import type { Server } from "../../src/server/server.ts";
@@ -204,6 +205,7 @@ export class SimNode {
     const { world } = this.#options;
     const { nodeId } = storage.log.identity;
     if (!this.ids.includes(nodeId)) this.ids.push(nodeId);
+    if (nodeId > JOINED_ID_BASE) world.truth.joined(nodeId);
     world.truth.opened(nodeId, shadowOf(storage));
     const { index } = storage.ops.applied;
     world.truth.restarted(nodeId, index, 0);

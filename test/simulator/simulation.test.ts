@@ -27,6 +27,9 @@ const FOUND = [
     what: "what waits behind a large command is answered before it",
   },
   { seed: 32000688, ticks: 10_000, what: "a node goes on whose log can be written no more" },
+  { seed: 1, ticks: 8000, what: "a large command that waited holds back its connection" },
+  { seed: 28, ticks: 10_000, what: "a new leader keeps what a node that has left waits for" },
+  { seed: 74, ticks: 10_000, what: "a command that was given up waits within a snapshot" },
   { seed: 208, ticks: 5000, what: "an installed snapshot is lost with the power at a later time" },
 ];
 

@@ -381,6 +381,12 @@ export class Truth {
     }
   }
 
+  /** A machine takes an id for its own: nobody else may come by that. */
+  joined(id: NodeId): void {
+    if (this.configuration?.addresses[id] !== undefined || this.#addressOf.has(id)) return;
+    this.violate("who joins is a member", `node ${id} is in no committed configuration`);
+  }
+
   /** A learner becomes a voter, by an entry of this index. */
   promoted(id: NodeId, index: number): void {
     const { lastIndex } = this.shadow(id);

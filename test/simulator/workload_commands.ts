@@ -28,7 +28,9 @@ export function readWords(random: Prng): readonly Bytes[] {
   if (random.next() < 0.35) return READS[random.below(READS.length)];
   const key = STRINGS[random.below(STRINGS.length)];
   const other = STRINGS[random.below(STRINGS.length)];
-  return random.next() < 0.8 ? ["GET", key] : ["MGET", key, other];
+  if (random.next() < 0.8) return ["GET", key];
+  // Some are large: it takes pieces to bring them into the log, where their time has come.
+  return random.next() < 0.5 ? ["MGET", key, other] : ["MGET", key, other, "v0", "v1", "r0"];
 }
 
 /** A request that writes, named by `token`. */
