@@ -97,9 +97,10 @@ export class Peers {
   setMembers(addresses: ReadonlyMap<number, string>): void {
     for (const [id, member] of this.#members) {
       if (addresses.has(id)) continue;
+      // While it is one, so that its end is told of as that of any other.
+      member.connection?.close("it is no member any more");
       this.#members.delete(id);
       member.timer?.cancel();
-      member.connection?.close("it is no member any more");
     }
     for (const [id, address] of addresses) {
       const member = this.#members.get(id);

@@ -133,6 +133,7 @@ export class Nemesis {
   readonly #faults: Readonly<Record<string, () => boolean>> = {
     "kill": () => this.#crash(this.#victim(), false),
     "stop": () => this.#stop(this.#victim()),
+    "reload": () => this.#reload(this.#any()),
     "power loss": () => this.#crash(this.#victim(), true),
     "power loss of all": () => {
       const isPowerLost = this.#random.next() < 0.7;
@@ -175,6 +176,13 @@ export class Nemesis {
   #stop(node: SimNode): boolean {
     if (node.server === undefined) return false;
     node.process!.enter(() => node.stop());
+    return true;
+  }
+
+  /** As DEBUG RELOAD: all is written, and read again when it is asked for. */
+  #reload({ server, storage, process }: SimNode): boolean {
+    if (server === undefined || storage === undefined) return false;
+    process!.enter(() => storage.ops.reload());
     return true;
   }
 

@@ -26,6 +26,7 @@ class TestNode {
   clusterId = CLUSTER;
   incarnation = 1;
   connects = 0;
+  readonly left: number[] = [];
 
   constructor(id: number, secret = "secret", port = 0) {
     this.id = id;
@@ -44,7 +45,7 @@ class TestNode {
       refuse: (remote) => remote.clusterId === this.clusterId ? undefined : "another cluster",
       mayBeNew: () => false,
       connected: () => this.connects++,
-      disconnected: () => {},
+      disconnected: (nodeId) => this.left.push(nodeId),
       message: (from, { payload }) => this.heard.push({ from, text: payload.toString() }),
       accepted: () => ({ frame: () => {}, closed: () => {} }),
     });
@@ -121,6 +122,20 @@ test("a peer that comes back at its port is connected to again", async () => {
   again.incarnation = 2;
   again.meet(one);
   await until(() => areConnected(one, again), "the next connection");
+});
+
+test("the end of a connection to one that is a member no more is told of", async () => {
+  const [one, two, three] = [await start(1), await start(2), await start(3)];
+  one.meet(two, three);
+  two.meet(one);
+  three.meet(one);
+  await until(() => areConnected(one, two) && areConnected(one, three), "connections");
+  one.meet(three);
+  expect(one.left).toEqual([2]);
+  expect(one.peers.isConnected(2)).toBe(false);
+  await sleep(200);
+  expect(one.left).toEqual([2]);
+  expect(areConnected(one, three)).toBe(true);
 });
 
 test("a wrong secret, another cluster and another node are refused, each with its reason", async () => {
