@@ -6,6 +6,7 @@ import {
   fixed,
   integer,
   memory,
+  memoryOrPercent,
   outputLimits,
   percentiles,
   text,
@@ -69,7 +70,11 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
 
   { name: "maxmemory", value: "0", type: memory(0n, ULONG_MAX) },
   { name: "maxmemory-policy", value: "noeviction", type: fixed("noeviction", choice(...POLICIES)) },
+  { name: "maxmemory-samples", value: "5", type: integer(1n, INT_MAX) },
+  { name: "maxmemory-clients", value: "0", type: fixed("0", memoryOrPercent(LONG_MAX)) },
   { name: "appendonly", value: "yes", type: fixed("yes", yesNo()) },
+  // There is one form of what is kept on disk.
+  { name: "aof-use-rdb-preamble", value: "yes", type: yesNo() },
   {
     name: "appendfsync",
     value: "always",

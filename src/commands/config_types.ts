@@ -70,6 +70,24 @@ export function memory(min: bigint, max: bigint): ConfigType {
   };
 }
 
+/** A number of bytes, or of percent ("10%"). */
+export function memoryOrPercent(max: bigint): ConfigType {
+  const bytes = memory(0n, max);
+  return {
+    parse: (text) => {
+      const percent = /^(\d+)%$/.exec(text);
+      if (percent === null) {
+        const parsed = bytes.parse(text);
+        const isNoNumber = "error" in parsed && parsed.error.includes("memory value");
+        return isNoNumber ? { error: "argument must be a memory or percent value" } : parsed;
+      }
+      return BigInt(percent[1]) <= 100n
+        ? { value: `${BigInt(percent[1])}%` }
+        : { error: "percentage argument must be less or equal to 100" };
+    },
+  };
+}
+
 /** "yes" or "no". */
 export function yesNo(): ConfigType {
   return {

@@ -14,6 +14,7 @@ import { Limits } from "../server/limits.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
 import { ServerNodeView } from "../server/node_view.ts";
 import type { Server } from "../server/server.ts";
+import { runtimeBytes } from "../runtime/memory.ts";
 import { SlowLog } from "../server/slow_log.ts";
 import { EXEC_NAME } from "../server/transaction_entry.ts";
 import type { SqliteDriver } from "../storage/sqlite_types.ts";
@@ -44,6 +45,7 @@ export class Node implements RunningServer {
   readonly #latencyMonitor = new LatencyMonitor();
   readonly #startedMs = clock.wallMs();
   readonly #runId = randomHex(SYSTEM.entropy, 20);
+  #programBytes = 0;
   #resp: RespListener | undefined;
   #http: HttpGateway | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -146,6 +148,7 @@ export class Node implements RunningServer {
 
   #run(): void {
     if (this.#stopping !== undefined) return;
+    this.#programBytes = runtimeBytes();
     this.#core.run((server) => this.#prepare(server));
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#tick();
@@ -241,6 +244,8 @@ export class Node implements RunningServer {
       limits: this.#limits,
       stateBytes: this.#storage.stateBytes,
       cache: () => this.#storage.ops.memory,
+      logCacheBytes: () => this.#storage.log.cachedBytes,
+      programBytes: this.#programBytes,
       runId: this.#runId,
     };
   }

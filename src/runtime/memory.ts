@@ -6,3 +6,9 @@ export function memoryBytes(): number {
   const constrained = process.constrainedMemory?.() ?? 0;
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
+
+/** Bytes that the runtime has for values, with what it may collect. */
+export function runtimeBytes(): number {
+  const { heapTotal, external } = process.memoryUsage();
+  return heapTotal + external;
+}

@@ -44,8 +44,11 @@ export class ClientPause {
   }
 }
 
-/** Whether a command changes something, on this node or others: also EXEC of one that does. */
+/** Beside the commands that write, what Redis would tell its replicas of. */
+const MAY_REPLICATE: ReadonlySet<string> = new Set(["publish", "spublish", "pfcount"]);
+
+/** Whether a command counts as a write: also EXEC of one. */
 function writes(session: Session, { path, name }: RunnableCommand): boolean {
   if (name === "exec") return session.transaction?.hasWrites ?? false;
-  return path === "write" || name === "publish" || name === "spublish";
+  return path === "write" || MAY_REPLICATE.has(name);
 }

@@ -21,7 +21,15 @@ export interface InfoSources {
   readonly limits: Limits;
   readonly stateBytes: () => number;
   /** Of the working set: bytes in memory, and those of them not yet durable. */
-  readonly cache: () => { readonly heldBytes: number; readonly dirtyBytes: number };
+  readonly cache: () => {
+    readonly heldBytes: number;
+    readonly dirtyBytes: number;
+    readonly freedObjects: number;
+  };
+  /** Memory for recent entries of the log. */
+  readonly logCacheBytes: () => number;
+  /** What the program itself took when it had started. */
+  readonly programBytes: number;
   /** Random hex that names this run of the process. */
   readonly runId: string;
 }
@@ -112,14 +120,26 @@ function clientsSection({ server, limits }: InfoSources): Lines {
   ];
 }
 
-function memorySection({ server, config, cache }: InfoSources): Lines {
-  const { heldBytes, dirtyBytes } = cache();
+/** Bytes that are of use, by the node's own count; what is garbage is in used_memory_heap too. */
+function usedBytes({ server, cache, logCacheBytes, programBytes }: InfoSources): number {
+  let bytes = programBytes + cache().heldBytes + logCacheBytes();
+  bytes += server.features.scripting.table.bytes;
+  for (const { queryBufferBytes, outputBufferBytes } of server.sessions.values()) {
+    bytes += queryBufferBytes + outputBufferBytes;
+  }
+  return bytes;
+}
+
+function memorySection(sources: InfoSources): Lines {
+  const { server, config, cache } = sources;
+  const { heldBytes, dirtyBytes, freedObjects } = cache();
   const { scripting } = server.features;
-  const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
+  const { rss, heapTotal } = process.memoryUsage();
   const peakBytes = process.resourceUsage().maxRSS * 1024;
+  const used = usedBytes(sources);
   return [
-    ["used_memory", heapUsed + external],
-    ["used_memory_human", human(heapUsed + external)],
+    ["used_memory", used],
+    ["used_memory_human", human(used)],
     ["used_memory_rss", rss],
     ["used_memory_rss_human", human(rss)],
     // The most that was resident: engines tell no peak of their heaps.
@@ -138,10 +158,11 @@ function memorySection({ server, config, cache }: InfoSources): Lines {
     ["maxmemory", server.features.memoryLimit.maxBytes],
     ["maxmemory_human", human(server.features.memoryLimit.maxBytes)],
     ["maxmemory_policy", "noeviction"],
-    ["mem_fragmentation_ratio", (rss / Math.max(1, heapUsed + external)).toFixed(2)],
+    ["mem_fragmentation_ratio", (rss / used).toFixed(2)],
     ["mem_allocator", RUNTIME_NAME],
     // What is deleted is out of the key space at once, its rows leave the disk later.
     ["lazyfree_pending_objects", 0],
+    ["lazyfreed_objects", freedObjects - server.metrics.freedBefore],
   ];
 }
 

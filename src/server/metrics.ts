@@ -80,6 +80,9 @@ export class Metrics {
     this.#countError(reply);
   }
 
+  /** Large collections that were freed before the last reset. */
+  freedBefore = 0;
+
   reset(): void {
     this.loopLateMsMax = 0;
     this.connectionsReceived = 0;

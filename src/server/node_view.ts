@@ -111,7 +111,9 @@ export class ServerNodeView implements NodeView {
   }
 
   configResetStat(): void {
-    this.#options.server.metrics.reset();
+    const { server, infoSources } = this.#options;
+    server.metrics.reset();
+    server.metrics.freedBefore = infoSources().cache().freedObjects;
   }
 
   latencies(): ReadonlyMap<string, LatencyView> {

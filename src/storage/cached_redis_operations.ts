@@ -400,11 +400,14 @@ export class CachedRedisOperations implements RedisOperations {
 
   /**
    * Bytes of keys and values in memory, and of those not yet durable; how many keys were looked
-   * for, and for how many of them memory had no answer.
+   * for, and for how many of them memory had no answer; how many large collections were freed.
    */
-  get memory(): Record<"heldBytes" | "dirtyBytes" | "lookups" | "misses", number> {
-    const { heldBytes, dirtyBytes, frozenBytes, lookups, misses } = this.#ledger;
-    return { heldBytes, dirtyBytes: dirtyBytes + frozenBytes, lookups, misses };
+  get memory(): Record<
+    "heldBytes" | "dirtyBytes" | "lookups" | "misses" | "freedObjects",
+    number
+  > {
+    const { heldBytes, dirtyBytes, frozenBytes, lookups, misses, freedObjects } = this.#ledger;
+    return { heldBytes, dirtyBytes: dirtyBytes + frozenBytes, lookups, misses, freedObjects };
   }
 
   /**

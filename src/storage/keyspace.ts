@@ -15,6 +15,9 @@ export interface OwnerPurge {
   readonly owner: number;
 }
 
+/** As Redis has it (LAZYFREE_THRESHOLD): more are worth to be freed later. */
+const LAZY_ELEMENTS_MIN = 64;
+
 /** What all keyspaces of a node count together. Bytes are those of CachedKey. */
 export class Ledger {
   /** The generation that changes now belong to. */
@@ -33,6 +36,8 @@ export class Ledger {
   /** Keys that were looked for, and those for which memory had no answer. */
   lookups = 0;
   misses = 0;
+  /** Collections of more than LAZY_ELEMENTS_MIN elements that were let go of. */
+  freedObjects = 0;
 
   /** Seconds of a monotonic clock, from 1: what the use of a record is dated by. */
   nowS = 1;
@@ -451,6 +456,7 @@ export class Keyspace {
     if (collection === undefined) return;
     if (collection === (details as Partial<CollectionDetails> | undefined)?.collection) return;
     this.#disown(collection);
+    if (collection.elementCount > LAZY_ELEMENTS_MIN) this.#ledger.freedObjects++;
     if (collection.hasRows) {
       this.#ledger.purges.push({ type: collection.type, owner: collection.owner });
     }
