@@ -171,6 +171,7 @@ class SimSession extends Session {
   }
 
   send(operations: readonly Operation[]): void {
+    this.#world.unanswered.add(this);
     for (const operation of operations) {
       this.#workload.invoked(operation);
       this.#world.note(`client ${this.id} at ${this.node.name}: ${operation.argv.join(" ")}`);
@@ -189,6 +190,7 @@ class SimSession extends Session {
 
   deliver(reply: Reply): void {
     const operation = this.operations.shift();
+    if (this.operations.length === 0) this.#world.unanswered.delete(this);
     if (operation === undefined) {
       this.#world.truth.violate("a reply for a request", `${replyText(reply)} answers nothing`);
       return;

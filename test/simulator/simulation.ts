@@ -238,6 +238,11 @@ class Simulation {
         return this.#stuck("every request is answered", `${client.waiting} are not`);
       }
     }
+    const isOpen = () => this.#openCount > 0;
+    const answeredByMs = this.#scheduler.nowMs + 2 * requestTimeoutMs;
+    if (isOpen() && !await this.#runUntil(() => !isOpen(), answeredByMs)) {
+      return this.#stuck("every request is answered", `${this.#openCount} connections wait`);
+    }
     const limitMs = this.#scheduler.nowMs + CONVERGE_MS;
     const open = new Set(this.#world.nodes.filter((node) => this.#isMember(node)));
     for (const node of open) {
@@ -275,7 +280,7 @@ class Simulation {
     const push = () => {
       // Behind one that waits there may be others.
       const isOpen = (client: SimClient) => client.waiting > 0 && !this.#isOutOfReach(client);
-      if (isServed() && !this.#clients.some(isOpen)) return;
+      if (isServed() && !this.#clients.some(isOpen) && this.#openCount === 0) return;
       const leader = this.#leader();
       if (leader !== undefined) {
         SimClient.once(this.#world, this.#workload, leader, this.#workload.waited("push"));
@@ -286,6 +291,13 @@ class Simulation {
     if (await this.#runUntil(isServed, limitMs)) return true;
     this.#stuck("who waits is served", JSON.stringify(reference.waiting));
     return false;
+  }
+
+  /** Connections that wait for an answer, where one may come. */
+  get #openCount(): number {
+    return [...this.#world.unanswered].filter(({ isLive, node, blocked }) =>
+      isLive && (blocked === undefined || this.#isMember(node))
+    ).length;
   }
 
   /** It waits for data at a node that is no member any more: nothing comes there. */

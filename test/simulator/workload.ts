@@ -128,7 +128,7 @@ export class Workload {
     const token = `t${this.#next++}`;
     const argv = kind === "push"
       ? ["RPUSH", WAITED_KEY, token]
-      : waitWords(this.#random, token, WAITED_KEY);
+      : waitWords(this.#random, token, WAITED_KEY, 0.4);
     return { argv, db: 0, token, consistency: "linearizable", floor: 0 };
   }
 

@@ -121,7 +121,7 @@ function collectionWords(random: Prng, token: string, db: number): Bytes[] {
     case 5:
     case 6:
       // In one database, for elements that are flushed while one waits are of no interest.
-      return db === 0 ? waitWords(random, token, list) : ["RPOP", list];
+      return db === 0 ? waitWords(random, token, list, 0.06) : ["RPOP", list];
     case 7:
       return ["HSET", "h0", `f${random.below(12)}`, token];
     case 8:
@@ -152,9 +152,14 @@ function chanceWords(random: Prng, token: string): Bytes[] {
 }
 
 /** A pop that waits, for no two of which the time is the same: it names them. */
-export function waitWords(random: Prng, token: string, list: string): Bytes[] {
+export function waitWords(
+  random: Prng,
+  token: string,
+  list: string,
+  longShare: number,
+): Bytes[] {
   const keys = random.next() < 0.2 ? [list, WAITED_KEY] : [random.next() < 0.3 ? list : WAITED_KEY];
   // Some wait until they are served.
-  if (random.next() < 0.06) return ["BLPOP", WAITED_KEY, `9${token.slice(1)}`];
+  if (random.next() < longShare) return ["BLPOP", WAITED_KEY, `9${token.slice(1)}`];
   return ["BLPOP", ...keys, `0.${random.below(6)}${token.slice(1)}`];
 }

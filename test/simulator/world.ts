@@ -13,6 +13,13 @@ import { CHANCE_KEY } from "./workload_commands.ts";
 
 const CLUSTER_ID = "5".repeat(32);
 
+/** A connection of a client, as it matters at the end. */
+interface OpenSession {
+  readonly isLive: boolean;
+  readonly node: SimNode;
+  readonly blocked: unknown;
+}
+
 /** All of one simulated cluster: what its parts know of each other. */
 export class World {
   readonly nodes: SimNode[] = [];
@@ -29,6 +36,8 @@ export class World {
   electionTimeoutMs = 0;
   /** Whether all clocks run alike enough for leases to hold. */
   areClocksFair = true;
+  /** Connections on which something is not answered yet. */
+  readonly unanswered = new Set<OpenSession>();
   onCrash: (node: SimNode) => void = () => {};
   /** Whether an operator would still have a member removed: it was asked for a while ago. */
   mayRemove: (id: number) => boolean = () => true;
