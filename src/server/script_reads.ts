@@ -1,18 +1,33 @@
 import type { Bytes } from "../base/bytes.ts";
-import type { RunnableCommand } from "../commands/command.ts";
+import { assert } from "../base/assert.ts";
+import type { DataCommand, RunnableCommand } from "../commands/command.ts";
 import { parseHead } from "../commands/script_source.ts";
 import type { ScriptSurroundings } from "../commands/script_surroundings.ts";
+import { resolve } from "../commands/table.ts";
 import { ErrorReply } from "../resp/reply.ts";
 import { sha1Hex } from "../scripting/lua_module.ts";
 import { AS_NAME, withoutUser } from "./run_as.ts";
 
 /**
  * EVAL, EVALSHA or FCALL of what the cluster knows, and what promises not to write, as the request
- * that only reads; undefined for all else.
+ * that only reads, by its own name still; undefined for all else.
  */
 export function asReadOfScript(
   scripting: ScriptSurroundings,
   { name }: RunnableCommand,
+  request: readonly Bytes[],
+): readonly [DataCommand, readonly Bytes[]] | undefined {
+  const argv = readOf(scripting, name, request);
+  if (argv === undefined) return undefined;
+  const command = resolve(argv);
+  assert(!(command instanceof ErrorReply) && command.path === "read", "it takes the same words");
+  return [{ ...command, name }, argv];
+}
+
+/** The words of the request that only reads. */
+function readOf(
+  scripting: ScriptSurroundings,
+  name: Bytes,
   argv: readonly Bytes[],
 ): readonly Bytes[] | undefined {
   if (argv[0] === AS_NAME) return undefined;

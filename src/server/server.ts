@@ -251,7 +251,7 @@ export class Server {
       return this.features.transactions.take(session, command, argv);
     }
     const read = asReadOfScript(this.#options.beside.scripting, command, argv);
-    if (read !== undefined) return this.execute(session, read);
+    if (read !== undefined) return this.#submit(session, ...read);
     if (command.path !== "local") return this.#submit(session, command, argv);
     if (command.name === "watch") return this.features.transactions.watch(session, argv);
     return this.answers.runLocal(session, command, argv);
