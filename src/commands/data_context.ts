@@ -4,7 +4,7 @@ import { type ErrorReply, WRONG_TYPE } from "../resp/reply.ts";
 import type { Collections, CollectionType } from "../storage/collections.ts";
 import type { Denial } from "./acl_check.ts";
 import type { IdempotencyTable } from "../storage/idempotency_table.ts";
-import type { ScriptSurroundings } from "./script_surroundings.ts";
+import type { CallObserver, ScriptSurroundings } from "./script_surroundings.ts";
 import type { User, UsersTable } from "../storage/users_table.ts";
 import type { KeyRecord, KeyType, RedisOperations } from "../storage/redis_operations.ts";
 
@@ -55,6 +55,8 @@ export class DataContext {
   scriptUser: { readonly user: User; readonly refused?: (denial: Denial) => void } | undefined;
   /** The command is one that a script calls. */
   isInScript = false;
+  /** Is told of what scripts call; undefined when the client is not one of this node. */
+  callObserver: CallObserver | undefined;
   /** What scripts run with. */
   readonly scripting: ScriptSurroundings | undefined;
   /** The users: in a write. */

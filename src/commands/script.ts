@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Bytes } from "../base/bytes.ts";
 import { SCRIPT_UNITS_MAX } from "../constants.ts";
-import { err, ErrorReply, NOT_INTEGER, OK, type Reply } from "../resp/reply.ts";
+import { CalledErrorReply, err, ErrorReply, NOT_INTEGER, OK, type Reply } from "../resp/reply.ts";
 import type { LuaSource, ScriptOutcome } from "../scripting/lua_engine.ts";
 import { sha1Hex } from "../scripting/lua_module.ts";
 import type { Command } from "./command.ts";
@@ -39,10 +39,13 @@ export function surroundingsOf(context: DataContext): ScriptSurroundings {
   return context.scripting;
 }
 
-/** The reply that is the outcome of a run; `name`: of the script or function, for errors. */
-function replyOf(outcome: ScriptOutcome, name: Bytes): Reply {
+/**
+ * The reply that is the outcome of a run; `name`: of the script or function, for errors;
+ * `calledErrors`: texts of those that were told of where they came from.
+ */
+function replyOf(outcome: ScriptOutcome, name: Bytes, calledErrors?: ReadonlySet<Bytes>): Reply {
   const { kind, bytes } = outcome;
-  if (kind === "done") return decodeFromScript(bytes);
+  if (kind === "done") return decodeFromScript(bytes, calledErrors);
   if (kind === "error") {
     const { text } = decodeFromScript(bytes) as ErrorReply;
     return errQuoting(`Error running script ${name}, ${text}`);
@@ -53,7 +56,8 @@ function replyOf(outcome: ScriptOutcome, name: Bytes): Reply {
     return err(`Script stopped after ${SCRIPT_UNITS_MAX} units of work.${where}`);
   }
   if (line === undefined) return errQuoting(`Error running script ${name}, ${message}`);
-  return new ErrorReply((message + where).replace(/[\r\n]+$/, "").replace(/[\r\n]/g, " "));
+  const text = (message + where).replace(/[\r\n]+$/, "").replace(/[\r\n]/g, " ");
+  return calledErrors?.has(message) ? new CalledErrorReply(text) : new ErrorReply(text);
 }
 
 function sourceOf(sha1: Bytes, text: Bytes, head: ScriptHead): LuaSource {
@@ -129,7 +133,7 @@ export function runLua(
   const outcome = surroundings.engine.run(source, keys, args, calls, isFunction ? name : undefined);
   context.isInScript = false;
   context.db = db;
-  return replyOf(outcome, name);
+  return replyOf(outcome, name, calls.observedErrors);
 }
 
 /** Runs a script with the keys and arguments of `argv`. */

@@ -76,6 +76,8 @@ export class ScriptCalls implements ScriptHost {
   readonly #surroundings: ScriptSurroundings;
   readonly #commands: CommandTable;
   readonly #isReadOnly: boolean;
+  /** The texts of errors that the observer was told of: undefined when there are none. */
+  observedErrors: Set<Bytes> | undefined;
 
   constructor(
     context: DataContext,
@@ -144,7 +146,30 @@ export class ScriptCalls implements ScriptHost {
   }
 
   #run(argv: readonly Bytes[]): Reply {
+    const { callObserver } = this.#context;
     const command = this.#find(argv);
+    const refusal = this.#refusal(command, argv);
+    if (refusal !== undefined) {
+      callObserver?.refused(command, refusal);
+      if (callObserver !== undefined) this.#noteError(refusal);
+      return refusal;
+    }
+    const runnable = command as RunnableCommand;
+    if (callObserver === undefined) return this.#runAllowed(runnable, argv);
+    callObserver.begins(runnable);
+    const reply = this.#runAllowed(runnable, argv);
+    callObserver.ran(runnable, argv, this.#context.db, reply);
+    if (reply instanceof ErrorReply) this.#noteError(reply);
+    return reply;
+  }
+
+  #noteError({ text }: ErrorReply): void {
+    this.observedErrors ??= new Set();
+    this.observedErrors.add(text);
+  }
+
+  /** Why a command may not run. */
+  #refusal(command: Command | undefined, argv: readonly Bytes[]): ErrorReply | undefined {
     if (command === undefined) return UNKNOWN;
     if (!this.#commands.arityFits(command.arity, argv.length)) return WRONG_ARITY;
     if (command.path === "container") return NOT_ALLOWED;
@@ -156,8 +181,11 @@ export class ScriptCalls implements ScriptHost {
       return err(`The user executing the script ${DENIED[denial.reason]}`);
     }
     const isWrite = command.path === "write" || MAY_REPLICATE.has(command.name);
-    if (this.#isReadOnly && isWrite) return READ_ONLY;
-    if (command.path === "local") return local!(this, argv);
+    return this.#isReadOnly && isWrite ? READ_ONLY : undefined;
+  }
+
+  #runAllowed(command: RunnableCommand, argv: readonly Bytes[]): Reply {
+    if (command.path === "local") return LOCAL_CALLS.get(command.name)!(this, argv);
     if (command.waiting?.type === "stream" && command.waiting.mayWait(argv)) {
       return errQuoting(
         `${quoted(argv[0])} command is not allowed with BLOCK option from scripts`,

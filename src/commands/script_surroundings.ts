@@ -1,16 +1,44 @@
 import type { Bytes } from "../base/bytes.ts";
 import { REDIS_VERSION, SCRIPT_TEXTS_BYTES_MAX } from "../constants.ts";
+import type { ErrorReply, Reply } from "../resp/reply.ts";
 import type { RowsTable } from "../storage/rows_table.ts";
 import { Libraries } from "./function_library.ts";
 import { LuaEngine } from "../scripting/lua_engine.ts";
 import { ScriptsTable } from "../storage/scripts_table.ts";
+import type { Command, RunnableCommand } from "./command.ts";
 
-/** Where messages and log lines of scripts go. */
+/** Is told of the commands that scripts call for the clients of this node. */
+export interface CallObserver {
+  /** A command is about to run. */
+  begins(command: RunnableCommand): void;
+  /** It has run; `db`: the database of the script as it is then. */
+  ran(command: RunnableCommand, argv: readonly Bytes[], db: number, reply: Reply): void;
+  /** A command was refused before it ran; undefined: there is none of this name. */
+  refused(command: Command | undefined, reply: ErrorReply): void;
+  /** What was told up to here stands, whatever comes: one that holds it back passes it on. */
+  release(): void;
+}
+
+/** Where calls go, at once or when they are no longer held back. */
+export interface CallOutlet extends CallObserver {
+  /** A command has run for `durationMs`. */
+  tell(
+    command: RunnableCommand,
+    argv: readonly Bytes[],
+    db: number,
+    durationMs: number,
+    reply: Reply,
+  ): void;
+}
+
+/** Where goes what scripts do beside their work on the data. */
 export interface ScriptOutlets {
   /** Sends a message to the subscribers on this node: each node runs the script for its own. */
   publish(space: "channel" | "shard", channel: Bytes, message: Bytes): void;
   /** redis.log; `level` is Redis's, 0 (debug) to 3 (warning). */
   log(level: number, text: Bytes): void;
+  /** Undefined: nobody wants to know. */
+  readonly calls?: CallOutlet;
 }
 
 const NOWHERE: ScriptOutlets = { publish: () => {}, log: () => {} };

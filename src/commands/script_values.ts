@@ -3,6 +3,7 @@ import {
   AnnouncedReply,
   BigNumberReply,
   BooleanReply,
+  CalledErrorReply,
   DoubleReply,
   ErrorReply,
   KeyedReply,
@@ -81,9 +82,12 @@ function doubleOf(text: Bytes): number {
   return text === "-inf" ? -Infinity : Number(text);
 }
 
-/** What a script has returned, in the form of `encodeForScript`, as a reply. */
-export function decodeFromScript(bytes: Bytes): Reply {
-  return new Decoder(bytes).reply();
+/**
+ * What a script has returned, in the form of `encodeForScript`, as a reply; `calledErrors`: texts
+ * of errors that it has from commands it called.
+ */
+export function decodeFromScript(bytes: Bytes, calledErrors?: ReadonlySet<Bytes>): Reply {
+  return new Decoder(bytes, calledErrors).reply();
 }
 
 /** The strings that stand behind one another, each with its tag. */
@@ -116,10 +120,12 @@ function lineOf(text: Bytes): Bytes {
 
 class Decoder {
   readonly #bytes: Bytes;
+  readonly #calledErrors: ReadonlySet<Bytes> | undefined;
   #at = 0;
 
-  constructor(bytes: Bytes) {
+  constructor(bytes: Bytes, calledErrors?: ReadonlySet<Bytes>) {
     this.#bytes = bytes;
+    this.#calledErrors = calledErrors;
   }
 
   get isAtEnd(): boolean {
@@ -140,7 +146,7 @@ class Decoder {
       case "+":
         return new Status(lineOf(this.#sized()));
       case "-":
-        return new ErrorReply(lineOf(this.#sized()));
+        return this.#error(this.#sized());
       case ",": {
         const value = this.#double();
         return new DoubleReply(Number.isNaN(value) ? "nan" : formatDouble(value));
@@ -162,6 +168,11 @@ class Decoder {
       default:
         return null;
     }
+  }
+
+  #error(text: Bytes): Reply {
+    const isCalled = this.#calledErrors?.has(text);
+    return isCalled ? new CalledErrorReply(lineOf(text)) : new ErrorReply(lineOf(text));
   }
 
   #verbatim(): Reply {

@@ -50,6 +50,9 @@ export class ErrorReply {
   }
 }
 
+/** An error that a script passes on from a command it has called, where it was counted. */
+export class CalledErrorReply extends ErrorReply {}
+
 /** The nil of array-valued commands: `*-1` in RESP2, `_` in RESP3. */
 export class NilArray {
   declare readonly kind: "nil array";

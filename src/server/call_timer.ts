@@ -1,4 +1,4 @@
-import type { DataCommand } from "../commands/command.ts";
+import type { DataCommand, RunnableCommand } from "../commands/command.ts";
 
 /** Quick commands that share one look at the clock. */
 const QUICK_GROUP = 16;
@@ -47,4 +47,34 @@ export class CallTimer {
     if (isQuick) this.#quickMs = passedMs / QUICK_GROUP;
     return Math.max(0, passedMs - reckonedMs);
   }
+}
+
+/** Times one quick command in a group, which stands for all of it, and each other command. */
+export class SampleTimer {
+  readonly #nowMs: () => number;
+  #startMs = 0;
+  #count = 0;
+  #quickMs = 0;
+
+  /** `nowMs`: milliseconds of a monotonic clock. */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** To be called before each command. */
+  before(command: RunnableCommand): void {
+    if (!isQuick(command) || this.#count === 0) this.#startMs = this.#nowMs();
+  }
+
+  /** Milliseconds that the command took. */
+  after(command: RunnableCommand): number {
+    if (!isQuick(command)) return this.#nowMs() - this.#startMs;
+    if (this.#count === 0) this.#quickMs = this.#nowMs() - this.#startMs;
+    this.#count = (this.#count + 1) % QUICK_GROUP;
+    return this.#quickMs;
+  }
+}
+
+function isQuick(command: RunnableCommand): boolean {
+  return command.path !== "local" && command.isQuick === true;
 }

@@ -10,6 +10,7 @@ import { Blocking, type BlockingOptions } from "./blocking.ts";
 import { KeyspaceEvents, type KeyspaceEventsOptions } from "./keyspace_events.ts";
 import { MemoryLimit } from "./memory_limit.ts";
 import { Monitors } from "./monitors.ts";
+import { ObservedCalls } from "./observed_calls.ts";
 import type { PeerLink } from "./peer_link.ts";
 import { PubSub, type Subscription } from "./pubsub.ts";
 import { PubSubPeers } from "./pubsub_peers.ts";
@@ -66,7 +67,6 @@ export class ClientFeatures {
     this.pubsub.relay = this.pubsubPeers;
     this.scripting = beside.scripting;
     this.memoryLimit = new MemoryLimit(this.scripting);
-    this.scripting.outlets = new Outlets(this.pubsub, options.logger);
     this.touches = new Touches(beside.changes.recorder);
     this.access = new AccessControl({ ...options, users: beside.users });
     this.transactions = new Transactions({
@@ -92,6 +92,8 @@ export class ClientFeatures {
         if (argv[0] !== EXEC_NAME) this.monitors.feed(session, command, argv);
       };
     });
+    const calls = new ObservedCalls(answers, this.monitors);
+    this.scripting.outlets = new Outlets(this.pubsub, options.logger, calls);
     this.events = new KeyspaceEvents({ ...options, pubsub: this.pubsub, touches: this.touches });
   }
 

@@ -1,7 +1,7 @@
 import { TICK_MS } from "../constants.ts";
 import { Histogram, TIME_BOUNDS_MS } from "../base/histogram.ts";
-import type { RunnableCommand } from "../commands/command.ts";
-import { ErrorReply, type Reply } from "../resp/reply.ts";
+import type { Command, RunnableCommand } from "../commands/command.ts";
+import { CalledErrorReply, ErrorReply, type Reply } from "../resp/reply.ts";
 
 /** Figures of one command, as INFO commandstats has them. */
 export interface CommandFigures {
@@ -14,7 +14,13 @@ export interface CommandFigures {
   failed: number;
   /** From the arrival of a request to its reply, milliseconds. */
   readonly latencyMs: Histogram;
+  /** It runs a script, in whose reply any error counts. */
+  readonly isScript: boolean;
 }
+
+const SCRIPT = /^(eval|evalsha|fcall)(_ro)?$/;
+/** An error without a code word within so many bytes counts as ERR, as in Redis. */
+const CODE_BYTES_MAX = 30;
 
 /** Counters of this node since its start or the last CONFIG RESETSTAT. */
 export class Metrics {
@@ -69,13 +75,27 @@ export class Metrics {
     figures.totalMs += durationMs;
     figures.latencyMs.observe(latencyMs);
     this.commandsProcessed++;
-    if (!(reply instanceof ErrorReply)) return;
-    figures.failed++;
-    this.#countError(reply);
+    if (reply instanceof ErrorReply) {
+      figures.failed++;
+      if (!(reply instanceof CalledErrorReply)) this.#countError(reply);
+    } else if (figures.isScript && Array.isArray(reply)) {
+      const errors = this.errorReplies;
+      this.#countNested(figures, reply);
+      if (this.errorReplies > errors) figures.failed++;
+    }
+  }
+
+  /** Counts the errors in an array that a script has returned; in Redis each called one fails it. */
+  #countNested(figures: CommandFigures, replies: readonly Reply[]): void {
+    for (const reply of replies) {
+      if (Array.isArray(reply)) this.#countNested(figures, reply);
+      else if (reply instanceof CalledErrorReply) figures.failed++;
+      else if (reply instanceof ErrorReply) this.#countError(reply);
+    }
   }
 
   /** Counts a request that was refused before it ran. */
-  countRejected(command: RunnableCommand | undefined, reply: ErrorReply): void {
+  countRejected(command: Command | undefined, reply: ErrorReply): void {
     if (command !== undefined) this.#figures(command).rejected++;
     this.#countError(reply);
   }
@@ -99,16 +119,17 @@ export class Metrics {
   #countError(reply: ErrorReply): void {
     this.errorReplies++;
     const space = reply.text.indexOf(" ");
-    const code = space < 0 ? reply.text : reply.text.slice(0, space);
+    const code = space < 0 || space > CODE_BYTES_MAX ? "ERR" : reply.text.slice(0, space);
     this.#errors.set(code, (this.#errors.get(code) ?? 0) + 1);
   }
 
-  #figures(command: RunnableCommand): CommandFigures {
-    let figures = this.#commands.get(command.name);
+  #figures({ name }: Command): CommandFigures {
+    let figures = this.#commands.get(name);
     if (figures === undefined) {
       const latencyMs = new Histogram(TIME_BOUNDS_MS);
-      figures = { calls: 0, totalMs: 0, rejected: 0, failed: 0, latencyMs };
-      this.#commands.set(command.name, figures);
+      const isScript = SCRIPT.test(name);
+      figures = { calls: 0, totalMs: 0, rejected: 0, failed: 0, latencyMs, isScript };
+      this.#commands.set(name, figures);
     }
     return figures;
   }

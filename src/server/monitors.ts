@@ -55,11 +55,21 @@ export class Monitors {
   feed(session: Session, command: RunnableCommand, argv: readonly Bytes[], db = session.db): void {
     if (this.#monitors.size === 0 || ADMIN.test(command.name)) return;
     if (command.name === "quit") session.monitor?.close();
+    this.#tell(db, session.remoteAddress === "" ? "0.0.0.0:0" : session.remoteAddress, argv);
+  }
+
+  /** Tells of a command that a script has called. */
+  feedCalled(command: RunnableCommand, argv: readonly Bytes[], db: number): void {
+    if (this.#monitors.size === 0 || ADMIN.test(command.name)) return;
+    this.#tell(db, "lua", argv);
+  }
+
+  /** `from`: the address of the client. */
+  #tell(db: number, from: string, argv: readonly Bytes[]): void {
     const nowUs = Math.floor(this.#wallUs());
     const seconds = Math.floor(nowUs / 1_000_000);
     const rest = String(nowUs % 1_000_000).padStart(6, "0");
     const words = redacted(argv).map(represent).join(" ");
-    const from = session.remoteAddress === "" ? "0.0.0.0:0" : session.remoteAddress;
     const line = `${seconds}.${rest} [${db} ${from}] ${words}`;
     for (const monitor of this.#monitors) monitor.receive(line);
   }

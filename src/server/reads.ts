@@ -10,6 +10,7 @@ import { BEHIND, NOT_DONE } from "./errors.ts";
 import { KeyPrefetcher } from "./key_prefetcher.ts";
 import type { Leadership } from "./leadership.ts";
 import { CallTimer } from "./call_timer.ts";
+import { HeldCalls } from "./observed_calls.ts";
 import type { PeerLink } from "./peer_link.ts";
 import type { Pending, Session } from "./session.ts";
 
@@ -60,6 +61,7 @@ export class Reads {
   readonly #context: DataContext;
   readonly #timer: CallTimer;
   readonly #prefetcher: KeyPrefetcher;
+  readonly #calls: HeldCalls;
   #gathered: Pending[] = [];
   readonly #rounds = new Map<number, Round>();
   /** Other nodes' requests to this leader, by the id of the round here. */
@@ -76,6 +78,8 @@ export class Reads {
     const { scripting } = options;
     this.#context = new DataContext(options.ops, options.prng, { scripting });
     this.#context.isLocal = true;
+    this.#calls = new HeldCalls(scripting, () => options.clock.monotonicMs());
+    this.#context.callObserver = this.#calls;
   }
 
   add(pending: Pending): void {
@@ -272,9 +276,11 @@ export class Reads {
       if (session.pendingLog > 0 || isUndecided) {
         // A key's time has come by the clock but not in the log: the log decides, in order. A stale
         // read waits for nobody.
+        this.#calls.drop();
         toLog(pending);
         continue;
       }
+      this.#calls.release();
       if (reply !== undefined) complete(pending, reply, timer.after(command));
     }
   }

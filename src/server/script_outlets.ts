@@ -1,6 +1,6 @@
 import { type Bytes, utf8Decode } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
-import type { ScriptOutlets } from "../commands/script_surroundings.ts";
+import type { CallOutlet, ScriptOutlets } from "../commands/script_surroundings.ts";
 import type { PubSub } from "./pubsub.ts";
 
 const LOG_TEXT_MAX = 1024;
@@ -9,8 +9,10 @@ const LOG_TEXT_MAX = 1024;
 export class Outlets implements ScriptOutlets {
   readonly #pubsub: PubSub;
   readonly #logger: Logger;
+  readonly calls: CallOutlet;
 
-  constructor(pubsub: PubSub, logger: Logger) {
+  constructor(pubsub: PubSub, logger: Logger, calls: CallOutlet) {
+    this.calls = calls;
     this.#pubsub = pubsub;
     this.#logger = logger;
   }

@@ -178,7 +178,7 @@ export class StateMachine {
     const timer = this.#timer;
     timer.start();
     const { node, incarnation } = this.#local;
-    const { recorder } = this.#beside.changes;
+    const { changes: { recorder }, scripting } = this.#beside;
     for (let i = skip; i < commands.length; i++) {
       this.#position++;
       this.#prefetcher.before(commands, i);
@@ -194,6 +194,7 @@ export class StateMachine {
       const command = pending.command as DataCommand;
       timer.before(command);
       context.isLocal = command.path === "read";
+      context.callObserver = scripting.outlets.calls;
       // Other nodes leave out what only reads: it must not draw from the entry's chance.
       context.prng = context.isLocal ? context.readPrng : this.#prng;
       if (recorder.listener !== undefined) this.#local.tracking.current = pending.session;
@@ -250,6 +251,7 @@ export class StateMachine {
     if (command instanceof ErrorReply || command.path === "read") return;
     this.#context.db = db;
     this.#context.isLocal = false;
+    this.#context.callObserver = undefined;
     this.#context.prng = this.#prng;
     const reply = command.waiting === undefined
       ? command.run(this.#context, argv)

@@ -292,6 +292,7 @@ class TransactionRun {
       context,
       argv,
     );
+    context.callObserver?.release();
     context.prng = prng;
     context.isLocal = isLocal;
     this.#options.answers.ran(this.#session, command, argv, startMs, reply);

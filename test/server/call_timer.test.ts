@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { DataCommand } from "../../src/commands/command.ts";
-import { CallTimer } from "../../src/server/call_timer.ts";
+import { CallTimer, SampleTimer } from "../../src/server/call_timer.ts";
 
 const run = () => null;
 const QUICK: DataCommand = { name: "get", arity: 2, path: "read", isQuick: true, run };
@@ -40,4 +40,22 @@ test("CallTimer: no time is negative when a group was faster than the one before
   const { call } = makeTimer();
   for (let i = 0; i < 16; i++) call(QUICK, 9);
   for (let i = 0; i < 16; i++) expect(call(QUICK, 1)).toBeGreaterThanOrEqual(0);
+});
+
+test("SampleTimer: one quick command stands for a group, each other is timed by itself", () => {
+  const clock = { nowMs: 100, looks: 0 };
+  const timer = new SampleTimer(() => {
+    clock.looks++;
+    return clock.nowMs;
+  });
+  const call = (command: DataCommand, ms: number): number => {
+    timer.before(command);
+    clock.nowMs += ms;
+    return timer.after(command);
+  };
+  expect(call(QUICK, 2)).toBe(2);
+  expect(call(OTHER, 7)).toBe(7);
+  for (let i = 1; i < 16; i++) expect(call(QUICK, 9)).toBe(2);
+  expect(clock.looks).toBe(4);
+  expect(call(QUICK, 3)).toBe(3);
 });

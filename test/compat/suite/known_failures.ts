@@ -117,14 +117,6 @@ const KNOWN: readonly KnownFailures[] = [
     },
   },
   {
-    reason: "what a script calls is neither shown by MONITOR nor counted",
-    tests: {
-      "unit/introspection": ["MONITOR can log commands issued by *"],
-      "unit/introspection-2": ["command stats for scripts"],
-      "unit/info": ["errorstats: failed call within LUA"],
-    },
-  },
-  {
     reason: "nothing is left to save, so no changes are counted",
     tests: { "unit/bitops": ["SETBIT/BITFIELD only increase dirty when the value changed"] },
   },
