@@ -31,7 +31,12 @@ const BAD_DATA = err("Bad data format");
 function dump(context: DataContext, argv: readonly Bytes[]): Reply {
   const record = context.find(argv[1]);
   if (record === undefined) return null;
-  const value = valueOf(context, argv[1], record);
+  return dumpPayload(context, argv[1], record);
+}
+
+/** What is at a key as RESTORE takes it. */
+export function dumpPayload(context: DataContext, key: Bytes, record: KeyRecord): Bytes {
+  const value = valueOf(context, key, record);
   const version = needsNewerVersion(value) ? VERSION_MAX : VERSION;
   return withFooter(writeValue(value), version);
 }
