@@ -45,7 +45,7 @@ export async function loadCatalog(table: ReadonlyMap<string, Command>): Promise<
 
 /** Commands of Redis that rules may name though there are none here: they give and take nothing. */
 const NOT_OFFERED: ReadonlySet<Bytes> = new Set(
-  ("asking cluster migrate module pfdebug pfselftest psync readonly readwrite replconf " +
+  ("asking cluster module pfdebug pfselftest psync readonly readwrite replconf " +
     "restore-asking sync").split(" "),
 );
 

@@ -1,4 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
+import { migratedKeys } from "./migrate.ts";
 import { parseOffset } from "./parse.ts";
 import { type CommandMetadata, type KeySpec, statusesOf } from "./metadata/metadata.ts";
 
@@ -11,6 +12,7 @@ export interface FoundKey {
 const READ = ["RO", "access"];
 const OVERWRITE = ["OW", "update"];
 const READ_WRITE = ["RW", "access", "update"];
+const TAKE = ["RW", "access", "delete"];
 
 type Finder = (argv: readonly Bytes[]) => readonly FoundKey[];
 
@@ -22,6 +24,7 @@ const FINDERS: ReadonlyMap<string, Finder> = new Map([
   ["sort_ro", findSortRoKeys],
   ["georadius", findGeoradiusKeys],
   ["georadiusbymember", findGeoradiusKeys],
+  ["migrate", findMigrateKeys],
 ]);
 
 /** Whether the command ever names a key. */
@@ -141,6 +144,10 @@ function findGeoradiusKeys(argv: readonly Bytes[]): readonly FoundKey[] {
     if (option === "store" || option === "storedist") target = argv[++i];
   }
   return sourceAndTarget(argv[1], target);
+}
+
+function findMigrateKeys(argv: readonly Bytes[]): readonly FoundKey[] {
+  return migratedKeys(argv).map((key) => ({ key, flags: TAKE }));
 }
 
 function sourceAndTarget(source: Bytes, target: Bytes | undefined): readonly FoundKey[] {

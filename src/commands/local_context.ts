@@ -1,8 +1,9 @@
 import type { Bytes } from "../base/bytes.ts";
-import type { ErrorReply } from "../resp/reply.ts";
+import type { ErrorReply, Reply } from "../resp/reply.ts";
 import type { AclView } from "./acl_view.ts";
 import type { ClusterView } from "./cluster_view.ts";
 import type { LatencyMonitorView } from "./latency_view.ts";
+import type { MigrateRequest } from "./migrate.ts";
 import type { TrackingOptions, TrackingState } from "./tracking_view.ts";
 import type { PubSubView, SubscriptionView } from "./pubsub_view.ts";
 
@@ -149,6 +150,8 @@ export interface NodeView {
     wanted: number,
     timeoutMs: number,
   ): Promise<number | ErrorReply>;
+  /** MIGRATE: moves keys of a database to another server. */
+  migrate(db: number, request: MigrateRequest): Promise<Reply>;
   /** CLIENT PAUSE: holds back writes, or every command, of all clients for a time; 0 ends it. */
   pauseClients(timeoutMs: number, mode: "write" | "all"): void;
   /** CLIENT TRACKING. */

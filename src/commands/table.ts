@@ -25,6 +25,7 @@ import { listCommands } from "./list.ts";
 import { listBlockingCommands } from "./list_blocking.ts";
 import { listMoveCommands } from "./list_move.ts";
 import { listSearchCommands } from "./list_search.ts";
+import { migrateCommand } from "./migrate.ts";
 import { objectCommands } from "./object.ts";
 import { pubsubCommands } from "./pubsub.ts";
 import { raftCommands } from "./raft.ts";
@@ -105,6 +106,7 @@ const GROUPS: readonly (readonly Command[])[] = [
   streamClaimCommands,
   streamInfoCommands,
   dumpCommands,
+  [migrateCommand],
 ];
 
 const table = new Map<string, Command>();

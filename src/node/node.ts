@@ -11,6 +11,7 @@ import type { ListenAddress, RunningServer, ServeConfig } from "../server/config
 import { followEncodingLimits } from "../server/encodings.ts";
 import { latencyEventOf, LatencyMonitor } from "../server/latency_monitor.ts";
 import { Limits } from "../server/limits.ts";
+import { MOVED_NAME } from "../server/moved_key.ts";
 import type { NodeStorage } from "../server/node_storage.ts";
 import { ServerNodeView } from "../server/node_view.ts";
 import type { Server } from "../server/server.ts";
@@ -164,6 +165,7 @@ export class Node implements RunningServer {
       const deadlineMs = clock.monotonicMs() + STOP_GRACE_MS;
       while (!server.quiet && clock.monotonicMs() < deadlineMs) await sleep(clock, 5);
     }
+    server?.features.migrations.stop();
     this.#resp?.closeAll(false);
     await httpStopped;
     await sleep(clock, 5);
@@ -220,8 +222,8 @@ export class Node implements RunningServer {
       const { slowLogUs, slowLogMax, latencyEventMs } = this.#limits;
       if (durationMs >= latencyEventMs) this.#tookLong(latencyEventOf(command), durationMs);
       if (slowLogUs < 0 || durationMs * 1000 < slowLogUs) return;
-      // EXEC is its commands.
-      if (argv[0] === EXEC_NAME) return;
+      // EXEC is its commands, and MIGRATE tells of itself.
+      if (argv[0] === EXEC_NAME || argv[0] === MOVED_NAME) return;
       this.#slowLog.add(session, argv, durationMs, clock.wallMs(), slowLogMax);
     };
     server.answers.onExpiry = (durationMs) => {

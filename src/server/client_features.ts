@@ -9,9 +9,11 @@ import type { BesideKeys } from "./beside_keys.ts";
 import { Blocking, type BlockingOptions } from "./blocking.ts";
 import { KeyspaceEvents, type KeyspaceEventsOptions } from "./keyspace_events.ts";
 import { MemoryLimit } from "./memory_limit.ts";
+import { Migrations } from "./migrations.ts";
 import { Monitors } from "./monitors.ts";
 import { ObservedCalls } from "./observed_calls.ts";
 import type { PeerLink } from "./peer_link.ts";
+import { MOVED_NAME } from "./moved_key.ts";
 import { PubSub, type Subscription } from "./pubsub.ts";
 import { PubSubPeers } from "./pubsub_peers.ts";
 import { Outlets } from "./script_outlets.ts";
@@ -58,6 +60,7 @@ export class ClientFeatures {
   readonly monitors: Monitors;
   readonly tracking: Tracking;
   readonly access: AccessControl;
+  readonly migrations: Migrations;
   readonly #answers: Answers;
 
   constructor(options: ClientFeaturesOptions) {
@@ -76,6 +79,7 @@ export class ClientFeatures {
       monitor: (...command) => this.monitors.feed(...command),
       noting: (...read) => this.tracking.noting(...read),
     });
+    this.migrations = new Migrations(options);
     this.waiters = new Waiters(() => this.touches.update(), beside.waiters);
     this.touches.add(this.waiters);
     this.blocking = new Blocking({
@@ -88,8 +92,10 @@ export class ClientFeatures {
     this.tracking = new Tracking({ ...options, touches: this.touches });
     this.monitors = new Monitors(() => clock.wallUs(), (isUsed) => {
       answers.onBegin = !isUsed ? undefined : (session, command, argv) => {
-        // EXEC tells of its commands, and then of itself.
-        if (argv[0] !== EXEC_NAME) this.monitors.feed(session, command, argv);
+        // EXEC tells of its commands, and then of itself; so does MIGRATE.
+        if (argv[0] !== EXEC_NAME && argv[0] !== MOVED_NAME) {
+          this.monitors.feed(session, command, argv);
+        }
       };
     });
     const calls = new ObservedCalls(answers, this.monitors);

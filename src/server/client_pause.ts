@@ -45,7 +45,7 @@ export class ClientPause {
 }
 
 /** Beside the commands that write, what Redis would tell its replicas of. */
-const MAY_REPLICATE: ReadonlySet<string> = new Set(["publish", "spublish", "pfcount"]);
+const MAY_REPLICATE: ReadonlySet<string> = new Set(["migrate", "publish", "spublish", "pfcount"]);
 
 /** Whether a command counts as a write: also EXEC of one. */
 function writes(session: Session, { path, name }: RunnableCommand): boolean {

@@ -217,6 +217,7 @@ function statsSection({ server }: InfoSources): Lines {
     ["evicted_clients", 0],
     ["keyspace_hits", keyFigures.hits],
     ["keyspace_misses", keyFigures.misses],
+    ["migrate_cached_sockets", server.features.migrations.connections.idleCount],
     ["acl_access_denied_auth", refused.auth],
     ["acl_access_denied_cmd", refused.command],
     ["acl_access_denied_key", refused.key],

@@ -6,9 +6,10 @@ import type { AclView } from "../commands/acl_view.ts";
 import type { ClusterView } from "../commands/cluster_view.ts";
 import type { ConfigStore } from "../commands/config_store.ts";
 import type { ClientView, LatencyView, NodeView, RoleView } from "../commands/local_context.ts";
+import type { MigrateRequest } from "../commands/migrate.ts";
 import type { TrackingOptions } from "../commands/tracking_view.ts";
 import type { PubSubView } from "../commands/pubsub_view.ts";
-import { err, type ErrorReply } from "../resp/reply.ts";
+import { err, type ErrorReply, type Reply } from "../resp/reply.ts";
 import type { AccessControl } from "./access_control.ts";
 import { formatInfo, type InfoSources } from "./info.ts";
 import type { LatencyMonitor } from "./latency_monitor.ts";
@@ -154,6 +155,10 @@ export class ServerNodeView implements NodeView {
     timeoutMs: number,
   ): Promise<number | ErrorReply> {
     return waitForReplicas(this.#options, client as Session, wanted, timeoutMs);
+  }
+
+  migrate(db: number, request: MigrateRequest): Promise<Reply> {
+    return this.#options.server.features.migrations.run(db, request);
   }
 
   readonly tracking = {

@@ -1,4 +1,5 @@
 import type { Bytes } from "../base/bytes.ts";
+import { migrateSecrets } from "../commands/migrate.ts";
 import { withoutUser } from "./run_as.ts";
 
 /** The arguments of a request without passwords, as they are told to others. */
@@ -22,6 +23,8 @@ function secretsOf(argv: readonly Bytes[]): readonly [from: number, to: number] 
       return /^(setuser|resttoken)$/i.test(argv[1] ?? "") ? [2, last] : NONE;
     case "config":
       return argv.some((each) => each.toLowerCase() === "requirepass") ? [2, last] : NONE;
+    case "migrate":
+      return migrateSecrets(argv) ?? NONE;
   }
   return NONE;
 }

@@ -16,6 +16,7 @@ import { type Batch, type BatchCommand, decodeBatch, type Segment } from "./batc
 import { CallTimer } from "./call_timer.ts";
 import { digestReply } from "./digest.ts";
 import { KeyPrefetcher } from "./key_prefetcher.ts";
+import { DELETE_MOVED, MOVED_NAME } from "./moved_key.ts";
 import { Pieces } from "./pieces.ts";
 import { AS_NAME, resolveAs, withoutUser } from "./run_as.ts";
 import type { Pending, Session } from "./session.ts";
@@ -306,6 +307,7 @@ const NOT_A_DATA_COMMAND = err("not a data command");
 function resolveData(argv: readonly string[]): DataCommand | ErrorReply {
   if (argv[0].charCodeAt(0) === 0) {
     if (argv[0] === EXEC_NAME) return resolveTransaction(argv);
+    if (argv[0] === MOVED_NAME) return DELETE_MOVED;
     return argv[0] === AS_NAME ? resolveAs(argv) : resolveWaiting(argv[0]) ?? NOT_A_DATA_COMMAND;
   }
   const command = resolve(argv);

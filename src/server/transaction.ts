@@ -12,8 +12,14 @@ export interface QueuedCommand {
 /** What a queue may hold: it becomes one command. */
 export const QUEUED_BYTES_MAX = COMMAND_BYTES_MAX - 1024;
 
-/** Commands that Redis flags NO_MULTI. */
-export const MAY_NOT_QUEUE: ReadonlySet<Bytes> = new Set(["psync", "save", "shutdown", "sync"]);
+/** Commands that Redis flags NO_MULTI, and one that waits for another server. */
+export const MAY_NOT_QUEUE: ReadonlySet<Bytes> = new Set([
+  "migrate",
+  "psync",
+  "save",
+  "shutdown",
+  "sync",
+]);
 
 /** The commands that a session has queued since MULTI. */
 export class Transaction {

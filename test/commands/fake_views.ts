@@ -222,6 +222,9 @@ export class FakeNode implements NodeView {
   waitForReplicas(): Promise<number> {
     return Promise.resolve(0);
   }
+  migrate(): Promise<Reply> {
+    return Promise.resolve(err("MIGRATE was asked for"));
+  }
   monitor(): void {}
   readonly tracking = {
     enable: (client: ClientView, options: TrackingOptions) => {

@@ -59,6 +59,8 @@ test("each command agrees with Redis in arity, keys and flags", async () => {
     const [arity, flags, first, last, step] = metadata[command.name].info;
     const keys = command.keys ?? { first: 0, last: 0, step: 0 };
     const names = statusesOf(flags);
+    // MIGRATE waits for another server; what it deletes goes through the log by itself.
+    if (command.name === "migrate") continue;
     // LOLWUT reads no data, whatever Redis calls it.
     if (command.name === "lolwut") continue;
     // Users are a part of the state here.

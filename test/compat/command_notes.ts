@@ -2,7 +2,6 @@
 export const NOT_OFFERED: Readonly<Record<string, string>> = {
   "asking": "of Redis Cluster: every node has all the data",
   "cluster": "of Redis Cluster: every node has all the data; see RAFT.CLUSTER, RAFT.NODE",
-  "migrate": "a node makes no connections on behalf of clients: DUMP and RESTORE",
   "module|load": "there are no modules",
   "module|loadex": "there are no modules",
   "module|unload": "there are no modules",
@@ -33,6 +32,7 @@ export const PARTIAL: Readonly<Record<string, string>> = {
   "memory|malloc-stats": "points to INFO",
   "memory|stats": "four figures, which INFO has too",
   "memory|usage": "an estimate of its own",
+  "migrate": "not within MULTI or scripts; a key that changes meanwhile stays",
   "object|freq": "refused as under a policy that is not LFU: nothing is evicted",
   "restore": "IDLETIME and FREQ are checked and not kept",
   "save": "answers as if done: nothing is left to save",
