@@ -84,15 +84,9 @@ const KNOWN: readonly KnownFailures[] = [
     tests: { "unit/introspection": ["CONFIG GET hidden configs"] },
   },
   {
-    reason: "MIGRATE and CLUSTER are not offered",
+    reason: "CLUSTER is not offered",
     tests: {
-      "unit/slowlog": ["SLOWLOG - Some commands can redact sensitive fields"],
-      "unit/introspection": ["MONITOR supports redacting command arguments"],
-      "unit/introspection-2": [
-        "MIGRATE command is marked with movablekeys",
-        "COMMAND LIST FILTERBY PATTERN - list all commands/subcommands",
-      ],
-      "unit/acl-v2": ["Test various odd commands for key permissions"],
+      "unit/introspection-2": ["COMMAND LIST FILTERBY PATTERN - list all commands/subcommands"],
     },
   },
   {
