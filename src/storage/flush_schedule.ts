@@ -7,8 +7,12 @@ const COMMIT_MS_MAX = 10;
 
 /** Of the cache: a larger share makes fewer flushes, and leaves less to gather in meanwhile. */
 const DIRTY_SHARE = 0.55;
-/** Of it, in bytes that go to the disk: a larger flush may find no room all at once. */
+/**
+ * Of it, in bytes that go to the disk, and no more than so many: a larger flush may find no room
+ * all at once, and the log cannot be purged before it is done.
+ */
 const WRITTEN_SHARE = 0.25;
+const WRITTEN_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface FlushScheduleOptions {
   readonly cacheBytes: number;
@@ -44,7 +48,7 @@ export class FlushSchedule {
     const { dirtyBytes, dirtyCount } = ledger;
     if (dirtyBytes >= cacheBytes * DIRTY_SHARE || dirtyCount >= this.#flushKeys) return 0;
     const writtenBytes = dirtyBytes - dirtyCount * RECORD_OVERHEAD_BYTES;
-    if (writtenBytes >= cacheBytes * WRITTEN_SHARE) return 0;
+    if (writtenBytes >= Math.min(cacheBytes * WRITTEN_SHARE, WRITTEN_BYTES_MAX)) return 0;
     const nowMs = now();
     this.#firstChangeMs ??= nowMs;
     if (appliedIndex !== this.#seenIndex) {
