@@ -49,6 +49,14 @@ export interface LocalCommand extends CommandBase {
   run(context: LocalContext, argv: readonly Bytes[]): Reply | Promise<Reply>;
 }
 
+/** Beside the commands that write here, what Redis tells its replicas of. */
+const MAY_REPLICATE: ReadonlySet<string> = new Set(["migrate", "publish", "spublish", "pfcount"]);
+
+/** Whether a command counts as a write where writes are held back or refused. */
+export function countsAsWrite({ path, name }: RunnableCommand): boolean {
+  return path === "write" || MAY_REPLICATE.has(name);
+}
+
 /** A command whose first argument chooses another: OBJECT, CLIENT, CONFIG. */
 export interface ContainerCommand extends CommandBase {
   readonly path: "container";

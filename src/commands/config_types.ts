@@ -56,14 +56,14 @@ export function integer(min: bigint, max: bigint): ConfigType {
   };
 }
 
-/** A number of bytes, with or without a unit ("1gb"). */
-export function memory(min: bigint, max: bigint): ConfigType {
+/** A number of bytes, with or without a unit ("1gb"); `kinds`: what else it may be, for errors. */
+export function memory(min: bigint, max: bigint, kinds = "memory"): ConfigType {
   return {
     parse: (text) => {
       const match = MEMORY.exec(text.toLowerCase());
       const unit = match === null ? undefined : UNIT_BYTES.get(match[2]);
       if (match === null || unit === undefined) {
-        return { error: "argument must be a memory value" };
+        return { error: `argument must be a ${kinds} value` };
       }
       return inRange(BigInt(match[1]) * unit, min, max);
     },
@@ -72,15 +72,11 @@ export function memory(min: bigint, max: bigint): ConfigType {
 
 /** A number of bytes, or of percent ("10%"). */
 export function memoryOrPercent(max: bigint): ConfigType {
-  const bytes = memory(0n, max);
+  const bytes = memory(0n, max, "memory or percent");
   return {
     parse: (text) => {
       const percent = /^(\d+)%$/.exec(text);
-      if (percent === null) {
-        const parsed = bytes.parse(text);
-        const isNoNumber = "error" in parsed && parsed.error.includes("memory value");
-        return isNoNumber ? { error: "argument must be a memory or percent value" } : parsed;
-      }
+      if (percent === null) return bytes.parse(text);
       return BigInt(percent[1]) <= 100n
         ? { value: `${BigInt(percent[1])}%` }
         : { error: "percentage argument must be less or equal to 100" };

@@ -5,7 +5,7 @@ import { DB_OUT_OF_RANGE, err, ErrorReply, OK, PONG, type Reply } from "../resp/
 import type { ScriptHost } from "../scripting/lua_instance.ts";
 import { catalogNow } from "./acl_catalog.ts";
 import { type Denial, denialOf } from "./acl_check.ts";
-import type { Command, RunnableCommand } from "./command.ts";
+import { type Command, countsAsWrite, type RunnableCommand } from "./command.ts";
 import { protocolSample } from "./debug.ts";
 import type { DataContext } from "./data_context.ts";
 import { errQuoting, quoted } from "./help.ts";
@@ -46,9 +46,6 @@ const NO_SCRIPT: ReadonlySet<Bytes> = new Set([
   "fcall_ro",
   "idempotent",
 ]);
-
-/** What Redis counts as writing, beside the commands that do. */
-const MAY_REPLICATE: ReadonlySet<Bytes> = new Set(["publish", "spublish", "pfcount"]);
 
 /** A command of the connection or the node as a script has it: the same on every node. */
 type LocalCall = (calls: ScriptCalls, argv: readonly Bytes[]) => Reply;
@@ -150,8 +147,10 @@ export class ScriptCalls implements ScriptHost {
     const command = this.#find(argv);
     const refusal = this.#refusal(command, argv);
     if (refusal !== undefined) {
-      callObserver?.refused(command, refusal);
-      if (callObserver !== undefined) this.#noteError(refusal);
+      if (callObserver !== undefined) {
+        callObserver.refused(command, refusal);
+        this.#noteError(refusal);
+      }
       return refusal;
     }
     const runnable = command as RunnableCommand;
@@ -180,8 +179,7 @@ export class ScriptCalls implements ScriptHost {
       this.#context.scriptUser?.refused?.(denial);
       return err(`The user executing the script ${DENIED[denial.reason]}`);
     }
-    const isWrite = command.path === "write" || MAY_REPLICATE.has(command.name);
-    return this.#isReadOnly && isWrite ? READ_ONLY : undefined;
+    return this.#isReadOnly && countsAsWrite(command) ? READ_ONLY : undefined;
   }
 
   #runAllowed(command: RunnableCommand, argv: readonly Bytes[]): Reply {

@@ -1,4 +1,4 @@
-import type { RunnableCommand } from "../commands/command.ts";
+import { countsAsWrite, type RunnableCommand } from "../commands/command.ts";
 import type { Session } from "./session.ts";
 
 /** CLIENT PAUSE: commands of all clients that are held back for a time. */
@@ -44,11 +44,8 @@ export class ClientPause {
   }
 }
 
-/** Beside the commands that write, what Redis would tell its replicas of. */
-const MAY_REPLICATE: ReadonlySet<string> = new Set(["migrate", "publish", "spublish", "pfcount"]);
-
 /** Whether a command counts as a write: also EXEC of one. */
-function writes(session: Session, { path, name }: RunnableCommand): boolean {
-  if (name === "exec") return session.transaction?.hasWrites ?? false;
-  return path === "write" || MAY_REPLICATE.has(name);
+function writes(session: Session, command: RunnableCommand): boolean {
+  if (command.name === "exec") return session.transaction?.hasWrites ?? false;
+  return countsAsWrite(command);
 }

@@ -30,6 +30,8 @@ export class Metrics {
   errorReplies = 0;
   bytesIn = 0;
   bytesOut = 0;
+  /** Large collections that were freed before the last reset. */
+  freedBefore = 0;
   /** Over the last whole second or so. */
   operationsPerSecond = 0;
   /** The longest time by which a tick of the loop came late, milliseconds. */
@@ -99,9 +101,6 @@ export class Metrics {
     if (command !== undefined) this.#figures(command).rejected++;
     this.#countError(reply);
   }
-
-  /** Large collections that were freed before the last reset. */
-  freedBefore = 0;
 
   reset(): void {
     this.loopLateMsMax = 0;

@@ -179,7 +179,7 @@ export class StateMachine {
     const timer = this.#timer;
     timer.start();
     const { node, incarnation } = this.#local;
-    const { changes: { recorder }, scripting } = this.#beside;
+    const { changes: { recorder }, scripting: { outlets: { calls } } } = this.#beside;
     for (let i = skip; i < commands.length; i++) {
       this.#position++;
       this.#prefetcher.before(commands, i);
@@ -195,7 +195,7 @@ export class StateMachine {
       const command = pending.command as DataCommand;
       timer.before(command);
       context.isLocal = command.path === "read";
-      context.callObserver = scripting.outlets.calls;
+      context.callObserver = calls;
       // Other nodes leave out what only reads: it must not draw from the entry's chance.
       context.prng = context.isLocal ? context.readPrng : this.#prng;
       if (recorder.listener !== undefined) this.#local.tracking.current = pending.session;
