@@ -132,8 +132,18 @@ const KNOWN: readonly KnownFailures[] = [
   {
     reason: "DEBUG SET-ACTIVE-EXPIRE is of the node that leads",
     tests: {
+      "unit/expire": ["Redis should lazy expire keys"],
       "unit/tracking": [
         "Tracking invalidation message is not interleaved with multiple keys response",
+      ],
+    },
+    target: "follower",
+  },
+  {
+    reason: "writes go to the leader, so that replies of a pipeline leave one after the other",
+    tests: {
+      "unit/obuf-limits": [
+        "No response for multi commands in pipeline if client output buffer limit is enforced",
       ],
     },
     target: "follower",

@@ -1,5 +1,6 @@
 import { TestCluster } from "../../system/cluster.ts";
 import { sleep, startBalsa } from "../../system/harness.ts";
+import { RespClient } from "../../system/resp_client.ts";
 
 /** What the suite is run against. */
 export const TARGETS = ["node", "follower"] as const;
@@ -29,7 +30,10 @@ export async function startTarget(target: Target): Promise<TestedServer> {
 async function followerOf(cluster: TestCluster): Promise<number> {
   for (;;) {
     for (let node = 0; node < cluster.members.length; node++) {
-      const role = await cluster.command(node, "ROLE");
+      // A connection of its own: some tests count on theirs being the only ones.
+      const client = await RespClient.open(cluster.server(node).port);
+      const role = await client.command("ROLE");
+      client.close();
       if (Array.isArray(role) && role[0] === "slave" && role[3] === "connected") return node;
     }
     await sleep(100);
