@@ -8,7 +8,7 @@ import type { NodeStorage } from "./node_storage.ts";
 const FLUSH_BUDGET_MS = 2;
 /** The same while changes come faster than they are written. */
 const BACKLOG_BUDGET_MS = 15;
-const PURGE_CHECK_MS = 500;
+const PURGE_CHECK_MS = 100;
 
 export interface HousekeeperOptions {
   readonly storage: NodeStorage;
