@@ -35,6 +35,15 @@ export class ScratchCopy {
   }
 }
 
+/** Whether a patch applies to the program as it is: what git says against it, or undefined. */
+export function problemOf(patch: string): string | undefined {
+  const { status, stderr } = spawnSync("git", ["apply", "--check", patch], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
+  return status === 0 ? undefined : stderr;
+}
+
 /** The patches in a folder, by name; only those `wanted`, if any are. */
 export function patchesIn(
   folder: string,
