@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import { TestCluster } from "./cluster.ts";
+import { type ClusterNode, TestCluster } from "./cluster_harness.ts";
 import { compareConversations } from "./conversation.ts";
 import { cleanupAll, sleep, startBalsa, startRedis, until } from "./harness.ts";
 import { command, SseReader } from "./http_client.ts";
@@ -191,17 +191,18 @@ function text(reply: Decoded): string {
 
 describe("users", () => {
   test("are the same on every node, also after a kill -9 and on a new node", async () => {
-    const cluster = await TestCluster.found(3);
-    const list = async (node: number) => await cluster.command(node, "ACL", "LIST");
-    expect(await cluster.command(0, "ACL", "SETUSER", "reader", "on", ">open", "~r:*", "+@read"))
+    const cluster = await TestCluster.start();
+    const [first, second] = cluster.nodes;
+    const list = async (node: ClusterNode) => await node.command("ACL", "LIST");
+    expect(await first.command("ACL", "SETUSER", "reader", "on", ">open", "~r:*", "+@read"))
       .toBe("OK");
-    for (let i = 0; i < 50; i++) await cluster.command(1, "ACL", "SETUSER", `u${i}`, "+get");
-    await cluster.command(1, "ACL", "DELUSER", ...Array.from({ length: 50 }, (_, i) => `u${i}`));
-    const expected = await list(1);
+    for (let i = 0; i < 50; i++) await second.command("ACL", "SETUSER", `u${i}`, "+get");
+    await second.command("ACL", "DELUSER", ...Array.from({ length: 50 }, (_, i) => `u${i}`));
+    const expected = await list(second);
     const everywhere = async () => {
-      for (const node of cluster.members.keys()) {
+      for (const node of cluster.nodes) {
         await until(async () => Bun.deepEquals(await list(node), expected), "the users");
-        const client = await RespClient.open(cluster.members[node].port);
+        const client = await RespClient.open(node.port);
         expect(await client.command("AUTH", "reader", "open")).toBe("OK");
         expect(await client.command("GET", "r:1")).toBe(null);
         expect(text(await client.command("SET", "r:1", "x"))).toInclude("NOPERM");
@@ -210,8 +211,8 @@ describe("users", () => {
       }
     };
     await everywhere();
-    await cluster.command(0, "ACL", "SETUSER", "scripts", "on", "nopass", "~s:*", "+@all");
-    for (const { port } of cluster.members) {
+    await first.command("ACL", "SETUSER", "scripts", "on", "nopass", "~s:*", "+@all");
+    for (const { port } of cluster.nodes) {
       const client = await RespClient.open(port);
       await until(async () => await client.command("AUTH", "scripts", "x") === "OK", "the user");
       for (const key of ["s:a", "other"]) {
@@ -220,17 +221,19 @@ describe("users", () => {
       }
       client.close();
     }
-    await until(() => cluster.areEqual([0, 1, 2]), "the same index everywhere");
-    expect(await cluster.command(0, "EXISTS", "s:a", "other")).toBe(1);
-    expect(await cluster.command(0, "ACL", "DELUSER", "scripts")).toBe(1);
-    await cluster.kill9WhenDurable(0);
-    await cluster.start(0);
-    await cluster.kill9(1);
-    await cluster.start(1);
-    await cluster.add();
+    await cluster.converged();
+    expect(await first.command("EXISTS", "s:a", "other")).toBe(1);
+    expect(await first.command("ACL", "DELUSER", "scripts")).toBe(1);
+    await first.kill9WhenDurable();
+    first.start();
+    await first.ready();
+    await second.kill9();
+    second.start();
+    await second.ready();
+    await (await cluster.add()).ready();
     await everywhere();
-    await cluster.stopAll();
-    for (const { data } of cluster.members) {
+    await cluster.stop();
+    for (const { data } of cluster.nodes) {
       for (const name of readdirSync(data).filter((each) => /\.db/.test(each))) {
         expect(readFileSync(`${data}/${name}`, "latin1")).not.toInclude(">open");
       }

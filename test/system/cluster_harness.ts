@@ -15,7 +15,7 @@ import {
   sleep,
   until,
 } from "./harness.ts";
-import { RespClient } from "./resp_client.ts";
+import { type Decoded, RespClient, RespError } from "./resp_client.ts";
 
 export interface ClusterOptions {
   readonly nodes?: number;
@@ -23,6 +23,7 @@ export interface ClusterOptions {
   readonly runtimes?: readonly Runtime[];
   /** Flags for every node. */
   readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
   /** Data directories; fresh ones when absent. */
   readonly data?: readonly string[];
 }
@@ -54,6 +55,7 @@ export class ClusterNode {
   readonly args: readonly string[];
   readonly #options: ClusterNodeOptions;
   #running: Launched | undefined;
+  #client: RespClient | undefined;
   #earlierOutput = "";
 
   constructor(options: ClusterNodeOptions) {
@@ -104,9 +106,33 @@ export class ClusterNode {
     });
   }
 
+  /** Resolves when it serves; rejects when it ends before that. */
+  async ready(): Promise<void> {
+    await this.#running?.waitFor(/ready to accept connections/);
+  }
+
+  /** A connection that is kept for `command`, and opened anew once it is closed. */
+  async client(): Promise<RespClient> {
+    if (this.#client === undefined || this.#client.closed) {
+      this.#client = await RespClient.open(this.port, this.host);
+    }
+    return this.#client;
+  }
+
+  async command(...argv: string[]): Promise<Decoded> {
+    return await (await this.client()).command(...argv);
+  }
+
   async kill9(): Promise<void> {
+    this.#client?.close();
     await this.#running?.server.kill9();
     await sleep(0);
+  }
+
+  /** Ends it once all that it has applied is in its state.db. */
+  async kill9WhenDurable(): Promise<void> {
+    orThrow(await this.command("RAFT.SNAPSHOT"));
+    await this.kill9();
   }
 
   /** Ends it at once and removes its data directory. */
@@ -148,9 +174,12 @@ export class ClusterNode {
 /** Nodes on this machine that form one cluster. */
 export class TestCluster {
   readonly nodes: ClusterNode[];
+  readonly #env: Readonly<Record<string, string>> | undefined;
 
-  constructor(nodes: ClusterNode[]) {
+  /** `env`: for nodes that are added. */
+  constructor(nodes: ClusterNode[], env?: Readonly<Record<string, string>>) {
     this.nodes = nodes;
+    this.#env = env;
   }
 
   /** Starts nodes that found a cluster, and waits for its first leader. */
@@ -167,24 +196,26 @@ export class TestCluster {
         data: options.data?.[i] ?? join(scratchDirectory(), "data"),
         runtime: options.runtimes?.[i] ?? DEFAULT_RUNTIME,
         args: [...founding, ...(options.args ?? [])],
+        env: options.env,
       })
     );
-    const cluster = new TestCluster(nodes);
+    const cluster = new TestCluster(nodes, options.env);
     for (const node of nodes) node.start();
     await cluster.leader();
     return cluster;
   }
 
-  /** Adds a node that joins; starts it and does not wait. */
-  async add(args: readonly string[] = []): Promise<ClusterNode> {
+  /** Adds a node that joins, in a directory of its own or this one; does not wait for it. */
+  async add(args: readonly string[] = [], data?: string): Promise<ClusterNode> {
     const used = this.nodes.flatMap(({ port, peerPort }) => [port, peerPort]);
     const port = await distinctPort(used);
     const node = new ClusterNode({
       port,
       peerPort: await distinctPort([...used, port]),
-      data: join(scratchDirectory(), "data"),
+      data: data ?? join(scratchDirectory(), "data"),
       runtime: DEFAULT_RUNTIME,
       args: ["--join", this.nodes.map(({ address }) => address).join(), ...args],
+      env: this.#env,
     });
     this.nodes.push(node);
     node.start();
@@ -335,6 +366,12 @@ export function equalStates(nodes: readonly ClusterNode[]): StateContents {
     }
   }
   return contents[0];
+}
+
+/** Throws where a reply is an error; returns it otherwise. */
+export function orThrow(reply: Decoded): Decoded {
+  if (reply instanceof RespError) throw new Error(reply.text);
+  return reply;
 }
 
 /** All tables but those about this node alone. */

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { orThrow, TestCluster } from "./cluster.ts";
+import { type ClusterNode, orThrow, TestCluster } from "./cluster_harness.ts";
 import { cleanupAll, residentBytes, sleep, until } from "./harness.ts";
 import { RespClient } from "./resp_client.ts";
 
@@ -16,9 +16,9 @@ class Watch {
   pingsOver20Ms = 0;
   #isStopped = false;
 
-  constructor(port: number, pid: number) {
-    this.#pid = pid;
-    void this.#run(port);
+  constructor(node: ClusterNode) {
+    this.#pid = node.pid;
+    void this.#run(node.port);
   }
 
   stop(): string {
@@ -63,33 +63,34 @@ async function fill(port: number): Promise<void> {
 const startMs = performance.now();
 const say = (text: string) =>
   console.log(`${((performance.now() - startMs) / 1000).toFixed(1)} s  ${text}`);
-const cluster = await TestCluster.found(3);
+const cluster = await TestCluster.start();
 say("cluster founded");
-await fill(cluster.members[(await cluster.leader())!].port);
-await until(() => cluster.areEqual([0, 1, 2]), "all nodes are equal", 120_000);
-say(`filled: ${await cluster.command(0, "DBSIZE")} keys`);
+await fill((await cluster.leader()).port);
+await cluster.converged(120_000);
+say(`filled: ${await cluster.nodes[0].command("DBSIZE")} keys`);
 await sleep(3000);
-const leader = (await cluster.leader())!;
+const leader = await cluster.leader();
 
-const resident = Math.round(residentBytes(cluster.server(leader).pid) / 2 ** 20);
-const onLeader = new Watch(cluster.members[leader].port, cluster.server(leader).pid);
+const resident = Math.round(residentBytes(leader.pid) / 2 ** 20);
+const onLeader = new Watch(leader);
 let writes = 0;
 let writeMsMax = 0;
 let isWriting = true;
 const writing = (async () => {
   for (; isWriting; writes++) {
     const beforeMs = performance.now();
-    orThrow(await cluster.command(leader, "SET", `meanwhile:${writes % 1000}`, "x".repeat(100)));
+    orThrow(await leader.command("SET", `meanwhile:${writes % 1000}`, "x".repeat(100)));
     writeMsMax = Math.max(writeMsMax, performance.now() - beforeMs);
     await sleep(5);
   }
 })();
 const joinMs = performance.now();
-const term = (await cluster.raft(leader))!.get("raft_term");
+const term = (await leader.info())?.raft_term;
 const node = await cluster.add();
-const onJoiner = new Watch(cluster.members[node].port, cluster.server(node).pid);
+await node.ready();
+const onJoiner = new Watch(node);
 await until(
-  async () => (await cluster.raft(leader))?.get("raft_voters") === "4",
+  async () => (await leader.info())?.raft_voters === "4",
   "the node is a voter",
   300_000,
 );
@@ -99,11 +100,11 @@ await writing;
 say(`leader: ${onLeader.stop()}; before: RSS ${resident} MB`);
 say(`joiner: ${onJoiner.stop()}`);
 say(`writes meanwhile: ${writes}, the longest ${writeMsMax.toFixed(1)} ms`);
-await until(() => cluster.areEqual([0, 1, 2, 3]), "all nodes are equal", 60_000);
-say(`equal, term ${term} -> ${(await cluster.raft(leader))!.get("raft_term")}`);
+await cluster.converged();
+say(`equal, term ${term} -> ${(await leader.info())?.raft_term}`);
 for (const each of [leader, node]) {
-  const lines = cluster.server(each).output().split("\n");
+  const lines = each.output.split("\n");
   console.log(lines.filter((line) => /snapshot|role|error/.test(line)).join("\n"));
 }
-for (const each of cluster.members.keys()) await cluster.kill9(each);
+await cluster.kill();
 cleanupAll();

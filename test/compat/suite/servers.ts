@@ -1,4 +1,4 @@
-import { TestCluster } from "../../system/cluster.ts";
+import { type ClusterNode, TestCluster } from "../../system/cluster_harness.ts";
 import { sleep, startBalsa } from "../../system/harness.ts";
 import { RespClient } from "../../system/resp_client.ts";
 
@@ -17,21 +17,16 @@ export async function startTarget(target: Target): Promise<TestedServer> {
     const balsa = await startBalsa({ http: false });
     return { port: balsa.port, stop: () => balsa.kill9() };
   }
-  const cluster = await TestCluster.found(3, { http: false });
-  const follower = await followerOf(cluster);
-  return {
-    port: cluster.server(follower).port,
-    stop: async () => {
-      await Promise.all(cluster.members.map((_, node) => cluster.kill9(node)));
-    },
-  };
+  const cluster = await TestCluster.start();
+  const { port } = await followerOf(cluster);
+  return { port, stop: () => cluster.kill() };
 }
 
-async function followerOf(cluster: TestCluster): Promise<number> {
+async function followerOf({ nodes }: TestCluster): Promise<ClusterNode> {
   for (;;) {
-    for (let node = 0; node < cluster.members.length; node++) {
+    for (const node of nodes) {
       // A connection of its own: some tests count on theirs being the only ones.
-      const client = await RespClient.open(cluster.server(node).port);
+      const client = await RespClient.open(node.port);
       const role = await client.command("ROLE");
       client.close();
       if (Array.isArray(role) && role[0] === "slave" && role[3] === "connected") return node;
