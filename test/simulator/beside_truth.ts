@@ -62,7 +62,7 @@ export class BesideTruth {
 function textOf({ beside, ops }: NodeStorage): string {
   const { users, scripts, libraries, waiters, idempotency, pieces } = beside;
   return JSON.stringify({
-    keys: [0, 1].map((db) => [ops.size(db), ops.sizeWithExpiry(db)]),
+    keys: [0, 1, 2, 3].map((db) => [ops.size(db), ops.sizeWithExpiry(db)]),
     nextExpiryMs: ops.nextExpiryMs(),
     users: [...users.names].sort().map((name) => [name, users.find(name)]),
     scripts: scripts.rows.map(([, data]) => data),

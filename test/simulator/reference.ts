@@ -4,6 +4,7 @@ import { decodeConfiguration, memberIds } from "../../src/raft/membership.ts";
 import type { Entry } from "../../src/raft/types.ts";
 import { decodeArguments, decodeBatch } from "../../src/server/batch.ts";
 import { PIECE_NAME } from "../../src/server/pieces.ts";
+import { FREE_DBS } from "./free_truth.ts";
 import { change, elementsOf } from "./reference_collections.ts";
 import { changeKey, type ReferenceKeys } from "./reference_keys.ts";
 import { type Origin, ReferenceWaiters, waitName } from "./reference_waiters.ts";
@@ -166,6 +167,7 @@ export class Reference {
   }
 
   #run(origin: Origin, db: number, argv: readonly Bytes[]): void {
+    if (FREE_DBS.includes(db)) return;
     if (this.#waiters.run(origin, db, argv)) {
       if (argv[0] !== "\0rewait") return;
       for (const key of argv.slice(4, 4 + Number(argv[3]))) this.#serve(db, key);

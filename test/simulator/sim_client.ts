@@ -22,7 +22,8 @@ export interface ClientRules {
   readonly thinkMsMax: number;
   readonly depthMax: number;
   readonly consistencies: readonly Session["consistency"][];
-  readonly db: number;
+  /** A connection uses one of these. */
+  readonly dbs: readonly number[];
 }
 
 /** A client: one connection at a time, requests one after the other, or a few at once. */
@@ -101,7 +102,7 @@ export class SimClient {
   }
 
   #turn(): void {
-    const { depthMax, db } = this.#rules;
+    const { depthMax } = this.#rules;
     let session = this.#session;
     if (session !== undefined && (!session.isLive || this.#random.next() < 0.01)) {
       session.abandon();
@@ -112,7 +113,7 @@ export class SimClient {
     const count = 1 + this.#random.below(depthMax - session.operations.length);
     const operations = Array.from(
       { length: count },
-      () => this.#workload.next(db, session.consistency),
+      () => this.#workload.next(session.db, session.consistency),
     );
     session.process.enter(() => session.send(operations.flat()));
   }
@@ -121,10 +122,10 @@ export class SimClient {
     const { nodes } = this.#world;
     const node = nodes[this.#random.below(nodes.length)];
     if (node.server === undefined || node.process === undefined) return undefined;
-    const { consistencies, db } = this.#rules;
+    const { consistencies, dbs } = this.#rules;
     const session = new SimSession(this.#world, this.#workload, node, node.process);
     session.consistency = consistencies[this.#random.below(consistencies.length)];
-    session.db = db;
+    session.db = dbs.length === 1 ? dbs[0] : dbs[this.#random.below(dbs.length)];
     this.#session = session;
     return session;
   }

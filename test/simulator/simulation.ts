@@ -1,6 +1,7 @@
 import { Prng } from "../../src/base/prng.ts";
 import type { SqliteDriver } from "../../src/storage/sqlite_types.ts";
 import { type Drain, drainLater, loadDrain } from "./drain.ts";
+import { FREE_DBS } from "./free_truth.ts";
 import { Nemesis } from "./nemesis.ts";
 import type { Origin } from "./reference_waiters.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -36,6 +37,9 @@ export interface SimulationResult {
 /** A share of the seeds: on files, and with a cluster that founds itself. */
 const ON_FILES_EVERY = 25;
 const FOUNDING_SHARE = 0.1;
+/** And with a client of the databases in which anything goes. */
+const FREE_SHARE = 0.6;
+const FREE_DEPTH = 24;
 /** After all has healed: leader, equal data and answers must come within these. */
 const LEADER_TIMEOUTS = 20;
 const CONVERGE_MS = 60_000;
@@ -86,6 +90,7 @@ class Simulation {
     this.#world.electionTimeoutMs = this.#electionTimeoutMs;
     this.#world.isLookedInto = (isFlushing) => checks.next() < (isFlushing ? 0.02 : 0.0005);
     this.#world.isStateChecked = () => checks.next() < 0.6;
+    this.#truth.free.isLookedAt = () => checks.next() < 0.25;
     this.#workload = new Workload(
       this.#truth,
       new Prng(random.nextUint32()),
@@ -151,7 +156,8 @@ class Simulation {
       addNode: () => this.#addNode(this.#world.nodes.map(({ address }) => address), 0),
     });
     const clients = 2 + random.below(5);
-    for (let i = 0; i < clients; i++) this.#addClient(i);
+    for (let i = 0; i < clients; i++) this.#addClient([i % 4 === 3 ? 1 : 0]);
+    if (random.next() < FREE_SHARE) this.#addClient(FREE_DBS, FREE_DEPTH);
   }
 
   #addNode(join: readonly string[], bootstrapExpect: number): SimNode {
@@ -173,7 +179,8 @@ class Simulation {
     return node;
   }
 
-  #addClient(at: number): void {
+  /** `dbs`: of which each of its connections uses one. */
+  #addClient(dbs: readonly number[], depthMin = 1): void {
     const random = new Prng(this.#random.nextUint32());
     const consistencies: ClientRules["consistencies"] = this.#areClocksFair
       ? ["linearizable", "lease", "lease", "stale"]
@@ -181,9 +188,9 @@ class Simulation {
     this.#clients.push(
       new SimClient(this.#world, this.#workload, random, {
         thinkMsMax: 20 + random.below(150),
-        depthMax: random.next() < 0.6 ? 1 : 1 + random.below(6),
+        depthMax: random.next() < 0.6 ? depthMin : depthMin + random.below(6),
         consistencies,
-        db: at % 4 === 3 ? 1 : 0,
+        dbs,
       }),
     );
   }

@@ -10,6 +10,7 @@ import type {
 import { isVoter } from "../../src/raft/quorum.ts";
 import { BesideTruth } from "./beside_truth.ts";
 import { Claims, configurationText } from "./claims.ts";
+import { FreeTruth } from "./free_truth.ts";
 import { Reference } from "./reference.ts";
 import { ShadowLog, sumOf } from "./shadow_log.ts";
 import { unelected, wrongVote } from "./vote_claims.ts";
@@ -43,6 +44,7 @@ export class Truth {
   violation: Violation | undefined;
   readonly reference = new Reference((invariant, detail) => this.violate(invariant, detail));
   readonly beside = new BesideTruth((invariant, detail) => this.violate(invariant, detail));
+  readonly free = new FreeTruth((invariant, detail) => this.violate(invariant, detail));
   readonly committed: Committed[] = [];
   /** The members in effect at the last committed entry. */
   configuration: Configuration | undefined;

@@ -124,5 +124,6 @@ function watchState(id: number, storage: NodeStorage, truth: Truth): void {
     setApplied(state);
     truth.applied(id, state.index, state.digest);
     truth.beside.applied(id, state.index, storage);
+    truth.free.applied(id, state.index, storage);
   };
 }

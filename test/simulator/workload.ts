@@ -3,6 +3,7 @@ import type { Prng } from "../../src/base/prng.ts";
 import type { Session } from "../../src/server/session.ts";
 import type { WatchedKey } from "../../src/server/watches.ts";
 import { endOf, justBefore, type Position, tokenOf, type Version, versionAt } from "./reference.ts";
+import { FREE_DBS } from "./free_truth.ts";
 import { readAll } from "./reference_collections.ts";
 import { waitName } from "./reference_waiters.ts";
 import type { Truth } from "./truth.ts";
@@ -17,6 +18,7 @@ import {
   watchWords,
   writeWords,
 } from "./workload_commands.ts";
+import { freeWords } from "./workload_free.ts";
 
 /** One request of a client. */
 export interface Operation {
@@ -60,6 +62,7 @@ export class Workload {
   /** One request, or those of a transaction. */
   next(db: number, consistency: Session["consistency"]): Operation[] {
     const random = this.#random;
+    if (FREE_DBS.includes(db)) return [this.#operation(freeWords(random, db), db, "", consistency)];
     const chance = random.next();
     if (chance < 0.45) return [this.#operation(readWords(random), db, "", consistency)];
     const token = `t${this.#next++}`;
@@ -161,7 +164,7 @@ export class Workload {
   /** Checks a reply; returns the first place that it may stem from. */
   answered(operation: Operation, reply: string, staleFloor: number): number {
     const { counts } = this;
-    if (operation.isPart) return 0;
+    if (operation.isPart || FREE_DBS.includes(operation.db)) return 0;
     const isRead = READS.test(operation.argv[0]);
     const isOnce = operation.argv[0] === "IDEMPOTENT";
     if (UNKNOWN.test(reply)) {

@@ -139,6 +139,7 @@ export class World {
     if (storage === undefined || !this.isStateChecked()) return;
     const { ops } = storage;
     this.truth.beside.found(node.id, storage);
+    this.truth.free.found(node.id, storage);
     const state = node.machine instanceof MemoryMachine ? node.machine.state : undefined;
     const owner = ops.flushing || state === undefined ? undefined : lostOwner(state);
     if (owner !== undefined) {

@@ -1,0 +1,234 @@
+import type { Bytes } from "../../src/base/bytes.ts";
+import type { Prng } from "../../src/base/prng.ts";
+
+/** The letters of keys: list, hash, set, sorted set, stream, bits, HyperLogLog, number. */
+const LETTERS = ["l", "h", "s", "z", "x", "x", "b", "p", "n"];
+/** All keys there are. */
+export const FREE_KEYS: readonly Bytes[] = [...new Set(LETTERS)]
+  .flatMap((letter) => [`${letter}0`, `${letter}1`]);
+const GROUPS = ["g0", "g1"];
+/** Reads whose replies the log's digest has, as a script calls them. */
+const READS: Readonly<Record<string, readonly string[]>> = {
+  l: ["LRANGE|1|4", "LINDEX|-2", "LPOS|e3", "LLEN"],
+  h: ["HGETALL", "HGET|e3", "HSCAN|0|COUNT|3", "HPTTL|FIELDS|1|e2", "HLEN", "HRANDFIELD"],
+  s: ["SMEMBERS", "SISMEMBER|e3", "SSCAN|0|COUNT|3", "SCARD", "SRANDMEMBER|2"],
+  z: [
+    "ZRANGE|1|4|WITHSCORES",
+    "ZRANK|e3",
+    "ZCOUNT|2|(5",
+    "ZRANGEBYSCORE|-inf|4",
+    "ZREVRANGE|0|2",
+    "ZSCAN|0|COUNT|3",
+    "ZSCORE|e2",
+    "ZRANDMEMBER|2",
+  ],
+  x: [
+    "XRANGE|-|+|COUNT|5",
+    "XREVRANGE|+|-|COUNT|3",
+    "XLEN",
+    "XINFO|STREAM",
+    "XPENDING|g0",
+    "XPENDING|g1|-|+|9",
+    "XINFO|GROUPS",
+  ],
+  b: ["BITCOUNT", "BITPOS|1", "GETRANGE|2|9", "GETBIT|11"],
+  p: ["PFCOUNT"],
+  n: ["GET", "STRLEN"],
+};
+
+/** A write to a free database: what it does, no reference need know. */
+export function freeWords(random: Prng, db: number): Bytes[] {
+  const letter = LETTERS[random.below(LETTERS.length)];
+  const at = random.below(2);
+  const key = `${letter}${at}`;
+  const other = `${letter}${1 - at}`;
+  const chance = random.next();
+  if (chance < 0.13) return wholeWords(random, db, key, other);
+  if (chance < 0.28) return readWords(random, letter, key);
+  if (chance < 0.34) return scriptWords(random, letter, key);
+  return elementWords(random, letter, key, other);
+}
+
+/** What becomes of a key of any type, or of a whole database. */
+function wholeWords(random: Prng, db: number, key: Bytes, other: Bytes): Bytes[] {
+  const otherDb = String(5 - db);
+  const ms = String(1 + random.below(800));
+  switch (random.below(16)) {
+    case 0:
+      return random.next() < 0.3 ? ["FLUSHDB"] : ["SWAPDB", String(db), otherDb];
+    case 1:
+      return ["RENAMENX", key, other];
+    case 2:
+      return ["COPY", key, other, "DB", otherDb, "REPLACE"];
+    case 3:
+      return ["MOVE", key, otherDb];
+    case 4:
+      return ["COPY", key, other, "REPLACE"];
+    case 5:
+      return [random.next() < 0.5 ? "UNLINK" : "DEL", key, other];
+    case 6:
+      // Another type takes the place of what was there.
+      return ["SET", key, ms, "PX", ms];
+    case 7:
+    case 8:
+      return ["PERSIST", key];
+    case 9:
+    case 10:
+    case 11:
+      return ["RENAME", key, other];
+    default:
+      return ["PEXPIRE", key, ms, ["NX", "XX", "GT", "LT"][random.below(4)]].slice(
+        0,
+        random.next() < 0.7 ? 3 : 4,
+      );
+  }
+}
+
+function readWords(random: Prng, letter: string, key: Bytes): Bytes[] {
+  const reads = READS[letter];
+  const [name, ...words] = reads[random.below(reads.length)].split("|");
+  const at = name === "XINFO" ? 1 : 0;
+  const argv = [name, ...words.slice(0, at), key, ...words.slice(at)];
+  return ["EVAL", `return redis.pcall(unpack(ARGV))`, "1", key, ...argv];
+}
+
+/** Many elements at a time, so that there are large collections; or two that go with one another. */
+function scriptWords(random: Prng, letter: string, key: Bytes): Bytes[] {
+  const call: Readonly<Record<string, string>> = {
+    l: "'RPUSH',KEYS[1],'e'..i",
+    h: "'HSET',KEYS[1],'e'..i,i",
+    s: "'SADD',KEYS[1],'e'..i",
+    z: "'ZADD',KEYS[1],i%7,'e'..i",
+    x: "'XADD',KEYS[1],'*','f',string.rep('x',ARGV[2])",
+    b: "'SETBIT',KEYS[1],i*5,1",
+    p: "'PFADD',KEYS[1],'e'..i",
+    n: "'INCR',KEYS[1]",
+  };
+  const count = String(1 + random.below(30));
+  const script = `for i=1,ARGV[1] do redis.pcall(${call[letter]}) end`;
+  return ["EVAL", script, "1", key, count, String(random.below(600))];
+}
+
+function elementWords(random: Prng, letter: string, key: Bytes, other: Bytes): Bytes[] {
+  const element = () => `e${random.below(30)}`;
+  const number = () => String(random.below(9));
+  const some = [element(), element(), element()].slice(random.below(3));
+  const side = () => random.next() < 0.5 ? "LEFT" : "RIGHT";
+  const one = (...of: Bytes[][]) => of[random.below(of.length)];
+  switch (letter) {
+    case "l":
+      return one(
+        ["RPUSH", key, ...some],
+        ["LPUSH", key, ...some],
+        ["LMOVE", key, other, side(), side()],
+        ["LPOP", key, number()],
+        ["LINSERT", key, "BEFORE", element(), element()],
+        ["LREM", key, "0", element()],
+        ["LSET", key, number(), element()],
+        ["LTRIM", key, "1", "-2"],
+        ["SORT", key, "ALPHA", "STORE", other],
+      );
+    case "h":
+      return one(
+        ["HSET", key, ...some.flatMap((each) => [each, number()])],
+        ["HSETNX", key, element(), number()],
+        ["HDEL", key, ...some],
+        ["HPEXPIRE", key, String(1 + random.below(500)), "FIELDS", "1", element()],
+        ["HPEXPIRE", key, String(1 + random.below(500)), "FIELDS", "2", element(), element()],
+        ["HPERSIST", key, "FIELDS", "1", element()],
+        ["HINCRBY", key, element(), number()],
+        ["HGETDEL", key, "FIELDS", "1", element()],
+      );
+    case "s":
+      return one(
+        ["SADD", key, ...some],
+        ["SADD", key, ...some, element(), element()],
+        ["SREM", key, ...some],
+        ["SMOVE", key, other, element()],
+        ["SPOP", key],
+        ["SPOP", key, number()],
+        ["SUNIONSTORE", key, key, other],
+        ["SDIFFSTORE", other, key, other],
+      );
+    case "z":
+      return one(
+        ["ZADD", key, ...some.flatMap((each) => [number(), each])],
+        ["ZADD", key, "GT", number(), element()],
+        ["ZINCRBY", key, "-1.5", element()],
+        ["ZREM", key, ...some],
+        ["ZPOPMIN", key],
+        ["ZPOPMAX", key, "2"],
+        ["ZREMRANGEBYRANK", key, "1", "2"],
+        ["ZREMRANGEBYSCORE", key, number(), "(4"],
+        ["ZUNIONSTORE", key, "2", key, other],
+        ["ZRANGESTORE", other, key, "0", "5"],
+      );
+    case "x":
+      return streamWords(random, key);
+    case "b":
+      return one(
+        ["SETBIT", key, String(random.below(200)), "1"],
+        ["SETRANGE", key, number(), element()],
+        ["BITFIELD", key, "INCRBY", "u5", number(), "3"],
+        ["BITOP", "XOR", key, key, other],
+        ["APPEND", key, element()],
+        ["GETDEL", key],
+      );
+    case "p":
+      return one(["PFADD", key, ...some], ["PFADD", key, ...some], ["PFMERGE", key, other]);
+  }
+  return one(
+    ["INCRBY", key, number()],
+    ["INCRBYFLOAT", key, "0.25"],
+    ["GETEX", key, "PX", String(1 + random.below(500))],
+    ["GETEX", key, "PERSIST"],
+    ["SET", key, number(), "KEEPTTL"],
+    ["MSETNX", key, number(), other, number()],
+    ["GETSET", key, number()],
+    ["DECR", key],
+  );
+}
+
+function streamWords(random: Prng, key: Bytes): Bytes[] {
+  const group = GROUPS[random.below(2)];
+  const consumer = `c${random.below(3)}`;
+  const below = (max: number) => String(random.below(max));
+  const trim = random.next() < 0.5 ? ["MAXLEN", "~", below(30)] : ["MAXLEN", below(20)];
+  switch (random.below(16)) {
+    case 0:
+      return ["XTRIM", key, ...trim];
+    case 1:
+      return ["XADD", key, ...trim, "*", "f", "v"];
+    case 2:
+      return ["XGROUP", "CREATE", key, group, random.next() < 0.5 ? "0" : "$", "MKSTREAM"];
+    case 3:
+      return random.next() < 0.2
+        ? ["XGROUP", "DESTROY", key, group]
+        : ["XGROUP", "SETID", key, group, random.next() < 0.5 ? "0" : "$"];
+    case 4:
+      return random.next() < 0.3
+        ? ["XGROUP", "DELCONSUMER", key, group, consumer]
+        : ["XGROUP", "CREATECONSUMER", key, group, consumer];
+    case 5:
+    case 6:
+    case 7:
+      return ["XREADGROUP", "GROUP", group, consumer, "COUNT", "3", "STREAMS", key, ">"];
+    case 8:
+      return ["XAUTOCLAIM", key, group, consumer, below(300), "0", "COUNT", "2"];
+    case 9:
+      return onFirst(key, `'XACK',KEYS[1],'${group}'`);
+    case 10:
+      return onFirst(key, `'XDEL',KEYS[1]`);
+    case 11:
+      return ["XREADGROUP", "GROUP", group, consumer, "STREAMS", key, "0"];
+    default:
+      return ["XADD", key, "*", "f", "v".repeat(random.below(40))];
+  }
+}
+
+/** Only the stream knows its ids. */
+function onFirst(key: Bytes, call: string): Bytes[] {
+  const first = "redis.pcall('XRANGE',KEYS[1],'-','+','COUNT',3)";
+  const script = `local r=${first} for _,e in ipairs(r) do redis.pcall(${call},e[1]) end`;
+  return ["EVAL", script, "1", key];
+}
