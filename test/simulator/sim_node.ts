@@ -89,6 +89,10 @@ export class SimNode {
     world.nodes.push(this);
   }
 
+  get rules(): NodeRules {
+    return this.#options.rules;
+  }
+
   get isUp(): boolean {
     return this.process?.isAlive === true;
   }

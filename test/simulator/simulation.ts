@@ -4,6 +4,7 @@ import { type Drain, drainLater, loadDrain } from "./drain.ts";
 import { FREE_DBS } from "./free_truth.ts";
 import { Nemesis } from "./nemesis.ts";
 import type { Origin } from "./reference_waiters.ts";
+import { unfinished } from "./rest.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type ClientRules, SimClient } from "./sim_client.ts";
 import { type NetRules, SimNetwork } from "./sim_net.ts";
@@ -43,6 +44,8 @@ const FREE_DEPTH = 24;
 /** After all has healed: leader, equal data and answers must come within these. */
 const LEADER_TIMEOUTS = 20;
 const CONVERGE_MS = 60_000;
+/** For what a node does in the background. */
+const REST_MS = 20_000;
 
 /** Runs one seed to its end. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -228,9 +231,36 @@ class Simulation {
       return this.#stuck("all nodes converge", this.#standing());
     }
     await this.#serveAll();
-    for (const node of this.#world.nodes) {
-      if (this.#isMember(node)) this.#world.checkState(node, "at the end");
+    await this.#rest();
+  }
+
+  /** Nothing is left to do; and what is written is what the log says. */
+  async #rest(): Promise<void> {
+    const members = () => this.#world.nodes.filter((node) => this.#isMember(node));
+    const isAtRest = () => members().every((node) => unfinished(node) === undefined);
+    const isReached = await this.#runUntil(isAtRest, this.#scheduler.nowMs + REST_MS);
+    this.#world.isStateChecked = () => true;
+    for (const node of members()) {
+      const problem = unfinished(node);
+      if (!isReached && problem !== undefined) {
+        this.#stuck("nodes come to rest", `${node.name}: ${problem}`);
+      }
+      this.#world.checkState(node, "at the end");
+      node.process?.enter(() => this.#forget(node));
     }
+  }
+
+  /** All that a node has is on its disk: it is read from there. */
+  #forget(node: SimNode): void {
+    const { ops } = node.storage!;
+    // The first time large collections are left to SQL, which then are no longer in memory.
+    ops.reload();
+    ops.reload();
+    const { heldBytes } = ops.memory;
+    if (heldBytes !== 0) {
+      this.#truth.violate("memory is counted", `${node.name} holds ${heldBytes} bytes of nothing`);
+    }
+    this.#world.checkState(node, "read again at the end");
   }
 
   /** Each member takes a write and answers it. */

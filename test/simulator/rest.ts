@@ -1,0 +1,27 @@
+import { MemoryMachine } from "./machine.ts";
+import type { SimNode } from "./sim_node.ts";
+
+/** As much of the log is kept for a follower that is slow, in times of what it begins to be cut at. */
+const LOG_SHARE_MAX = 4;
+const GARBAGE = "SELECT (SELECT count(*) FROM purge) + (SELECT count(*) FROM purge_owner) AS rows";
+
+/** What a node has yet to do that has had time to come to rest; undefined: nothing. */
+export function unfinished(node: SimNode): string | undefined {
+  const { storage, machine, rules } = node;
+  if (node.server === undefined || storage === undefined) return "it does not run";
+  const { ops, log, snapshots, disk } = storage;
+  const { applied, durable, memory } = ops;
+  if (durable.index !== applied.index) return `${durable.index} of ${applied.index} is written`;
+  if (memory.dirtyBytes !== 0) return `${memory.dirtyBytes} bytes wait to be written`;
+  if (ops.backlogged) return "it takes no more changes";
+  const state = machine instanceof MemoryMachine ? machine.state : undefined;
+  const rows = Number(state?.prepare(GARBAGE).get()?.rows ?? 0);
+  if (rows > 0) return `${rows} databases and collections wait to be deleted`;
+  if (log.bytes > rules.logBytesMax * LOG_SHARE_MAX) return `its log has ${log.bytes} bytes`;
+  const hold = node.core?.cluster.snapshotHold() ?? Infinity;
+  if (hold !== Infinity) return `its log is kept behind ${hold}`;
+  const current = snapshots.current?.sha256.slice(0, 16) ?? "none";
+  const left = disk.list(snapshots.directory)
+    .find((name) => !name.startsWith("receive-") && !name.includes(current));
+  return left && `${left} is there`;
+}
