@@ -82,20 +82,32 @@ export function descriptionPath(directory: string, info: SnapshotInfo): string {
   return snapshotPath(directory, info).replace(/\.db$/, ".json");
 }
 
-/** Gives a complete, durable file its name, and then its description. */
+/**
+ * Gives a complete, durable file its name, and then its description. When that fails neither is
+ * there, for nobody would know of the file until the next start.
+ */
 export function publish(
   directory: string,
   temporary: string,
   info: SnapshotInfo,
   disk: Disk,
 ): SnapshotInfo {
-  disk.rename(temporary, snapshotPath(directory, info));
-  crashPoint("snapshot_named");
+  const file = snapshotPath(directory, info);
   const description = descriptionPath(directory, info);
-  writeWhole(disk, `${description}.tmp`, toBuffer(utf8Encode(JSON.stringify(info) + "\n")));
-  disk.syncDirectory(directory);
-  disk.rename(`${description}.tmp`, description);
-  disk.syncDirectory(directory);
+  // Of the same state there may be one already.
+  const isKnown = disk.size(description) !== undefined;
+  try {
+    disk.rename(temporary, file);
+    crashPoint("snapshot_named");
+    writeWhole(disk, `${description}.tmp`, toBuffer(utf8Encode(JSON.stringify(info) + "\n")));
+    disk.syncDirectory(directory);
+    disk.rename(`${description}.tmp`, description);
+    disk.syncDirectory(directory);
+  } catch (error) {
+    disk.remove(`${description}.tmp`);
+    if (!isKnown) for (const path of [description, file]) disk.remove(path);
+    throw error;
+  }
   crashPoint("snapshot_described");
   return info;
 }
