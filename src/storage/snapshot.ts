@@ -105,7 +105,7 @@ export function publish(
     disk.syncDirectory(directory);
   } catch (error) {
     disk.remove(`${description}.tmp`);
-    if (!isKnown) for (const path of [description, file]) disk.remove(path);
+    if (!isKnown) { for (const path of [description, file]) disk.remove(path); }
     throw error;
   }
   crashPoint("snapshot_described");

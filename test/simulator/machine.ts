@@ -78,6 +78,8 @@ export class MemoryMachine implements Machine, DiskFaults {
   readonly disk: SimDisk;
   readonly faults: DiskFaults = this;
   generation = 0;
+  /** An operation has failed since the process was started. */
+  hasFailed = false;
   readonly #options: MachineOptions;
   #process: Process | undefined;
 
@@ -89,6 +91,7 @@ export class MemoryMachine implements Machine, DiskFaults {
 
   storageOptions(process: Process): Pick<NodeStorageOptions, "path" | "outside"> {
     this.generation++;
+    this.hasFailed = false;
     this.#process = process;
     const path = `/${this.#options.host}`;
     const outside: StorageOutside = {
@@ -168,7 +171,7 @@ export class MemoryMachine implements Machine, DiskFaults {
     if (process === undefined || !process.isAlive) throw new ProcessDied();
     if (rules.slowMsMax > 0) process.lagMs += this.random() * rules.slowMsMax;
     if (--rules.crashIn === 0 && this.random() < 0.5) this.#die();
-    if (--rules.failIn === 0) throw ioError(operation);
+    if (--rules.failIn === 0) this.#fail(operation);
   }
 
   after(operation: string): void {
@@ -176,8 +179,13 @@ export class MemoryMachine implements Machine, DiskFaults {
     if (rules.crashIn <= 0) this.#die();
     if (rules.failIn <= 0) {
       rules.failIn = Infinity;
-      throw ioError(operation);
+      this.#fail(operation);
     }
+  }
+
+  #fail(operation: string): never {
+    this.hasFailed = true;
+    throw ioError(operation);
   }
 
   #die(): never {

@@ -20,6 +20,8 @@ export function unfinished(node: SimNode): string | undefined {
   if (log.bytes > rules.logBytesMax * LOG_SHARE_MAX) return `its log has ${log.bytes} bytes`;
   const hold = node.core?.cluster.snapshotHold() ?? Infinity;
   if (hold !== Infinity) return `its log is kept behind ${hold}`;
+  // What an error has left behind the next start removes.
+  if (machine instanceof MemoryMachine && machine.hasFailed) return undefined;
   const current = snapshots.current?.sha256.slice(0, 16) ?? "none";
   const left = disk.list(snapshots.directory)
     .find((name) => !name.startsWith("receive-") && !name.includes(current));

@@ -9,6 +9,7 @@ import {
   type SnapshotInfo,
   snapshotPath,
 } from "../../src/storage/snapshot.ts";
+import { type Disk, SYSTEM_DISK } from "../../src/storage/disk.ts";
 import { SnapshotReceiver } from "../../src/storage/snapshot_receiver.ts";
 import { DamagedSnapshot, SnapshotStore } from "../../src/storage/snapshot_store.ts";
 import { loadSqlite } from "../../src/storage/sqlite.ts";
@@ -78,6 +79,19 @@ test("makeSnapshot copies the committed state and its own applied index", () => 
   expect(copy.prepare("SELECT k FROM kv").all().map((row) => row.k)).toEqual(["committed"]);
   copy.close();
   expect(readdirSync(directory).length).toBe(2);
+});
+
+test("a snapshot whose description finds no room leaves no file behind", () => {
+  const full: Disk = {
+    ...SYSTEM_DISK,
+    write: () => {
+      throw Object.assign(new Error("ENOSPC: write"), { code: "ENOSPC" });
+    },
+  };
+  const make = () =>
+    makeSnapshot(driver, statePath, directory, readApplied, join(directory, "make-0.tmp"), full);
+  expect(make).toThrow("ENOSPC");
+  expect(readdirSync(directory)).toEqual([]);
 });
 
 describe("SnapshotStore", () => {
