@@ -200,9 +200,10 @@ function streamWords(random: Prng, key: Bytes): Bytes[] {
     case 1:
       return ["XADD", key, ...trim, "*", "f", "v"];
     case 2:
+    case 12:
       return ["XGROUP", "CREATE", key, group, random.next() < 0.5 ? "0" : "$", "MKSTREAM"];
     case 3:
-      return random.next() < 0.2
+      return random.next() < 0.5
         ? ["XGROUP", "DESTROY", key, group]
         : ["XGROUP", "SETID", key, group, random.next() < 0.5 ? "0" : "$"];
     case 4:
