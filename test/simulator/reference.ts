@@ -51,6 +51,8 @@ export class Reference {
   readonly outcomes = new Map<string, Outcome>();
   readonly #versions = new Map<string, Version[]>();
   readonly #expiring = new Map<string, number>();
+  /** Index -> the keys that its entry has changed, "db/key" each, until somebody asks. */
+  readonly #changed = new Map<number, Set<string>>();
   readonly #seen = new Map<number, Seen>();
   readonly #waiters = new ReferenceWaiters();
   /** "db/key version" -> what a client found there that watches the key. */
@@ -142,6 +144,13 @@ export class Reference {
   /** The versions of a key, oldest first. */
   versions(db: number, key: Bytes): readonly Version[] {
     return this.#versions.get(`${db}/${key}`) ?? [];
+  }
+
+  /** The keys, "db/key" each, that the entry of this index has changed; told once. */
+  takeChanged(index: number): Iterable<string> {
+    const changed = this.#changed.get(index);
+    this.#changed.delete(index);
+    return changed ?? [];
   }
 
   /** A client watches a key, which had this version (0: not there) at a place. */
@@ -316,6 +325,10 @@ export class Reference {
     let versions = this.#versions.get(key);
     if (versions === undefined) this.#versions.set(key, versions = []);
     const at = this.#at;
+    const index = Math.floor(at);
+    let changed = this.#changed.get(index);
+    if (changed === undefined) this.#changed.set(index, changed = new Set());
+    changed.add(key);
     if (versions[versions.length - 1]?.at === at) versions.pop();
     versions.push({ at, value, expireAtMs });
     if (value !== undefined && expireAtMs !== NO_EXPIRY) this.#expiring.set(key, expireAtMs);

@@ -4,6 +4,7 @@ import type { NodeStorage } from "../../src/server/node_storage.ts";
 import type { AppendOutcome } from "../../src/storage/raft_log_types.ts";
 import type { Server } from "../../src/server/server.ts";
 import { FollowerClaims } from "./follower_claims.ts";
+import { wrongChange } from "./keys_truth.ts";
 import { LeaderClaims } from "./leader_claims.ts";
 import { ProposalClaims } from "./proposal_claims.ts";
 import { ReadClaims } from "./read_claims.ts";
@@ -125,5 +126,9 @@ function watchState(id: number, storage: NodeStorage, truth: Truth): void {
     truth.applied(id, state.index, state.digest);
     truth.beside.applied(id, state.index, storage);
     truth.free.applied(id, state.index, storage);
+    const key = wrongChange(truth.reference, storage);
+    if (key === undefined) return;
+    const what = `node ${id}: ${key} is not as entry ${state.index} leaves it`;
+    truth.violate("a key is as the log says", what);
   };
 }

@@ -3,7 +3,7 @@ import type { Prng } from "../../src/base/prng.ts";
 
 /** Collections that are renamed, copied, moved and expire, of a type each by their first letter. */
 const KEYS = ["a0", "a1", "k0", "k1", "m0", "m1", "y0", "y1"];
-const LIFE_MS_MAX = 600;
+const LIFE_MS_MAX = 1500;
 
 /** How all of them is read. */
 export const KEY_READS: readonly (readonly Bytes[])[] = KEYS.map((key) => {
@@ -17,7 +17,7 @@ export function keyWords(random: Prng, token: string, db: number): Bytes[] {
   const at = random.below(KEYS.length);
   const key = KEYS[at];
   const other = KEYS[at ^ 1];
-  switch (random.below(24)) {
+  switch (random.below(18)) {
     case 0:
       return ["RENAME", key, other];
     case 1:

@@ -1,15 +1,13 @@
 import type { Configuration, Message } from "../../src/raft/types.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
-import type { KeyRecord, RedisOperations } from "../../src/storage/redis_operations.ts";
-import { collectionText, sizeOf } from "./reference_collections.ts";
 import { lostOwner } from "./garbage.ts";
+import { wrongKey } from "./keys_truth.ts";
 import { MemoryMachine } from "./machine.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimNetwork } from "./sim_net.ts";
 import type { SimNode } from "./sim_node.ts";
 import type { Trace } from "./trace.ts";
 import type { Truth } from "./truth.ts";
-import { CHANCE_KEY } from "./workload_commands.ts";
 
 const CLUSTER_ID = "5".repeat(32);
 
@@ -148,57 +146,11 @@ export class World {
     }
     const { index, digest } = ops.applied;
     this.truth.applied(node.id, index, digest);
-    const expected = this.truth.reference.behind(index);
-    for (const db of [0, 1]) expected.delete(`${db}/${CHANCE_KEY}`);
-    let count = 0;
-    for (const db of [0, 1]) {
-      for (const key of ops.keys(db)) {
-        if (key === CHANCE_KEY) continue;
-        const record = ops.find(db, key);
-        const version = expected.get(`${db}/${key}`);
-        if (record !== undefined && version !== undefined) {
-          const value = record.type === "string" ? record.value : storedText(ops, db, key, record);
-          const isSame = value === version.value && record.expireAtMs === version.expireAtMs &&
-            (record.type === "string" || record.size === sizeOf(version.value));
-          if (!isSame) this.#differs(node, `${db}/${key}`, index, when);
-          count++;
-        } else if (record === undefined || record.expireAtMs > ops.applied.logTimeMs) {
-          // One whose time has come may still lie there.
-          this.#differs(node, `${db}/${key}`, index, when);
-        }
-      }
-    }
-    if (count !== expected.size) this.#differs(node, "some keys", index, when);
-  }
-
-  #differs(node: SimNode, key: string, index: number, when: string): void {
+    const key = wrongKey(this.truth.reference, storage);
+    if (key === undefined) return;
     const detail = `${node.name} (node ${node.id}), ${when}: ${key} differs at index ${index}`;
     this.truth.violate("state machine safety", detail);
   }
-}
-
-/** A collection as the reference has it. */
-function storedText(
-  ops: RedisOperations,
-  db: number,
-  key: string,
-  { type }: KeyRecord,
-): string | undefined {
-  switch (type) {
-    case "list":
-      return collectionText("l", [...ops.collection(db, key, "list")!.values(0)]);
-    case "set":
-      return collectionText("s", [...ops.collection(db, key, "set")!.members()]);
-    case "hash": {
-      const fields = [...ops.collection(db, key, "hash")!.entries()];
-      return collectionText("h", fields.flatMap(([name, { value }]) => [name, value]));
-    }
-    case "zset": {
-      const members = [...ops.collection(db, key, "zset")!.range(0, Infinity)];
-      return collectionText("z", members.flatMap(({ name, score }) => [name, String(score)]));
-    }
-  }
-  return undefined;
 }
 
 /** Lines of a node's log that are worth counting. */
