@@ -210,7 +210,8 @@ export function stepHeartbeatResponse(
     }
     return;
   }
-  if (peer.match < state.log.lastIndex) peer.nudged = true;
+  // One that is probed has it all perhaps, and learns that it does only by an append.
+  if (peer.state === "probe" || peer.match < state.log.lastIndex) peer.nudged = true;
 }
 
 export function stepInstallSnapshotResponse(

@@ -28,6 +28,7 @@ export function statusOf(state: RaftState): RaftStatus {
     lastTerm: log.lastTerm,
     persistedIndex: log.persisted,
     configuration: state.configuration,
+    configurationIndex: state.configurationIndex,
     peers: leading === undefined ? [] : peersOf(state, leading),
     leaseValid: leading !== undefined && log.commit >= leading.termStartIndex &&
       leading.leaseValid(state.nowMs),

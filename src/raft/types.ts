@@ -276,7 +276,9 @@ export interface RaftStatus {
   readonly lastTerm: number;
   /** Last index durable here. */
   readonly persistedIndex: number;
+  /** In effect, committed or not. */
   readonly configuration: Configuration;
+  readonly configurationIndex: number;
   /** Only on the leader. */
   readonly peers: readonly PeerStatus[];
   /** Whether the leader held its lease at the last tick: no other leader could exist then. */

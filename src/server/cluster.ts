@@ -200,9 +200,11 @@ export class Cluster implements ClusterView {
       return { ok: false, error: refusalText(proposed.reason, request, status.configuration) };
     }
     while (server.monotonicMs() < deadlineMs) {
-      const { applied, configuration } = server.driver.raft.status();
-      // After a change of leader the entry there may be another than the one proposed.
-      const isOver = applied >= proposed.index && configuration.votersOutgoing.length === 0;
+      const { applied, configuration, configurationIndex } = server.driver.raft.status();
+      // After a change of leader the entry there may be another than the one proposed. The end of
+      // joint consensus must be committed too: until then the old voters are needed.
+      const isOver = applied >= Math.max(proposed.index, configurationIndex) &&
+        configuration.votersOutgoing.length === 0;
       if (isOver && isInEffect(change, configuration)) return { ok: true, id };
       if (!server.leadership.isLeader && request.kind !== "remove") break;
       await sleep(this.#options.clock, 5);
@@ -212,6 +214,7 @@ export class Cluster implements ClusterView {
 
   async #transfer(to: NodeId, deadlineMs: number): Promise<ClusterAnswer> {
     const { server, identity } = this.#options;
+    if (to === identity.nodeId) return { ok: true, id: to };
     const refusal = server.transferLeader(to);
     if (refusal !== undefined) {
       const { configuration } = server.driver.raft.status();

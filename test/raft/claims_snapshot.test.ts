@@ -148,6 +148,25 @@ describe("snapshots (7)", () => {
     expect(ofType(node.drain().messages, "append")).toMatchObject([{ to: 3, prevIndex: 4 }]);
   });
 
+  test("one that covers all there is leaves a follower that is sent to ahead again", () => {
+    const node = new InHand({ terms: [1, 1, 1, 1] });
+    node.lead();
+    node.matches(2, 5);
+    node.drain();
+    node.log.compact({ index: 5, term: 2, configuration: node.log.snapshot.configuration });
+    const refusal = { type: "append_response", from: 3, term: 2, success: false } as const;
+    node.step({ ...refusal, index: 4, hintIndex: 1, hintTerm: 1, round: 0 });
+    node.drain();
+    node.raft.reportSnapshot(3, true);
+    node.step({ type: "install_snapshot_response", from: 3, term: 2, index: 5 });
+    node.wait(100);
+    const [beat] = ofType(node.drain().messages, "heartbeat").filter(({ to }) => to === 3);
+    node.step({ type: "heartbeat_response", from: 3, term: 2, round: beat.round });
+    expect(ofType(node.drain().messages, "append")).toMatchObject([{ to: 3, prevIndex: 5 }]);
+    node.matches(3, 5);
+    expect(node.status.peers[1]).toMatchObject({ state: "replicate", match: 5 });
+  });
+
   test("a restart finds the configurations that follow the snapshot", () => {
     const first = new InHand();
     const data = encodeConfiguration(configurationOf([1, 2, 3, 4]));

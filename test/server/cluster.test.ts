@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { SYSTEM_CLOCK } from "../../src/base/clock.ts";
+import { sleep, SYSTEM_CLOCK } from "../../src/base/clock.ts";
 import type { Configuration, RaftCore, RaftStatus } from "../../src/raft/types.ts";
 import { Cluster } from "../../src/server/cluster.ts";
 import type { Server } from "../../src/server/server.ts";
@@ -12,11 +12,25 @@ const MEMBERS: Configuration = {
   addresses: { 1: "a:1", 2: "b:1", 3: "c:1" },
 };
 
+function clusterWith(server: unknown): Cluster {
+  return new Cluster({
+    server: server as Server,
+    clock: SYSTEM_CLOCK,
+    identity: { clusterId: "", nodeId: 1, incarnation: 1, runs: [] },
+    logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+    isConnected: () => true,
+    ask: () => Promise.reject(new Error("not asked")),
+    snapshot: () => Promise.reject(new Error("not asked")),
+    join: () => Promise.resolve({ ok: true }),
+  });
+}
+
 test("a change whose place in the log was taken by another entry is not confirmed", async () => {
   let status: Partial<RaftStatus> = {
     applied: 10,
     lastIndex: 10,
     configuration: MEMBERS,
+    configurationIndex: 1,
     peers: [],
   };
   const raft: Partial<RaftCore> = { status: () => status as RaftStatus };
@@ -31,19 +45,45 @@ test("a change whose place in the log was taken by another entry is not confirme
       return { ok: true, index: 11, term: 1 };
     },
   };
-  const cluster = new Cluster({
-    server: server as unknown as Server,
-    clock: SYSTEM_CLOCK,
-    identity: { clusterId: "", nodeId: 1, incarnation: 1, runs: [] },
-    logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
-    isConnected: () => true,
-    ask: () => Promise.reject(new Error("not asked")),
-    snapshot: () => Promise.reject(new Error("not asked")),
-    join: () => Promise.resolve({ ok: true }),
-  });
+  const cluster = clusterWith(server);
   const answer = await cluster.request({ kind: "join", address: "d:1" });
   expect(answer).toEqual({
     ok: false,
     error: "not confirmed in time: it may still take effect",
   });
+});
+
+test("a removal is confirmed when the end of joint consensus is committed", async () => {
+  const end: Configuration = { ...MEMBERS, voters: [1, 2], addresses: { 1: "a:1", 2: "b:1" } };
+  let status: Partial<RaftStatus> = {
+    applied: 10,
+    lastIndex: 10,
+    configuration: MEMBERS,
+    configurationIndex: 1,
+    peers: [],
+  };
+  const raft: Partial<RaftCore> = { status: () => status as RaftStatus };
+  const server = {
+    driver: { raft },
+    leadership: { isLeader: true, term: 1, leader: 1 },
+    monotonicMs: () => performance.now(),
+    changeMembership() {
+      // The joint members are committed, those of the end stand in this leader's log only.
+      status = {
+        ...status,
+        applied: 11,
+        lastIndex: 12,
+        configuration: end,
+        configurationIndex: 12,
+      };
+      return { ok: true, index: 11, term: 1 };
+    },
+  };
+  const cluster = clusterWith(server);
+  let isAnswered = false;
+  const answer = cluster.request({ kind: "remove", id: 3 }).finally(() => isAnswered = true);
+  await sleep(SYSTEM_CLOCK, 50);
+  expect(isAnswered).toBe(false);
+  status = { ...status, applied: 12 };
+  expect(await answer).toEqual({ ok: true, id: 3 });
 });

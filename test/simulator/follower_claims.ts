@@ -16,6 +16,8 @@ export class FollowerClaims {
   readonly #options: FollowerClaimsOptions;
   /** Up to where appends have come since answers were last handed out. */
   #compared = 0;
+  /** The last term whose leader has told this node to stand. */
+  #toldIn = 0;
 
   /** Has itself told what goes in and out of the core. */
   constructor(options: FollowerClaimsOptions) {
@@ -24,6 +26,7 @@ export class FollowerClaims {
     const step = raft.step.bind(raft);
     raft.step = (message) => {
       const { term, isSticky } = raft.status();
+      if (message.type === "timeout_now") this.#toldIn = Math.max(this.#toldIn, message.term);
       if (message.term < term) this.#takeLate(message, () => step(message));
       else if (message.type === "vote" && message.term > term && isSticky && !message.transfer) {
         this.#ignore(message, () => step(message));
@@ -106,6 +109,10 @@ export class FollowerClaims {
     if (messages.length + messagesAfterPersist.length === 0) return;
     const { commit } = raft.status();
     for (const message of [...messages, ...messagesAfterPersist]) {
+      if (message.type === "vote" && message.transfer && message.term !== this.#toldIn + 1) {
+        const what = `node ${id} in ${message.term}, told to in ${this.#toldIn}`;
+        violate("only who is told to stands against a lease", what);
+      }
       if (message.type !== "append_response" || !message.success) continue;
       if (message.index <= Math.max(this.#compared, commit)) continue;
       const what = `node ${id} acknowledges ${message.index}, compared up to ${this.#compared}`;
@@ -116,7 +123,7 @@ export class FollowerClaims {
 }
 
 function standing(raft: RaftCore): string {
-  const { term, votedFor, role, commit, lastIndex, peers } = raft.status();
+  const { term, votedFor, role, leader, isSticky, commit, lastIndex, peers } = raft.status();
   const matches = peers.map(({ id, match }) => `${id}: ${match}`);
-  return [term, votedFor, role, commit, lastIndex, ...matches].join();
+  return [term, votedFor, role, leader, isSticky, commit, lastIndex, ...matches].join();
 }

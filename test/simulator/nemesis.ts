@@ -11,6 +11,8 @@ const NODES_MAX = 7;
 const INTERVAL_MS_MIN = 150;
 const INTERVAL_MS_MAX = 4000;
 const HUNTING_SHARE = 0.3;
+/** Of the seeds in which members may leave until one is left. */
+const SHRINKING_SHARE = 0.2;
 
 const AIMED: ReadonlySet<string> = new Set([
   "snapshot received",
@@ -37,6 +39,8 @@ export class Nemesis {
   readonly #hunts: Hunts;
   /** How often an event of `AIMED` is followed by a crash. */
   readonly #aimedShare: number;
+  /** How many voters stay, whoever leaves. */
+  readonly #votersMin: number;
   #isOver = false;
 
   constructor(options: NemesisOptions) {
@@ -56,10 +60,12 @@ export class Nemesis {
     options.world.onCrash = (node) => this.#crashed(node);
     options.world.mayRemove = (id) => {
       const node = this.#world.nodes.find(({ ids }) => ids[ids.length - 1] === id);
-      return node === undefined || node.isRetired || node.isDamaged || this.#isSpare(node);
+      return node === undefined || node.isRetired || node.isDamaged || this.#mayLeave(node);
     };
     options.world.onEvent = (node, event) => this.#aim(node, event);
     this.#aimedShare = this.#random.next() < 0.5 ? this.#random.next() * 0.3 : 0;
+    this.#votersMin = this.#random.next() < SHRINKING_SHARE ? 1 : 3;
+    if (options.world.nodes.length < 3) this.#plan("join", 200 + this.#random.next() * 1000);
     const kinds = Object.keys(this.#faults);
     const share = 0.2 + this.#random.next() * 0.6;
     const random = this.#random;
@@ -78,6 +84,7 @@ export class Nemesis {
   heal(): void {
     this.#isOver = true;
     const { world } = this.#options;
+    world.mayRemove = () => true;
     const { rules } = world.network;
     Object.assign(rules, {
       latencyMsMax: 2,
@@ -313,7 +320,7 @@ export class Nemesis {
     process!.enter(() => {
       core.cluster.view(server).request(request).then((answer) => {
         this.#world.note(`${node.name} answers ${JSON.stringify(answer)}`);
-        if (answer.ok) this.#world.count(`${request.kind} done`);
+        if (answer.ok) this.#world.carriedOut(request);
       }, () => {});
     });
     return true;
@@ -349,23 +356,32 @@ export class Nemesis {
     return isSettled ? configuration.voters : undefined;
   }
 
-  /** Whether the cluster can do without this node for ever. */
-  #isSpare(node: SimNode): boolean {
-    const voters = this.#voters();
-    if (voters === undefined) return false;
-    const others = voters.filter((id) => id !== node.ids[node.ids.length - 1]);
-    const areThere = others.every((id) =>
+  /** The voters beside this node; undefined when one of them is lost, or may be. */
+  #othersOf(node: SimNode): readonly number[] | undefined {
+    const others = this.#voters()?.filter((id) => id !== node.ids[node.ids.length - 1]);
+    const areThere = others?.every((id) =>
       this.#world.nodes.some((each) =>
         each.ids[each.ids.length - 1] === id && !each.isRetired && !each.isDamaged
       )
     );
-    return areThere && others.length > voters.length / 2 && others.length >= 2;
+    return areThere ? others : undefined;
+  }
+
+  /** Whether the cluster can do without this node for ever, though it counts on it. */
+  #isSpare(node: SimNode): boolean {
+    const others = this.#othersOf(node);
+    return others !== undefined && others.length >= 2 &&
+      others.length > this.#voters()!.length / 2;
+  }
+
+  /** Whether this node may be removed, as one that lives until that is done. */
+  #mayLeave(node: SimNode): boolean {
+    return (this.#othersOf(node)?.length ?? 0) >= this.#votersMin;
   }
 
   #remove(node: SimNode): boolean {
     const id = node.id;
-    const voters = this.#voters();
-    if (id === 0 || voters === undefined || voters.length < 4 || !this.#isSpare(node)) return false;
+    if (id === 0 || !this.#voters()?.includes(id) || !this.#mayLeave(node)) return false;
     if (!this.#request({ kind: "remove", id })) return false;
     this.#after(6000, () => {
       // It may have come back under another id meanwhile.

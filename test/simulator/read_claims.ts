@@ -40,6 +40,8 @@ export class ReadClaims {
   #answered = new Map<NodeId, number>();
   #sentRound = 0;
   #term = 0;
+  /** The last term in which it told another node to stand. */
+  #handedOverIn = 0;
   /** As the latest answer came. */
   #members: Configuration | undefined;
 
@@ -50,7 +52,9 @@ export class ReadClaims {
     const readIndex = raft.readIndex.bind(raft);
     raft.readIndex = (id) => {
       this.#ask(id);
-      return readIndex(id);
+      const refusal = readIndex(id);
+      if (refusal !== undefined) this.#asked.delete(id);
+      return refusal;
     };
     const step = raft.step.bind(raft);
     raft.step = (message) => {
@@ -95,14 +99,19 @@ export class ReadClaims {
     this.#answered.set(message.from, Math.max(before, message.round));
   }
 
-  #judge({ messages, readStates, readsFailed }: Ready): void {
+  #judge({ messages, readStates, readsFailed, roleChange }: Ready): void {
     for (const { id, index } of readStates) {
       const asked = this.#asked.get(id);
       this.#asked.delete(id);
       if (asked !== undefined) this.#judgePoint(asked, index);
     }
     for (const id of readsFailed) this.#asked.delete(id);
+    if (roleChange !== undefined && roleChange.role !== "leader" && this.#asked.size > 0) {
+      const what = `node ${this.#options.id} leads no more, and keeps ${[...this.#asked.keys()]}`;
+      this.#options.violate("who leads no more gives reads back", what);
+    }
     for (const message of messages) {
+      if (message.type === "timeout_now") this.#handedOverIn = message.term;
       if (message.type !== "append" && message.type !== "heartbeat") continue;
       this.#enter(message.term);
       this.#sentRound = Math.max(this.#sentRound, message.round);
@@ -137,6 +146,11 @@ export class ReadClaims {
     const { id, raft, commit, violate, statusOf } = this.#options;
     const status = raft.status();
     if (!status.leaseValid) return;
+    if (status.term === this.#handedOverIn) {
+      // That may arrive at any time, and then leases count no more.
+      const what = `node ${id} has it in term ${status.term}, and told another to stand`;
+      violate("a lease ends with a transfer", what);
+    }
     if (status.commit < commit()) {
       const what =
         `node ${id} has it in term ${status.term} at ${status.commit}, and ${commit()} ` +

@@ -55,10 +55,17 @@ export class SimClient {
   }
 
   /** Sends one request on a connection of its own, and never mind when it is answered. */
-  static once(world: World, workload: Workload, node: SimNode, operation: Operation): void {
+  static once(
+    world: World,
+    workload: Workload,
+    node: SimNode,
+    operation: Operation,
+    answered: (text: string) => void = () => {},
+  ): void {
     const { process } = node;
     if (node.server === undefined || process === undefined) return;
     const session = new SimSession(world, workload, node, process);
+    session.onReply = answered;
     session.consistency = operation.consistency;
     session.db = operation.db;
     process.enter(() => session.send([operation]));

@@ -1,5 +1,6 @@
 import { Prng } from "../../src/base/prng.ts";
 import type { SqliteDriver } from "../../src/storage/sqlite_types.ts";
+import { Acceptance } from "./acceptance.ts";
 import { type Drain, drainLater, loadDrain } from "./drain.ts";
 import { FREE_DBS } from "./free_truth.ts";
 import { Nemesis } from "./nemesis.ts";
@@ -35,6 +36,8 @@ export interface SimulationResult {
   readonly coverage: ReadonlyMap<string, number>;
 }
 
+/** How many found the cluster: most often three, and who is alone is joined by others. */
+const FOUNDERS = [1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7];
 /** A share of the seeds: on files, and with a cluster that founds itself. */
 const ON_FILES_EVERY = 25;
 const FOUNDING_SHARE = 0.1;
@@ -144,7 +147,7 @@ class Simulation {
 
   #found(): void {
     const random = this.#random;
-    const count = this.#options.nodes ?? [3, 3, 3, 3, 4, 5, 5, 5, 6, 7][random.below(10)];
+    const count = this.#options.nodes ?? FOUNDERS[random.below(FOUNDERS.length)];
     const isFounding = random.next() < FOUNDING_SHARE;
     const addresses = Array.from({ length: count }, (_, i) => `n${i + 1}:${PEER_PORT}`);
     for (let i = 0; i < count; i++) this.#addNode(isFounding ? addresses : [], count);
@@ -156,11 +159,15 @@ class Simulation {
       workload: this.#workload,
       electionTimeoutMs: this.#electionTimeoutMs,
       areClocksFair: this.#areClocksFair,
-      addNode: () => this.#addNode(this.#world.nodes.map(({ address }) => address), 0),
+      addNode: () => this.#addJoiner(),
     });
     const clients = 2 + random.below(5);
     for (let i = 0; i < clients; i++) this.#addClient([i % 4 === 3 ? 1 : 0]);
     if (random.next() < FREE_SHARE) this.#addClient(FREE_DBS, FREE_DEPTH);
+  }
+
+  #addJoiner(): SimNode {
+    return this.#addNode(this.#world.nodes.map(({ address }) => address), 0);
   }
 
   #addNode(join: readonly string[], bootstrapExpect: number): SimNode {
@@ -231,7 +238,8 @@ class Simulation {
       return this.#stuck("all nodes converge", this.#standing());
     }
     await this.#serveAll();
-    await this.#rest();
+    if (this.#truth.violation === undefined) await this.#accept();
+    if (this.#truth.violation === undefined) await this.#rest();
   }
 
   /** Nothing is left to do; and what is written is what the log says. */
@@ -261,6 +269,21 @@ class Simulation {
       this.#truth.violate("memory is counted", `${node.name} holds ${heldBytes} bytes of nothing`);
     }
     this.#world.checkState(node, "read again at the end");
+  }
+
+  /** The operator's commands are carried out. */
+  #accept(): Promise<void> {
+    const acceptance = new Acceptance({
+      world: this.#world,
+      workload: this.#workload,
+      random: new Prng(this.#random.nextUint32()),
+      requestTimeoutMs: this.#rules.requestTimeoutMs,
+      addNode: () => this.#addJoiner(),
+      within: (ms, isReached) => this.#runUntil(isReached, this.#scheduler.nowMs + ms),
+      isConverged: () => this.#isConverged(),
+      stuck: (invariant, detail) => this.#stuck(invariant, detail),
+    });
+    return acceptance.run();
   }
 
   /** Each member takes a write and answers it. */

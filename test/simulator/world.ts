@@ -1,3 +1,4 @@
+import type { ClusterRequest } from "../../src/commands/cluster_view.ts";
 import type { Configuration, Message } from "../../src/raft/types.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
 import { lostOwner } from "./garbage.ts";
@@ -66,6 +67,16 @@ export class World {
 
   count(kind: string): void {
     this.coverage.set(kind, (this.coverage.get(kind) ?? 0) + 1);
+  }
+
+  /** A request to the cluster was answered with success: then it is so, committed, for good. */
+  carriedOut(request: ClusterRequest): void {
+    this.count(`${request.kind} done`);
+    this.answered(() => {
+      const isMember = "id" in request && this.truth.configuration?.addresses[request.id];
+      if (request.kind !== "remove" || isMember === undefined) return;
+      this.truth.violate("who was removed is no member", `node ${request.id}`);
+    });
   }
 
   /** A line of a node's log, of which some tell what was covered. */

@@ -1,0 +1,187 @@
+import type { Prng } from "../../src/base/prng.ts";
+import type { ClusterAnswer, ClusterRequest } from "../../src/commands/cluster_view.ts";
+import { SimClient } from "./sim_client.ts";
+import type { SimNode } from "./sim_node.ts";
+import type { Workload } from "./workload.ts";
+import type { World } from "./world.ts";
+
+export interface AcceptanceOptions {
+  readonly world: World;
+  readonly workload: Workload;
+  readonly random: Prng;
+  readonly requestTimeoutMs: number;
+  readonly addNode: () => SimNode;
+  /** Has time pass until a condition; false when so much has passed before. */
+  readonly within: (ms: number, isReached: () => boolean) => Promise<boolean>;
+  readonly isConverged: () => boolean;
+  readonly stuck: (invariant: string, detail: string) => void;
+}
+
+const LIMIT_MS = 60_000;
+/** A change may meet another one, or a leader that was just elected. */
+const ATTEMPTS_MAX = 4;
+const READS = 8;
+const READS_MS = 40;
+/** An election is over by then. */
+const ELECTION_TIMEOUTS = 8;
+
+/** What a cluster that nothing is wrong with does for whoever asks for it. */
+export class Acceptance {
+  readonly #options: AcceptanceOptions;
+
+  constructor(options: AcceptanceOptions) {
+    this.#options = options;
+  }
+
+  /** Takes the steps, until one fails. */
+  async run(): Promise<void> {
+    const { random } = this.#options;
+    if (!await this.#allVote()) return;
+    if (!await this.#handOver()) return;
+    if (random.next() < 0.5 && !await this.#loseLeader()) return;
+    if (random.next() < 0.5 && !await this.#join()) return;
+    if (random.next() < 0.5) await this.#remove();
+  }
+
+  /** The voters, unless that is about to change. */
+  get #voters(): readonly number[] {
+    const { configuration } = this.#options.world.truth;
+    return configuration?.votersOutgoing.length === 0 ? configuration.voters : [];
+  }
+
+  #nodeOf(id: number): SimNode | undefined {
+    return this.#options.world.nodes.find((node) => node.id === id && node.server !== undefined);
+  }
+
+  #any(): SimNode | undefined {
+    const voters = this.#voters;
+    return this.#nodeOf(voters[this.#options.random.below(Math.max(1, voters.length))]);
+  }
+
+  /** Who has joined comes to vote, and who is gone votes no more. */
+  async #allVote(): Promise<boolean> {
+    const { world, within, stuck } = this.#options;
+    const isSo = () =>
+      this.#voters.length > 0 && world.truth.configuration!.learners.length === 0 &&
+      this.#voters.every((id) => this.#nodeOf(id) !== undefined);
+    if (await within(LIMIT_MS, isSo)) return true;
+    const { voters = [], learners = [] } = world.truth.configuration ?? {};
+    stuck("who is there votes, and nobody else", `voters ${voters}, learners ${learners}`);
+    return false;
+  }
+
+  /** A voter that is asked to lead does so, and reads go on meanwhile. */
+  async #handOver(): Promise<boolean> {
+    const { random, within, stuck } = this.#options;
+    const id = this.#voters[random.below(this.#voters.length)];
+    const reads = this.#readFrom(this.#voters);
+    const { answer, attempts } = await this.#ask({ kind: "transfer", id });
+    if (!answer.ok) {
+      stuck("leadership is handed over", `to node ${id}: ${answer.error}`);
+      return false;
+    }
+    const isAnswered = await within(LIMIT_MS, () => reads.open === 0);
+    if (isAnswered && (attempts > 1 || reads.refused === "")) return true;
+    const what = isAnswered ? reads.refused : `${reads.open} wait`;
+    stuck("reads go on as leadership is handed over", what);
+    return false;
+  }
+
+  /** What others read waits until there is another leader. */
+  async #loseLeader(): Promise<boolean> {
+    const { world, random, within, requestTimeoutMs, stuck } = this.#options;
+    const leader = world.nodes.find(({ server }) => server?.leadership.isLeader);
+    const others = this.#voters.filter((id) => id !== leader?.id);
+    const isSoonOver = requestTimeoutMs > world.electionTimeoutMs * ELECTION_TIMEOUTS;
+    if (leader === undefined || others.length < 2 || !isSoonOver) return true;
+    const reads = this.#readFrom(others);
+    world.scheduler.after(random.next() * READS_MS, () => leader.crash(false, "to be replaced"));
+    const isAnswered = await within(LIMIT_MS, () => reads.open === 0);
+    if (isAnswered && reads.refused === "") return true;
+    stuck("reads go on behind an election", isAnswered ? reads.refused : `${reads.open} wait`);
+    return false;
+  }
+
+  /** Some reads from each of these nodes; how they fare. */
+  #readFrom(ids: readonly number[]): { open: number; refused: string } {
+    const { world, random } = this.#options;
+    const reads = { open: 0, refused: "" };
+    for (const id of ids) {
+      for (let left = READS; left > 0; left--) {
+        reads.open++;
+        world.scheduler.after(random.next() * READS_MS, () => {
+          const node = this.#nodeOf(id)!;
+          this.#read(node, (text) => {
+            reads.open--;
+            if (text.startsWith("-")) reads.refused = `${node.name}: ${text}`;
+          });
+        });
+      }
+    }
+    return reads;
+  }
+
+  #read(node: SimNode, done: (text: string) => void): void {
+    const { world, workload } = this.#options;
+    SimClient.once(world, workload, node, workload.hunted("read", "linearizable"), done);
+  }
+
+  /** A new node comes to vote, though the log may not begin where it could follow. */
+  async #join(): Promise<boolean> {
+    const { world, random, addNode, within, stuck } = this.#options;
+    if (random.next() < 0.7) {
+      for (const { server, core, process } of world.nodes) {
+        if (server === undefined) continue;
+        process!.enter(() => core!.cluster.view(server).snapshot().catch(() => {}));
+      }
+    }
+    const node = addNode();
+    node.start();
+    if (await within(LIMIT_MS, () => node.id !== 0 && this.#voters.includes(node.id))) return true;
+    stuck("who joins comes to vote", `${node.name} as node ${node.id}`);
+    return false;
+  }
+
+  /** One that is removed is no member any more, whoever it is, and the others go on. */
+  async #remove(): Promise<void> {
+    const { world, random, within, isConverged, stuck } = this.#options;
+    const voters = this.#voters;
+    if (voters.length < 2) return;
+    const id = voters[random.below(voters.length)];
+    const { answer } = await this.#ask({ kind: "remove", id });
+    // What an attempt has done whose answer was lost the next one finds done.
+    if (!answer.ok && world.truth.configuration!.addresses[id] !== undefined) {
+      return stuck("who is removed leaves", `node ${id}: ${answer.error}`);
+    }
+    const node = this.#any()!;
+    let isServed = false;
+    const read = () => {
+      this.#read(node, (text) => isServed ||= !text.startsWith("-"));
+      if (!isServed) world.scheduler.after(200, read);
+    };
+    read();
+    if (!await within(LIMIT_MS, () => isServed)) return stuck("the others go on", node.name);
+    if (!await within(LIMIT_MS, isConverged)) stuck("the others go on", "they do not converge");
+  }
+
+  /** Asks again what another change stood in the way of. */
+  async #ask(request: ClusterRequest): Promise<{ answer: ClusterAnswer; attempts: number }> {
+    const { world, within } = this.#options;
+    let answer: ClusterAnswer = { ok: false, error: "no answer" };
+    for (let attempts = 1;; attempts++) {
+      let isAnswered = false;
+      const { server, core, process, name } = this.#any()!;
+      world.note(`${name} is asked: ${JSON.stringify(request)}`);
+      process!.enter(() => {
+        core!.cluster.view(server!).request(request).then((given) => {
+          world.note(`${name} answers ${JSON.stringify(given)}`);
+          if (given.ok) world.carriedOut(request);
+          answer = given;
+          isAnswered = true;
+        }, () => isAnswered = true);
+      });
+      await within(LIMIT_MS, () => isAnswered);
+      if (answer.ok || attempts === ATTEMPTS_MAX) return { answer, attempts };
+    }
+  }
+}
