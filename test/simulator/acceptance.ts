@@ -22,6 +22,9 @@ const LIMIT_MS = 60_000;
 const ATTEMPTS_MAX = 4;
 const READS = 8;
 const READS_MS = 40;
+/** As a node joins: all is sent again until it has come. */
+const LOSE_SHARE_MAX = 0.1;
+const FULL_MS_MAX = 1000;
 /** An election is over by then. */
 const ELECTION_TIMEOUTS = 8;
 
@@ -135,9 +138,19 @@ export class Acceptance {
         process!.enter(() => core!.cluster.view(server).snapshot().catch(() => {}));
       }
     }
+    const { rules } = world.network;
+    if (random.next() < 0.5) rules.loseShare = random.next() * LOSE_SHARE_MAX;
     const node = addNode();
     node.start();
-    if (await within(LIMIT_MS, () => node.id !== 0 && this.#voters.includes(node.id))) return true;
+    await within(LIMIT_MS, () => node.id !== 0);
+    if (random.next() < 0.4) {
+      // What is sent to it first is refused.
+      node.machine.rules.fullShare = 1;
+      world.scheduler.after(random.next() * FULL_MS_MAX, () => node.machine.rules.fullShare = 0);
+    }
+    const isIn = await within(LIMIT_MS, () => this.#voters.includes(node.id));
+    rules.loseShare = 0;
+    if (isIn) return true;
     stuck("who joins comes to vote", `${node.name} as node ${node.id}`);
     return false;
   }

@@ -12,6 +12,13 @@ export interface Known {
   readonly termAt: (index: number) => number | undefined;
 }
 
+const LEADERS: ReadonlySet<Message["type"]> = new Set([
+  "append",
+  "heartbeat",
+  "install_snapshot",
+  "timeout_now",
+]);
+
 interface Sent {
   term: number;
   index: number;
@@ -36,6 +43,9 @@ export class Claims {
     const { type, from, to } = message;
     const what = `node ${from} to ${to}, ${type} of term ${message.term}`;
     if (type === "append") this.#noteSent(message.from, to, message);
+    if (LEADERS.has(type) && this.#known.leaderOf(message.term) !== from) {
+      return ["only a leader sends what leaders do", what];
+    }
     const problem = type === "vote_response" && message.granted && !message.preVote
       ? this.#wrongVote(message.from, to, message.term)
       : type === "append_response" && message.success

@@ -26,6 +26,7 @@ const WAYS = [
   "late answers",
   "hands over",
   "hands over",
+  "hands over late",
   "usurped",
   "usurped",
   "forgotten",
@@ -52,7 +53,7 @@ export class Hunts {
     const way = WAYS[random.below(WAYS.length)];
     world.note(`hunt: ${leader.name} leads, then ${way}`);
     const hasRival = way === "usurped" || way === "forgotten";
-    const isLong = way === "late answers" || hasRival;
+    const isLong = way === "late answers" || way === "hands over late" || hasRival;
     const forMs = electionTimeoutMs * ((isLong ? 4 : 1.5) + random.next() * 2);
     // What is written meanwhile a rival would lack, who then could not win.
     const quietMs = hasRival ? electionTimeoutMs * 3 : 0;
@@ -216,6 +217,13 @@ export class Hunts {
       }
       leader.process?.enter(() => {
         if (to !== 0) leader.server?.transferLeader(to);
+      });
+    } else if (way === "hands over late") {
+      // Its successor hears of it when it has been given up.
+      const to = others[random.below(others.length)];
+      network.slow(leader.name, to.name, this.#options.electionTimeoutMs * (1 + random.next()));
+      leader.process?.enter(() => {
+        if (to.id !== 0) leader.server?.transferLeader(to.id);
       });
     } else if (way === "late answers") {
       const { electionTimeoutMs } = this.#options;

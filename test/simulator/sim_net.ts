@@ -28,6 +28,9 @@ const FREE_FRAMES: ReadonlySet<number> = new Set([
   FRAME.digest,
   FRAME.ping,
 ]);
+/** Messages that come seldom are lost more often: install_snapshot, its answer, timeout_now. */
+const RARE_TYPE_MIN = 6;
+const RARE_LOSSES = 6;
 /** Of doubles, how many come terms later. */
 const LATE_SHARE = 0.1;
 const LATE_MS_MAX = 3000;
@@ -168,6 +171,10 @@ interface Listener {
   readonly accept: (socket: PeerSocket) => void;
 }
 
+function isRare(frame: Uint8Array): boolean {
+  return frame[FRAME_TYPE_AT] === FRAME.raft && frame[FRAME_TYPE_AT + 1] >= RARE_TYPE_MIN;
+}
+
 /** A frame with another byte somewhere in its later half. */
 function damaged(frame: Uint8Array, random: Prng): Uint8Array {
   const bytes = frame.slice();
@@ -286,7 +293,7 @@ export class SimSocket implements PeerSocket {
     if (random.next() < rules.breakShare) return this.#breakLater();
     const arrivalMs = this.#process.sendMs + this.#latencyMs();
     if (FREE_FRAMES.has(bytes[FRAME_TYPE_AT])) {
-      if (random.next() < rules.loseShare) {
+      if (random.next() < rules.loseShare * (isRare(bytes) ? RARE_LOSSES : 1)) {
         this.writableLength -= bytes.length;
         return;
       }
