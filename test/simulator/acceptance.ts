@@ -38,12 +38,13 @@ export class Acceptance {
 
   /** Takes the steps, until one fails. */
   async run(): Promise<void> {
-    const { random } = this.#options;
+    const { random, within, isConverged, stuck } = this.#options;
     if (!await this.#allVote()) return;
     if (!await this.#handOver()) return;
     if (random.next() < 0.5 && !await this.#loseLeader()) return;
     if (random.next() < 0.5 && !await this.#join()) return;
-    if (random.next() < 0.5) await this.#remove();
+    if (random.next() < 0.5 && !await this.#remove()) return;
+    if (!await within(LIMIT_MS, isConverged)) stuck("all nodes converge", "they do not again");
   }
 
   /** The voters, unless that is about to change. */
@@ -156,15 +157,16 @@ export class Acceptance {
   }
 
   /** One that is removed is no member any more, whoever it is, and the others go on. */
-  async #remove(): Promise<void> {
-    const { world, random, within, isConverged, stuck } = this.#options;
+  async #remove(): Promise<boolean> {
+    const { world, random, within, stuck } = this.#options;
     const voters = this.#voters;
-    if (voters.length < 2) return;
+    if (voters.length < 2) return true;
     const id = voters[random.below(voters.length)];
     const { answer } = await this.#ask({ kind: "remove", id });
     // What an attempt has done whose answer was lost the next one finds done.
     if (!answer.ok && world.truth.configuration!.addresses[id] !== undefined) {
-      return stuck("who is removed leaves", `node ${id}: ${answer.error}`);
+      stuck("who is removed leaves", `node ${id}: ${answer.error}`);
+      return false;
     }
     const node = this.#any()!;
     let isServed = false;
@@ -173,8 +175,9 @@ export class Acceptance {
       if (!isServed) world.scheduler.after(200, read);
     };
     read();
-    if (!await within(LIMIT_MS, () => isServed)) return stuck("the others go on", node.name);
-    if (!await within(LIMIT_MS, isConverged)) stuck("the others go on", "they do not converge");
+    if (await within(LIMIT_MS, () => isServed)) return true;
+    stuck("the others go on without who was removed", node.name);
+    return false;
   }
 
   /** Asks again what another change stood in the way of. */

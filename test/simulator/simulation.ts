@@ -149,8 +149,10 @@ class Simulation {
     const random = this.#random;
     const count = this.#options.nodes ?? FOUNDERS[random.below(FOUNDERS.length)];
     const isFounding = random.next() < FOUNDING_SHARE;
-    const addresses = Array.from({ length: count }, (_, i) => `n${i + 1}:${PEER_PORT}`);
-    for (let i = 0; i < count; i++) this.#addNode(isFounding ? addresses : [], count);
+    const all = Array.from({ length: count }, (_, i) => `n${i + 1}:${PEER_PORT}`);
+    // Who is to be one of one would found another cluster when its disk is lost.
+    const [addresses, expected] = count === 1 ? [[], 0] : [all, count];
+    for (let i = 0; i < count; i++) this.#addNode(isFounding ? addresses : [], expected);
     if (!isFounding) this.#world.founders = this.#world.nodes.slice();
     for (const node of this.#world.nodes) node.start();
     this.#nemesis = new Nemesis({
