@@ -48,7 +48,7 @@ export class Cluster implements ClusterView {
   }
 
   status(): ClusterStatus {
-    const { server, identity, isConnected } = this.#options;
+    const { server, identity } = this.#options;
     const status = server.driver.raft.status();
     const { voters, votersOutgoing, learners, addresses } = status.configuration;
     const ids = [...new Set([...voters, ...votersOutgoing, ...learners])].sort((a, b) => a - b);
@@ -59,7 +59,7 @@ export class Cluster implements ClusterView {
         address: addresses[id] ?? "",
         role: learners.includes(id) ? "learner" : "voter",
         isLeader: id === status.leader,
-        isConnected: id === identity.nodeId || isConnected(id),
+        isConnected: this.#isThere(id),
         ...(peer === undefined ? {} : {
           match: peer.match,
           lag: status.lastIndex - peer.match,
@@ -166,20 +166,25 @@ export class Cluster implements ClusterView {
    * again before it heard of it, and has another now. True when that was started.
    */
   #removeReplaced({ voters, learners, addresses }: Configuration): boolean {
-    const { server, logger, identity, isConnected } = this.#options;
+    const { server, logger } = this.#options;
     const members = [...voters, ...learners];
     for (const id of members) {
-      if (id === identity.nodeId || isConnected(id)) continue;
+      if (this.#isThere(id)) continue;
       const isLearner = learners.includes(id);
       const successor = (isLearner ? members : voters).find((other) =>
         (isLearner ? other !== id : other > id) && addresses[other] === addresses[id] &&
-        isConnected(other)
+        this.#isThere(other)
       );
       if (successor === undefined || !server.changeMembership({ kind: "remove", id }).ok) continue;
       logger.info("replaced by a new node at its address", { node: id, successor });
       return true;
     }
     return false;
+  }
+
+  #isThere(id: NodeId): boolean {
+    const { identity, isConnected } = this.#options;
+    return id === identity.nodeId || isConnected(id);
   }
 
   async #carryOut(request: ClusterRequest, deadlineMs: number): Promise<ClusterAnswer> {

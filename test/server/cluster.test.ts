@@ -12,13 +12,13 @@ const MEMBERS: Configuration = {
   addresses: { 1: "a:1", 2: "b:1", 3: "c:1" },
 };
 
-function clusterWith(server: unknown): Cluster {
+function clusterWith(server: unknown, connected: readonly number[] = [2, 3], nodeId = 1): Cluster {
   return new Cluster({
     server: server as Server,
     clock: SYSTEM_CLOCK,
-    identity: { clusterId: "", nodeId: 1, incarnation: 1, runs: [] },
+    identity: { clusterId: "", nodeId, incarnation: 1, runs: [] },
     logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
-    isConnected: () => true,
+    isConnected: (id) => connected.includes(id),
     ask: () => Promise.reject(new Error("not asked")),
     snapshot: () => Promise.reject(new Error("not asked")),
     join: () => Promise.resolve({ ok: true }),
@@ -86,4 +86,24 @@ test("a removal is confirmed when the end of joint consensus is committed", asyn
   expect(isAnswered).toBe(false);
   status = { ...status, applied: 12 };
   expect(await answer).toEqual({ ok: true, id: 3 });
+});
+
+test("who replaced a member removes it, as the leader too", () => {
+  const configuration: Configuration = {
+    ...MEMBERS,
+    voters: [1, 2, 1007],
+    addresses: { 1: "a:1", 2: "b:1", 1007: "a:1" },
+  };
+  const changes: unknown[] = [];
+  const status = { configuration, lastIndex: 10, peers: [] } as Partial<RaftStatus>;
+  const server = {
+    driver: { raft: { status: () => status } },
+    leadership: { isLeader: true, term: 1, leader: 1007 },
+    changeMembership(change: unknown) {
+      changes.push(change);
+      return { ok: true, index: 11, term: 1 };
+    },
+  };
+  clusterWith(server, [2], 1007).tick(1000);
+  expect(changes).toEqual([{ kind: "remove", id: 1 }]);
 });

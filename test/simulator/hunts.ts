@@ -107,6 +107,8 @@ export class Hunts {
     world.note(`hunt: ${away.name} is left behind`);
     for (const other of world.nodes) this.#cut(away, other);
     if (away === leader) {
+      // Some may be under way still when the snapshot is there.
+      if (random.next() < 0.5) away.machine.rules.stallMs = 3000;
       // In one row of its log, or in several.
       for (let left = 5 + random.below(20), atMs = 0; left > 0; left--) {
         if (random.next() < 0.4) atMs += random.next() * 10;
@@ -124,7 +126,9 @@ export class Hunts {
     this.#options.later(forMs, () => {
       for (const node of world.nodes) if (node !== away) this.#options.snapshot(node);
     });
-    this.#options.later(forMs + 200 + random.next() * 200, () => world.network.heal());
+    const healMs = forMs + 200 + random.next() * 200;
+    this.#options.later(healMs, () => world.network.heal());
+    this.#options.later(healMs + 300, () => away.machine.rules.stallMs = 0);
     return true;
   }
 
@@ -183,6 +187,14 @@ export class Hunts {
       if (random.next() < 0.2) later(atMs, () => this.#writeBeside(next));
     }
     return true;
+  }
+
+  /** A leader is lost as the members change: whoever follows it needs both halves. */
+  amidChange(leader: SimNode): void {
+    const { world, random, later } = this.#options;
+    if (world.nodes.length < 3) return;
+    world.note(`hunt: ${leader.name} changes the members`);
+    later(random.next() * 15, () => this.#endReign(leader));
   }
 
   #wait(node: SimNode, kind: "wait" | "push"): void {

@@ -31,6 +31,8 @@ export interface DiskRules {
   fullShare: number;
   /** Each operation takes up to this long. */
   slowMsMax: number;
+  /** A write of the log beside the loop takes up to this long. */
+  stallMs: number;
   /** Operations that change the disk until one fails, or the machine dies in it. */
   failIn: number;
   crashIn: number;
@@ -64,6 +66,7 @@ function noFaults(): DiskRules {
   return {
     fullShare: 0,
     slowMsMax: 0,
+    stallMs: 0,
     failIn: Infinity,
     crashIn: Infinity,
     crashLosesPower: false,
@@ -107,7 +110,8 @@ export class MemoryMachine implements Machine, DiskFaults {
         close: () => {},
       }),
       checkpointer: (sql) => checkpointerOf(sql, process, () => this.random()),
-      logWriter: (log) => new SimLogWriter(log, process, () => this.random()),
+      logWriter: (log) =>
+        new SimLogWriter(log, process, () => this.random(), () => this.rules.stallMs),
       makeSnapshot: async (task) => {
         const temporary = temporaryPath(task.directory);
         await sleep(process.clock, 1 + this.random() * 30);
@@ -239,7 +243,7 @@ export class RealMachine implements Machine {
         return directory;
       },
       checkpointer: (sql) => checkpointerOf(sql, process, random),
-      logWriter: (log) => new SimLogWriter(log, process, random),
+      logWriter: (log) => new SimLogWriter(log, process, random, () => this.rules.stallMs),
       makeSnapshot: async (task) => {
         await sleep(process.clock, 5);
         const temporary = temporaryPath(task.directory);

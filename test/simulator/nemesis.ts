@@ -11,6 +11,8 @@ const NODES_MAX = 7;
 const INTERVAL_MS_MIN = 150;
 const INTERVAL_MS_MAX = 4000;
 const HUNTING_SHARE = 0.3;
+/** Of the changes of members, how many their leader does not live to see the end of. */
+const AMID_CHANGE_SHARE = 0.3;
 /** Of the seeds in which members may leave until one is left. */
 const SHRINKING_SHARE = 0.2;
 
@@ -100,6 +102,7 @@ export class Nemesis {
       Object.assign(node.machine.rules, {
         fullShare: 0,
         slowMsMax: 0,
+        stallMs: 0,
         failIn: Infinity,
         crashIn: Infinity,
       });
@@ -214,6 +217,10 @@ export class Nemesis {
 
   /** Now and then a machine dies just behind what there is little time behind. */
   #aim(node: SimNode, event: string): void {
+    const isPromotion = event === "learner has caught up and becomes a voter";
+    if (isPromotion && !this.#isOver && this.#random.next() < AMID_CHANGE_SHARE) {
+      this.#hunts.amidChange(node);
+    }
     if (this.#isOver || !AIMED.has(event) || this.#random.next() >= this.#aimedShare) return;
     if (node.machine.isReal) return;
     node.machine.rules.crashLosesPower = this.#random.next() < 0.5;
@@ -383,6 +390,10 @@ export class Nemesis {
     const id = node.id;
     if (id === 0 || !this.#voters()?.includes(id) || !this.#mayLeave(node)) return false;
     if (!this.#request({ kind: "remove", id })) return false;
+    const leader = this.#leader();
+    if (leader !== undefined && this.#random.next() < AMID_CHANGE_SHARE) {
+      this.#hunts.amidChange(leader);
+    }
     this.#after(6000, () => {
       // It may have come back under another id meanwhile.
       if (node.id !== id || this.#world.truth.configuration?.addresses[id] !== undefined) return;

@@ -21,15 +21,22 @@ export class SimLogWriter implements LogWriter {
   onDone = (): void => {};
   readonly #process: Process;
   readonly #random: () => number;
+  readonly #stallMs: () => number;
   readonly #rows: LogRows;
   readonly #sql: LogStatements;
   #job: LogJob | undefined;
   #failure: unknown;
 
-  /** `random`: a number in [0, 1). */
-  constructor(database: SqlDatabase, process: Process, random: () => number) {
+  /** `random`: a number in [0, 1); `stallMs`: how long a write may take, where that is long. */
+  constructor(
+    database: SqlDatabase,
+    process: Process,
+    random: () => number,
+    stallMs: () => number,
+  ) {
     this.#process = process;
     this.#random = random;
+    this.#stallMs = stallMs;
     this.#rows = new LogRows(database, 0);
     this.#sql = prepareStatements(database);
   }
@@ -39,7 +46,7 @@ export class SimLogWriter implements LogWriter {
     this.#job = job;
     this.#failure = undefined;
     const msMax = this.#random() < SLOW_SHARE ? SLOW_MS_MAX : USUAL_MS_MAX;
-    this.#process.clock.after(this.#random() * msMax, () => {
+    this.#process.clock.after(this.#random() * Math.max(msMax, this.#stallMs()), () => {
       if (this.#job !== job) return;
       this.#run(job);
       this.onDone();

@@ -28,9 +28,9 @@ const FREE_FRAMES: ReadonlySet<number> = new Set([
   FRAME.digest,
   FRAME.ping,
 ]);
-/** Messages that come seldom are lost more often: install_snapshot, its answer, timeout_now. */
+/** Messages that come seldom fare worse: install_snapshot, its answer, timeout_now. */
 const RARE_TYPE_MIN = 6;
-const RARE_LOSSES = 6;
+const RARE_FAULTS = 6;
 /** Of doubles, how many come terms later. */
 const LATE_SHARE = 0.1;
 const LATE_MS_MAX = 3000;
@@ -293,7 +293,8 @@ export class SimSocket implements PeerSocket {
     if (random.next() < rules.breakShare) return this.#breakLater();
     const arrivalMs = this.#process.sendMs + this.#latencyMs();
     if (FREE_FRAMES.has(bytes[FRAME_TYPE_AT])) {
-      if (random.next() < rules.loseShare * (isRare(bytes) ? RARE_LOSSES : 1)) {
+      const rareness = isRare(bytes) ? RARE_FAULTS : 1;
+      if (random.next() < rules.loseShare * rareness) {
         this.writableLength -= bytes.length;
         return;
       }
@@ -302,8 +303,9 @@ export class SimSocket implements PeerSocket {
         const echo = net.echoOf(this.#process, this.remoteAddress, bytes);
         if (echo !== undefined) this.#deliver(echo, freeMs + random.next() * ECHO_MS_MAX, false);
       }
-      if (random.next() < rules.duplicateShare) {
-        const lateMs = random.next() * (random.next() < LATE_SHARE ? LATE_MS_MAX : 50);
+      if (random.next() < rules.duplicateShare * rareness) {
+        const isLate = random.next() < LATE_SHARE * rareness;
+        const lateMs = random.next() * (isLate ? LATE_MS_MAX : 50);
         this.#deliver(bytes.slice(), freeMs + lateMs, false);
       }
       if (random.next() < rules.reorderShare) {
