@@ -1,4 +1,4 @@
-import type { Message, NodeId, RaftCore, Ready } from "../../src/raft/types.ts";
+import type { Message, NodeId, RaftCore, Ready, VoteRequest } from "../../src/raft/types.ts";
 
 /** What the claims on a follower are judged by. */
 export interface FollowerClaimsOptions {
@@ -16,6 +16,8 @@ export class FollowerClaims {
   readonly #options: FollowerClaimsOptions;
   /** Up to where appends have come since answers were last handed out. */
   #compared = 0;
+  /** "from/term/preVote" of requests for a vote: what the candidate's log lacks; "": nothing. */
+  readonly #lacking = new Map<string, string>();
   /** The last term whose leader has told this node to stand. */
   #toldIn = 0;
 
@@ -26,6 +28,7 @@ export class FollowerClaims {
     const step = raft.step.bind(raft);
     raft.step = (message) => {
       const { term, isSticky } = raft.status();
+      if (message.type === "vote") this.#compare(message);
       if (message.type === "timeout_now") this.#toldIn = Math.max(this.#toldIn, message.term);
       if (message.term < term) this.#takeLate(message, () => step(message));
       else if (message.type === "vote" && message.term > term && isSticky && !message.transfer) {
@@ -44,6 +47,18 @@ export class FollowerClaims {
       if (made !== undefined) this.#judge(made);
       return made;
     };
+  }
+
+  /** Section 5.4.1; of pre-votes too, which else let one stand that cannot win. */
+  #compare({ from, term, preVote, lastIndex, lastTerm }: VoteRequest): void {
+    const own = this.#options.raft.status();
+    const isComplete = lastTerm > own.lastTerm ||
+      (lastTerm === own.lastTerm && lastIndex >= own.lastIndex);
+    const key = `${from}/${term}/${preVote}`;
+    const what = `${lastIndex} of ${lastTerm}, and it has ${own.lastIndex} of ${own.lastTerm}`;
+    // One that was complete once may have been granted it, and ask again.
+    if (isComplete) this.#lacking.set(key, "");
+    else if (!this.#lacking.has(key)) this.#lacking.set(key, what);
   }
 
   /** Who hears of a later term is in it (figure 2); pre-votes are of one that may never come. */
@@ -112,6 +127,13 @@ export class FollowerClaims {
       if (message.type === "vote" && message.transfer && message.term !== this.#toldIn + 1) {
         const what = `node ${id} in ${message.term}, told to in ${this.#toldIn}`;
         violate("only who is told to stands against a lease", what);
+      }
+      if (message.type === "vote_response" && message.granted) {
+        const { to, term, preVote } = message;
+        const lacking = this.#lacking.get(`${to}/${term}/${preVote}`) ?? "";
+        if (lacking !== "") {
+          violate("votes go to complete logs", `node ${id} to ${to} in ${term}: ${lacking}`);
+        }
       }
       if (message.type !== "append_response" || !message.success) continue;
       if (message.index <= Math.max(this.#compared, commit)) continue;

@@ -247,8 +247,10 @@ export class Nemesis {
   }
 
   #slowDisk(node: SimNode): boolean {
-    node.machine.rules.slowMsMax = this.#random.next() * 60;
-    this.#after(2000, () => node.machine.rules.slowMsMax = 0);
+    const { rules } = node.machine;
+    if (this.#random.next() < 0.5) rules.slowMsMax = this.#random.next() * 60;
+    else rules.stallMs = this.#random.next() * 1000;
+    this.#after(2000, () => rules.slowMsMax = rules.stallMs = 0);
     return !node.machine.isReal;
   }
 
