@@ -190,8 +190,12 @@ export class Cluster implements ClusterView {
   async #carryOut(request: ClusterRequest, deadlineMs: number): Promise<ClusterAnswer> {
     const { server } = this.#options;
     const status = server.driver.raft.status();
-    // This leader is one of them, and the one that asks has applied it.
-    if (request.kind === "holders") return { ok: true, id: holdersHere(server, request.id) };
+    if (request.kind === "holders") {
+      // The one that asks has applied it, and gives its place among them to this leader, which may
+      // have sent what its own disk does not hold yet.
+      const missing = status.persistedIndex < request.id ? 1 : 0;
+      return { ok: true, id: Math.max(0, holdersHere(server, request.id) - missing) };
+    }
     if (request.kind === "transfer") return await this.#transfer(request.id, deadlineMs);
     // From the index of the entry that admits the node, so that none is ever given twice.
     const id = request.kind === "join" ? JOINED_ID_BASE + status.lastIndex + 1 : request.id;

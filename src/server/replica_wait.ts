@@ -40,14 +40,27 @@ export async function waitForReplicas(
       return Promise.resolve(isFirst);
     },
   };
+  let count = known;
+  let asking: Promise<void> | undefined;
+  const nap = (delayMs: number) =>
+    sleep(clock, Math.max(0, Math.min(delayMs, endMs - clock.monotonicMs())));
   try {
     for (;;) {
       const { isLeader } = server.leadership;
-      const count = isLeader ? holdersHere(server, index) : await cluster.holders(index);
+      if (isLeader) {
+        count = holdersHere(server, index);
+      } else {
+        asking ??= cluster.holders(index).then((held) => {
+          count = held;
+          asking = undefined;
+        });
+        // A leader out of reach answers late or never; the client has its own time.
+        await Promise.race([asking, nap(ASK_MS)]);
+      }
       if (ended === "error") return UNBLOCKED;
-      const leftMs = endMs - clock.monotonicMs();
-      if (count >= wanted || ended !== undefined || leftMs <= 0) return count;
-      await sleep(clock, Math.min(leftMs, isLeader ? LOOK_MS : ASK_MS));
+      const isOver = ended !== undefined || clock.monotonicMs() >= endMs;
+      if (count >= wanted || isOver) return count;
+      await nap(isLeader ? LOOK_MS : ASK_MS);
     }
   } finally {
     session.blocked = undefined;

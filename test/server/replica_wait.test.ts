@@ -1,0 +1,55 @@
+import { expect, test } from "bun:test";
+import { SYSTEM_CLOCK } from "../../src/base/clock.ts";
+import type { ClusterView } from "../../src/commands/cluster_view.ts";
+import type { Configuration, RaftStatus } from "../../src/raft/types.ts";
+import { Cluster } from "../../src/server/cluster.ts";
+import { waitForReplicas } from "../../src/server/replica_wait.ts";
+import type { Server } from "../../src/server/server.ts";
+import { FakeSession } from "./fakes.ts";
+
+const MEMBERS: Configuration = {
+  voters: [1, 2, 3],
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+  addresses: { 1: "a:1", 2: "b:1", 3: "c:1" },
+};
+
+function serverOf(id: number, status: Partial<RaftStatus>): Server {
+  const server = {
+    driver: { raft: { status: () => ({ id, configuration: MEMBERS, peers: [], ...status }) } },
+    leadership: { isLeader: id === 1, term: 1, leader: 1 },
+    ops: { applied: { index: 7 } },
+    monotonicMs: () => performance.now(),
+  };
+  return server as unknown as Server;
+}
+
+test("WAIT ends at its time-out also where the leader does not answer", async () => {
+  const cluster: Partial<ClusterView> = { holders: () => new Promise(() => {}) };
+  const startMs = performance.now();
+  const options = {
+    server: serverOf(2, {}),
+    cluster: cluster as ClusterView,
+    clock: SYSTEM_CLOCK,
+  };
+  expect(await waitForReplicas(options, new FakeSession(), 2, 120)).toBe(1);
+  expect(performance.now() - startMs).toBeLessThan(5000);
+});
+
+test("a leader that lacks on its disk what others hold does not count itself", async () => {
+  for (const [persistedIndex, holders] of [[7, 2], [6, 1]]) {
+    const peers = [2, 3].map((id) => ({ id, match: 7 })) as unknown as RaftStatus["peers"];
+    const cluster = new Cluster({
+      server: serverOf(1, { peers, persistedIndex }),
+      clock: SYSTEM_CLOCK,
+      identity: { clusterId: "", nodeId: 1, incarnation: 1, runs: [] },
+      logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+      isConnected: () => true,
+      ask: () => Promise.reject(new Error("not asked")),
+      snapshot: () => Promise.reject(new Error("not asked")),
+      join: () => Promise.resolve({ ok: true }),
+    });
+    expect(await cluster.request({ kind: "holders", id: 7 })).toEqual({ ok: true, id: holders });
+  }
+});
