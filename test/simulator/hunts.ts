@@ -100,12 +100,21 @@ export class Hunts {
    * meanwhile that are never committed, and has more of them than the snapshot covers.
    */
   leftBehind(): boolean {
-    const { world, random } = this.#options;
+    const { world, workload, random } = this.#options;
     const leader = this.#leader();
     if (leader === undefined) return false;
     const away = random.next() < 0.4 ? leader : world.nodes[random.below(world.nodes.length)];
     world.note(`hunt: ${away.name} is left behind`);
-    for (const other of world.nodes) this.#cut(away, other);
+    const cut = () => {
+      for (const other of world.nodes) this.#cut(away, other);
+    };
+    if (away !== leader && random.next() < 0.5) {
+      // Some wait there for what others get meanwhile, or are given without its knowledge.
+      for (let left = 2; left > 0; left--) this.#wait(away, "wait");
+      this.#options.later(60, cut);
+      this.#options.later(100 + random.next() * 200, () => this.#wait(leader, "push"));
+      this.#options.later(100 + random.next() * 200, () => this.#wait(leader, "push"));
+    } else cut();
     if (away === leader) {
       // Some may be under way still when the snapshot is there.
       if (random.next() < 0.5) away.machine.rules.stallMs = 3000;
@@ -114,6 +123,14 @@ export class Hunts {
         if (random.next() < 0.4) atMs += random.next() * 10;
         this.#options.later(atMs, () => this.#send(away, "write", "linearizable"));
       }
+    }
+    const other = world.nodes[random.below(world.nodes.length)];
+    if (other !== away) {
+      const send = SimClient.stream(world, workload, other, "linearizable");
+      this.#options.later(100, () => {
+        send(workload.hunted("write", "linearizable"));
+        send(workload.hunted("replicas", "linearizable"));
+      });
     }
     const electionMs = away === leader ? this.#options.electionTimeoutMs * 3 : 0;
     const forMs = electionMs + 300 + random.next() * 1200;
@@ -153,14 +170,16 @@ export class Hunts {
     const { world, random, later, crash } = this.#options;
     const { nodes } = world;
     const any = () => nodes[random.below(nodes.length)];
+    const lost = any();
     for (let left = 3 + random.below(4); left > 0; left--) {
-      later(random.next() * 60, () => this.#wait(any(), "wait"));
+      later(random.next() * 60, () => this.#wait(random.next() < 0.5 ? lost : any(), "wait"));
     }
     later(80 + random.next() * 100, () => {
-      const lost = any();
-      if (random.next() < 0.5) return crash(lost, false);
-      for (const other of nodes) this.#cut(lost, other);
-      later(random.next() * 200, () => world.network.heal());
+      if (random.next() < 0.4) return crash(lost, false);
+      // Of a connection that has broken its other end knows at once, of a cut after seconds.
+      if (random.next() < 0.7) { for (const socket of lost.process?.sockets ?? []) socket.reset(); }
+      else for (const other of nodes) this.#cut(lost, other);
+      later(random.next() ** 2 * 3000, () => world.network.heal());
     });
     for (let left = 1 + random.below(3); left > 0; left--) {
       later(100 + random.next() * 400, () => this.#wait(any(), "push"));

@@ -161,6 +161,7 @@ export class Nemesis {
     "partition": () => this.#partition(),
     "one-way partition": () => this.#oneWay(this.#victim()),
     "isolation": () => this.#isolate(this.#victim()),
+    "reset connections": () => this.#reset(this.#victim()),
     "slow link": () => this.#slowLink(this.#victim()),
     "clock jump": () => this.#jump(this.#victim()),
     "transfer": () => this.#request({ kind: "transfer", id: this.#any().id }),
@@ -296,6 +297,11 @@ export class Nemesis {
     this.#world.note(`${node.name} is alone`);
     this.#healLater();
     return true;
+  }
+
+  #reset({ process }: SimNode): boolean {
+    for (const socket of process?.sockets ?? []) if (this.#random.next() < 0.7) socket.reset();
+    return process !== undefined;
   }
 
   #healLater(): void {

@@ -12,11 +12,16 @@ export interface ProposalClaimsOptions {
   readonly violate: (invariant: string, detail: string) => void;
 }
 
-/** An entry bears the leader's time, and what other nodes have sent to the leader of its term. */
+/**
+ * An entry bears the leader's time, and what other nodes have sent to the leader of its term: all
+ * that follows what it had of them before, or else they would wait for ever.
+ */
 export class ProposalClaims {
   readonly #options: ProposalClaimsOptions;
   /** Segments that came for the leader of `#term`. */
   #received = new Set<string>();
+  /** Of those, by node, what must be in the next entry with commands of others. */
+  #due = new Map<NodeId, Segment>();
   #term = 0;
 
   /** Has itself told of what comes from other nodes, and what goes into the log. */
@@ -27,8 +32,13 @@ export class ProposalClaims {
     const receive = server.receiveForward.bind(server);
     server.receiveForward = (from, term, segment) => {
       this.#enter(raft.status().term);
-      if (term === this.#term) this.#received.add(nameOf(decodeSegment(segment)));
+      if (term === this.#term) this.#receive(decodeSegment(segment));
       receive(from, term, segment);
+    };
+    const disconnected = server.peerDisconnected.bind(server);
+    server.peerDisconnected = (id) => {
+      this.#due.delete(id);
+      disconnected(id);
     };
     const propose = raft.propose.bind(raft);
     raft.propose = (data, local) => {
@@ -40,8 +50,21 @@ export class ProposalClaims {
   }
 
   #enter(term: number): void {
-    if (term !== this.#term) this.#received = new Set();
+    if (term === this.#term) return;
     this.#term = term;
+    this.#received = new Set();
+    this.#due = new Map();
+  }
+
+  #receive(segment: Segment): void {
+    this.#received.add(nameOf(segment));
+    const { node, incarnation, firstSequence } = segment;
+    if (!this.#options.server.leadership.isLeader || this.#due.has(node)) return;
+    const { origins } = this.#options.server.ops.applied;
+    const known = origins.find((origin) => origin.node === node);
+    if (known !== undefined && known.incarnation > incarnation) return;
+    const applied = known?.incarnation === incarnation ? known.sequence : 0;
+    if (firstSequence <= applied + 1) this.#due.set(node, segment);
   }
 
   #judge(data: Uint8Array): void {
@@ -58,6 +81,13 @@ export class ProposalClaims {
       const what = `node ${id} takes ${nameOf(segment)}, which nobody sent it in ${this.#term}`;
       violate("commands are for the leader of the term", what);
     }
+    // An entry without any, or with what is dropped, goes its own way.
+    if (segments.every(({ node }) => node === 0)) return;
+    for (const due of this.#due.values()) {
+      if (segments.some((each) => nameOf(each) === nameOf(due))) continue;
+      violate("a leader takes what follows", `node ${id} leaves out ${nameOf(due)}`);
+    }
+    this.#due = new Map();
   }
 }
 

@@ -7,7 +7,8 @@ import { PIECE_NAME } from "../../src/server/pieces.ts";
 import { FREE_DBS } from "./free_truth.ts";
 import { change, elementsOf } from "./reference_collections.ts";
 import { changeKey, type ReferenceKeys } from "./reference_keys.ts";
-import { type Origin, ReferenceWaiters, waitName } from "./reference_waiters.ts";
+import { calledBy } from "./workload_commands.ts";
+import { type Origin, ReferenceWaiters, type Waiter, waitName } from "./reference_waiters.ts";
 
 /**
  * A place in the order of all commands: the index of the entry, and behind the point the command's
@@ -137,7 +138,7 @@ export class Reference {
   }
 
   /** The commands that wait for data. */
-  get waiting(): readonly Origin[] {
+  get waiting(): readonly Waiter[] {
     return this.#waiters.all;
   }
 
@@ -175,8 +176,9 @@ export class Reference {
     return found;
   }
 
-  #run(origin: Origin, db: number, argv: readonly Bytes[]): void {
+  #run(origin: Origin, db: number, words: readonly Bytes[]): void {
     if (FREE_DBS.includes(db)) return;
+    const argv = calledBy(words);
     if (this.#waiters.run(origin, db, argv)) {
       if (argv[0] !== "\0rewait") return;
       for (const key of argv.slice(4, 4 + Number(argv[3]))) this.#serve(db, key);

@@ -7,7 +7,8 @@ export interface Origin {
   readonly sequence: number;
 }
 
-interface Waiter extends Origin {
+/** One that waits, and the name of its wait. */
+export interface Waiter extends Origin {
   readonly place: number;
   readonly keys: readonly Bytes[];
   readonly name: string;
@@ -18,7 +19,7 @@ export class ReferenceWaiters {
   #waiters: Waiter[] = [];
   #last = 0;
 
-  get all(): readonly Origin[] {
+  get all(): readonly Waiter[] {
     return this.#waiters;
   }
 

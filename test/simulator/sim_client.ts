@@ -13,6 +13,7 @@ import {
 } from "../../src/resp/reply.ts";
 import { Session } from "../../src/server/session.ts";
 import { COMMANDS_MAX, endOf, type Position } from "./reference.ts";
+import { waitName } from "./reference_waiters.ts";
 import type { Operation, Workload } from "./workload.ts";
 import type { Process } from "./process.ts";
 import type { SimNode } from "./sim_node.ts";
@@ -33,6 +34,8 @@ export class SimClient {
   readonly #random: Prng;
   readonly #rules: ClientRules;
   #session: SimSession | undefined;
+  /** What follows what was sent last. */
+  #rest: Operation[] = [];
   #isStopped = false;
 
   constructor(world: World, workload: Workload, random: Prng, rules: ClientRules) {
@@ -44,14 +47,20 @@ export class SimClient {
   }
 
   /** Sends one write to a node; calls `done` when it was carried out. */
-  static probe(world: World, workload: Workload, node: SimNode, done: () => void): void {
+  static probe(
+    world: World,
+    workload: Workload,
+    node: SimNode,
+    done: () => void,
+    lifeMs?: number,
+  ): void {
     const { process } = node;
     if (node.server === undefined || process === undefined) return;
     const session = new SimSession(world, workload, node, process);
     session.onReply = (text) => {
       if (text === "+OK") done();
     };
-    process.enter(() => session.send([workload.probe()]));
+    process.enter(() => session.send([workload.probe(lifeMs)]));
   }
 
   /** Sends one request on a connection of its own, and never mind when it is answered. */
@@ -115,14 +124,20 @@ export class SimClient {
       session.abandon();
       this.#session = session = undefined;
     }
+    if (session === undefined) this.#rest = [];
     session ??= this.#connect();
     if (session === undefined || session.operations.length >= depthMax) return;
-    const count = 1 + this.#random.below(depthMax - session.operations.length);
-    const operations = Array.from(
-      { length: count },
-      () => this.#workload.next(session.db, session.consistency),
-    );
-    session.process.enter(() => session.send(operations.flat()));
+    let operations = this.#rest;
+    this.#rest = [];
+    if (operations.length === 0) {
+      const count = 1 + this.#random.below(depthMax - session.operations.length);
+      const next = () => this.#workload.next(session.db, session.consistency);
+      operations = Array.from({ length: count }, next).flat();
+      // What is watched may change before the transaction begins.
+      const at = operations.findIndex(({ argv }) => argv[0] === "MULTI");
+      if (at > 0 && this.#random.next() < 0.7) this.#rest = operations.splice(at);
+    }
+    session.process.enter(() => session.send(operations));
   }
 
   #connect(): SimSession | undefined {
@@ -178,6 +193,11 @@ class SimSession extends Session {
     return this.process.isAlive && !this.closed;
   }
 
+  get waitsAs(): string | undefined {
+    const argv = this.operations[0]?.argv ?? [];
+    return argv[0] === "BLPOP" ? waitName(argv) : undefined;
+  }
+
   send(operations: readonly Operation[]): void {
     this.#world.unanswered.add(this);
     for (const operation of operations) {
@@ -217,6 +237,10 @@ class SimSession extends Session {
       // A node that was given a snapshot has not seen what has changed.
       const isBlind = this.node.snapshotsInstalled !== this.#snapshots;
       if (isExec && text === "nil" && !isBlind) this.#workload.mustHaveChanged(operation, held);
+      if (isExec && text.startsWith("[") && !isBlind) {
+        this.#workload.mustBeUnchanged(operation, held);
+      }
+      if (operation.argv[0] === "WAIT") this.#workload.holds(this.node.id, this.#staleFloor, text);
       this.#world.note(`client ${this.id} gets ${text.slice(0, 60)}`);
       this.#staleFloor = Math.max(
         this.#staleFloor,
@@ -261,7 +285,9 @@ class SimSession extends Session {
   #pump(): void {
     const server = this.node.server;
     if (server === undefined || !this.isLive) return;
-    while (this.#untaken.length > 0 && server.execute(this, this.#untaken[0].argv as Bytes[])) {
+    for (let next; (next = this.#untaken[0]) !== undefined;) {
+      next.takenAt = server.ops.applied.index;
+      if (!server.execute(this, next.argv as Bytes[])) return;
       this.#untaken.shift();
     }
   }

@@ -258,6 +258,11 @@ export class SimSocket implements PeerSocket {
     this.#close?.();
   }
 
+  /** Both ends are told that the connection is no more, though all are there. */
+  reset(): void {
+    this.#breakLater();
+  }
+
   /** The process is dead; `isSilent`: its machine too, which tells nobody. */
   died(isSilent: boolean): void {
     if (this.#isOver) return;

@@ -1,10 +1,11 @@
 import { Prng } from "../../src/base/prng.ts";
+import { nextForgettingMs } from "../../src/server/beside_keys.ts";
 import type { SqliteDriver } from "../../src/storage/sqlite_types.ts";
 import { Acceptance } from "./acceptance.ts";
 import { type Drain, drainLater, loadDrain } from "./drain.ts";
 import { FREE_DBS } from "./free_truth.ts";
 import { Nemesis } from "./nemesis.ts";
-import type { Origin } from "./reference_waiters.ts";
+import type { Waiter } from "./reference_waiters.ts";
 import { unfinished } from "./rest.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type ClientRules, SimClient } from "./sim_client.ts";
@@ -241,7 +242,22 @@ class Simulation {
     }
     await this.#serveAll();
     if (this.#truth.violation === undefined) await this.#accept();
-    if (this.#truth.violation === undefined) await this.#rest();
+    if (this.#truth.violation === undefined && await this.#expire()) await this.#rest();
+  }
+
+  /** What has expired is deleted, though nobody asks for it or writes; false when it is not. */
+  async #expire(): Promise<boolean> {
+    for (let left = 2; left > 0; left--) {
+      const limitMs = this.#scheduler.nowMs + CONVERGE_MS;
+      let isSet = false;
+      const set = () => isSet = true;
+      const leader = this.#leader();
+      if (leader !== undefined) SimClient.probe(this.#world, this.#workload, leader, set, 50);
+      if (await this.#runUntil(() => isSet && this.#isForgotten, limitMs)) continue;
+      if (isSet) this.#stuck("what has expired is deleted", this.#standing());
+      return this.#truth.violation === undefined;
+    }
+    return true;
   }
 
   /** Nothing is left to do; and what is written is what the log says. */
@@ -328,11 +344,11 @@ class Simulation {
   async #serveWaiters(): Promise<boolean> {
     const { reference } = this.#truth;
     const limitMs = this.#scheduler.nowMs + CONVERGE_MS;
-    const isThere = ({ node, incarnation }: Origin) =>
+    const isThere = ({ node, incarnation, name }: Waiter) =>
       this.#world.nodes.some((each) =>
         each.id === node && this.#isMember(each) &&
         each.storage?.log.identity?.incarnation === incarnation
-      );
+      ) && [...this.#world.unanswered].some((each) => each.isLive && each.waitsAs === name);
     if (!await this.#runUntil(() => reference.waiting.every(isThere), limitMs)) {
       this.#stuck("nobody waits who is gone", JSON.stringify(reference.waiting));
       return false;
@@ -377,6 +393,14 @@ class Simulation {
 
   #leader(): SimNode | undefined {
     return this.#world.nodes.find((node) => node.server?.leadership.isLeader);
+  }
+
+  /** No key is left whose time has come, and no reply that was to be remembered until then. */
+  get #isForgotten(): boolean {
+    const { storage, process } = this.#leader() ?? {};
+    if (storage === undefined || process === undefined) return false;
+    const nextMs = Math.min(storage.ops.nextExpiryMs(), nextForgettingMs(storage.beside));
+    return nextMs > process.clock.wallMs();
   }
 
   #isMember(node: SimNode): boolean {

@@ -120,6 +120,14 @@ export class Truth {
     this.#pending.delete(id);
   }
 
+  /** How many disks hold an entry that is committed, that of one node not counted. */
+  holders(index: number, except: NodeId): number {
+    const term = this.committed[index - 1]?.term;
+    const others = [...this.shadows].filter(([id]) => id !== except).map(([, shadow]) => shadow);
+    return others.filter((each) => each.snapshotIndex > index || each.termAt(index) === term)
+      .length;
+  }
+
   /** A node's log as it was found at a start. */
   opened(id: NodeId, log: ShadowLog): void {
     const shadow = this.shadow(id);

@@ -1,8 +1,10 @@
 import type { NodeCore } from "../../src/node/node_core.ts";
 import type { NodeView } from "../../src/commands/local_context.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
+import { waitForReplicas } from "../../src/server/replica_wait.ts";
 import type { AppendOutcome } from "../../src/storage/raft_log_types.ts";
 import type { Server } from "../../src/server/server.ts";
+import type { Session } from "../../src/server/session.ts";
 import { FollowerClaims } from "./follower_claims.ts";
 import { wrongChange } from "./keys_truth.ts";
 import { LeaderClaims } from "./leader_claims.ts";
@@ -12,7 +14,7 @@ import type { Truth } from "./truth.ts";
 import type { World } from "./world.ts";
 
 /** What commands on users ask of a node. */
-const VIEW = { acl: { nodePassword: "", newUserChannels: "resetchannels" } } as NodeView;
+const ACL = { nodePassword: "", newUserChannels: "resetchannels" } as NodeView["acl"];
 
 /** Has the truth see what passes between the parts of a node. */
 export function watch(
@@ -25,8 +27,14 @@ export function watch(
 ): void {
   watchLog(id, storage, truth);
   watchState(id, storage, truth);
-  server.node = VIEW;
   const { raft } = server.driver;
+  const { clock } = world.nodes.find((node) => node.storage === storage)!.process!;
+  const waiting = { server, cluster: cluster.view(server), clock };
+  server.node = {
+    acl: ACL,
+    waitForReplicas: (client, wanted, timeoutMs) =>
+      waitForReplicas(waiting, client as Session, wanted, timeoutMs),
+  } as NodeView;
   // What is committed is judged by the members of the time, which the next call may change; and by
   // who commits it, who may die amid the write that comes next.
   const ready = raft.ready.bind(raft);
@@ -49,7 +57,6 @@ export function watch(
       world.nodes.find((node) => node.id === other)?.server?.driver.raft.status(),
   });
   new FollowerClaims(core);
-  const clock = world.nodes.find((node) => node.storage === storage)!.process!.clock;
   new ProposalClaims({
     ...core,
     server,

@@ -1,5 +1,6 @@
 import type { Bytes } from "../../src/base/bytes.ts";
 import type { Prng } from "../../src/base/prng.ts";
+import type { NodeId } from "../../src/raft/types.ts";
 import type { Session } from "../../src/server/session.ts";
 import type { WatchedKey } from "../../src/server/watches.ts";
 import { endOf, justBefore, type Position, tokenOf, type Version, versionAt } from "./reference.ts";
@@ -11,9 +12,11 @@ import {
   chanceSequence,
   idempotentWords,
   readWords,
+  replicaWords,
   transactionReads,
   transactionWords,
   WAITED_KEY,
+  waitedKey,
   waitWords,
   watchWords,
   writeWords,
@@ -28,6 +31,8 @@ export interface Operation {
   readonly consistency: Session["consistency"];
   /** Everything up to this place was known to somebody when it was sent. */
   floor: Position;
+  /** What its node had applied when it took it. */
+  takenAt: number;
   /** A part of a transaction, whose EXEC tells what became of it. */
   readonly isPart?: boolean;
   /** What is read within it before it writes, if it does. */
@@ -35,9 +40,10 @@ export interface Operation {
 }
 
 /** `fill` writes to the database that `empty` empties. */
-export type HuntedKind = "read" | "write" | "fill" | "empty";
+export type HuntedKind = "read" | "write" | "replicas" | "fill" | "empty";
 
 const NOT_DONE = /^-(MISCONF|BUSY|CLUSTERDOWN|SHUTDOWN|LOADING|EXECABORT)/;
+const OTHER_COMMAND = "-ERR this idempotency key was used with another";
 const READS = /^(GET|MGET|LRANGE|HGETALL|SMEMBERS|ZRANGE|SRANDMEMBER)$/;
 const UNKNOWN = /^-UNKNOWN/;
 
@@ -64,13 +70,14 @@ export class Workload {
     const random = this.#random;
     if (FREE_DBS.includes(db)) return [this.#operation(freeWords(random, db), db, "", consistency)];
     const chance = random.next();
-    if (chance < 0.45) return [this.#operation(readWords(random), db, "", consistency)];
+    if (chance < 0.44) return [this.#operation(readWords(random), db, "", consistency)];
+    if (chance < 0.45) return [this.#operation(replicaWords(random), db, "", consistency)];
     const token = `t${this.#next++}`;
     if (chance < 0.465 && db === 0) {
       return chanceSequence(token).map((argv) => this.#operation(argv, db, token, consistency));
     }
     if (chance < 0.5 && db === 0) return this.#transaction(token, consistency);
-    if (chance < 0.56 && db === 0) return [this.#once(token, consistency)];
+    if (chance < 0.57 && db === 0) return [this.#once(token, consistency)];
     const argv = writeWords(random, token, db, this.#valueBytesMax);
     return [this.#operation(argv, db, token, consistency)];
   }
@@ -81,7 +88,7 @@ export class Workload {
     token: string,
     consistency: Session["consistency"],
   ): Operation {
-    return { argv, db, token, consistency, floor: 0 };
+    return { argv, db, token, consistency, floor: 0, takenAt: 0 };
   }
 
   #transaction(token: string, consistency: Session["consistency"]): Operation[] {
@@ -103,36 +110,39 @@ export class Workload {
     const again = this.#sentOnce[random.below(8)];
     if (again !== undefined && random.next() < 0.6) return { ...again, consistency };
     const operation = this.#operation(idempotentWords(random, token), 0, token, consistency);
-    this.#sentOnce[random.below(8)] = operation;
+    if (!operation.argv[1].startsWith("brief")) this.#sentOnce[random.below(8)] = operation;
     return operation;
   }
 
-  /** A write that always succeeds. */
-  probe(): Operation {
+  /** A write that always succeeds; with `lifeMs` of a key that expires. */
+  probe(lifeMs?: number): Operation {
     const token = `t${this.#next++}`;
-    return { argv: ["SET", "r0", token], db: 0, token, consistency: "linearizable", floor: 0 };
+    const words = lifeMs === undefined ? ["r0", token] : ["v0", token, "PX", String(lifeMs)];
+    return this.#operation(["SET", ...words], 0, token, "linearizable");
   }
 
   /** Of few keys, so that a read that comes from the past is seen to. */
   hunted(kind: HuntedKind, consistency: Session["consistency"]): Operation {
     const token = `t${this.#next++}`;
     const key = `r${this.#random.below(2)}`;
-    const argv = kind === "empty"
-      ? ["FLUSHDB"]
-      : kind === "read"
-      ? ["GET", key]
-      : ["SET", key, token];
-    const db = kind === "read" || kind === "write" ? 0 : 1;
-    return { argv, db, token, consistency, floor: 0 };
+    const words = {
+      read: ["GET", key],
+      write: ["SET", key, token],
+      replicas: ["WAIT", "9", "100"],
+      fill: ["SET", key, token],
+      empty: ["FLUSHDB"],
+    };
+    const db = kind === "fill" || kind === "empty" ? 1 : 0;
+    return this.#operation(words[kind], db, token, consistency);
   }
 
   /** A pop that waits where many do, or what one of them gets. */
   waited(kind: "wait" | "push"): Operation {
     const token = `t${this.#next++}`;
     const argv = kind === "push"
-      ? ["RPUSH", WAITED_KEY, token]
+      ? ["RPUSH", waitedKey(this.#random), token]
       : waitWords(this.#random, token, WAITED_KEY, 0.4);
-    return { argv, db: 0, token, consistency: "linearizable", floor: 0 };
+    return { argv, db: 0, token, consistency: "linearizable", floor: 0, takenAt: 0 };
   }
 
   invoked(operation: Operation): void {
@@ -161,12 +171,34 @@ export class Workload {
     this.#truth.violate("EXEC does what it can", what);
   }
 
+  /** An EXEC was carried out: its node had seen no change of what is watched, come and gone either. */
+  mustBeUnchanged({ db, token, takenAt }: Operation, held: ReadonlyMap<Bytes, Position>): void {
+    for (const [key, since] of held) {
+      const changes = this.#truth.reference.versions(db, key);
+      const seen = changes.find(({ at }) => at > since && at <= endOf(takenAt));
+      if (seen === undefined) continue;
+      const what = `that of ${token} is carried out, and ${key} had changed at ${seen.at}`;
+      this.#truth.violate("EXEC does nothing behind a change", what);
+    }
+  }
+
+  /** A node says how many others hold all up to a place, as WAIT does. */
+  holds(node: NodeId, at: Position, reply: string): void {
+    const index = Math.floor(at);
+    const count = Number(reply.slice(1));
+    const holders = this.#truth.holders(index, node);
+    if (index === 0 || count <= holders) return;
+    const what = `node ${node} says ${count} others hold ${index}, which ${holders} do`;
+    this.#truth.violate("WAIT counts those that hold it", what);
+  }
+
   /** Checks a reply; returns the first place that it may stem from. */
   answered(operation: Operation, reply: string, staleFloor: number): number {
     const { counts } = this;
     if (operation.isPart || FREE_DBS.includes(operation.db)) return 0;
     const isRead = READS.test(operation.argv[0]);
     const isOnce = operation.argv[0] === "IDEMPOTENT";
+    if (operation.argv[0] === "WAIT" || isOnce && reply.startsWith(OTHER_COMMAND)) return 0;
     if (UNKNOWN.test(reply)) {
       counts.unknown++;
       return 0;

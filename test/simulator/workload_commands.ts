@@ -2,10 +2,18 @@ import type { Bytes } from "../../src/base/bytes.ts";
 import type { Prng } from "../../src/base/prng.ts";
 import { besideWords, KEY_READS, keyWords } from "./workload_keys.ts";
 
+/** A script that calls what it is told to. */
+const CALL = "return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))";
+/** One that adds what time and chance give it. */
+const DRAW = "return redis.call('SADD', KEYS[1], math.random(1000), redis.call('TIME')[2])";
+const SCRIPTED: ReadonlySet<Bytes> = new Set(["SET", "APPEND", "RPUSH", "LPUSH", "HSET", "ZADD"]);
+
 /** Longer than any run, jumps of clocks included. */
 const REMEMBERED_MS = 86_400_000;
-/** A list that is mostly empty, with many who wait for what is pushed to it. */
+/** Lists that are mostly empty, with many who wait for what is pushed to them. */
 export const WAITED_KEY = "q2";
+const WAITED_TOO = "q3";
+const WATCHED = [WAITED_KEY, WAITED_TOO, "v0", "v1"];
 /** What is taken out of this set, chance decides: the reference does not follow it. */
 export const CHANCE_KEY = "u0";
 /** Keys that are read; of a kind each, by their first letter. */
@@ -14,6 +22,7 @@ const STRINGS = ["r0", "r1", "r2", "r3", "v0", "v1", "c0", "c1", "l0", "l1"];
 const READS: readonly (readonly Bytes[])[] = [
   ["LRANGE", "q0", "0", "-1"],
   ["LRANGE", "q1", "0", "-1"],
+  ["LRANGE", WAITED_TOO, "0", "-1"],
   ["HGETALL", "h0"],
   ["SMEMBERS", "s0"],
   ["ZRANGE", "z0", "0", "-1", "WITHSCORES"],
@@ -33,20 +42,36 @@ export function readWords(random: Prng): readonly Bytes[] {
   return random.next() < 0.5 ? ["MGET", key, other] : ["MGET", key, other, "v0", "v1", "r0"];
 }
 
+/** A request that waits until others hold what this connection knows of. */
+export function replicaWords(random: Prng): readonly Bytes[] {
+  return ["WAIT", String(random.below(4)), String(1 + random.below(300))];
+}
+
 /** A request that writes, named by `token`. */
 export function writeWords(random: Prng, token: string, db: number, bytesMax: number): Bytes[] {
   if (random.next() < 0.3) return keyWords(random, token, db);
   if (random.next() < 0.06) return besideWords(random);
-  return random.next() < 0.55
+  const words = random.next() < 0.55
     ? stringWords(random, token, db, bytesMax)
     : collectionWords(random, token, db);
+  return SCRIPTED.has(words[0]) && random.next() < 0.06 ? scriptWords(words) : words;
+}
+
+/** The same, done by a script. */
+function scriptWords([name, key, ...words]: readonly Bytes[]): Bytes[] {
+  return ["EVAL", CALL, "1", key, name, ...words];
+}
+
+/** What a script that `scriptWords` has made calls; any other command as it is. */
+export function calledBy(argv: readonly Bytes[]): readonly Bytes[] {
+  return argv[0] === "EVAL" && argv[1] === CALL ? [argv[4], argv[3], ...argv.slice(5)] : argv;
 }
 
 /** What a transaction holds against: keys that others write. */
 export function watchWords(random: Prng): Bytes[] {
-  const keys = [`r${random.below(4)}`];
-  if (random.next() < 0.3) keys.push(`r${random.below(4)}`);
-  return ["WATCH", ...keys];
+  // Some of them come and go.
+  const key = () => random.next() < 0.7 ? `r${random.below(4)}` : WATCHED[random.below(4)];
+  return random.next() < 0.3 ? ["WATCH", key(), key()] : ["WATCH", key()];
 }
 
 /** The keys that a transaction reads: one before it writes, or two and nothing else. */
@@ -65,9 +90,11 @@ export function transactionWords(random: Prng, token: string): Bytes[][] {
 
 /** A write that may be sent again and is carried out once, or once in a short while. */
 export function idempotentWords(random: Prng, token: string): Bytes[] {
-  if (random.next() < 0.4) {
-    const name = `brief-${random.below(4)}`;
-    return ["IDEMPOTENT", name, String(50 + random.below(600)), "APPEND", "l1", "b,"];
+  if (random.next() < 0.5) {
+    // With a word of its own it is another command than the one before.
+    const element = random.next() < 0.2 ? `${token},` : "b,";
+    const name = `brief-${random.below(2)}`;
+    return ["IDEMPOTENT", name, String(50 + random.below(1000)), "APPEND", "l1", element];
   }
   const words = random.next() < 0.5 ? ["RPUSH", "q1", token] : ["APPEND", "l0", `${token},`];
   return ["IDEMPOTENT", `once-${token}`, String(REMEMBERED_MS), ...words];
@@ -111,7 +138,7 @@ function collectionWords(random: Prng, token: string, db: number): Bytes[] {
     case 0:
       return ["RPUSH", list, token];
     case 1:
-      return ["RPUSH", db === 0 ? WAITED_KEY : list, token];
+      return ["RPUSH", db === 0 ? waitedKey(random) : list, token];
     case 2:
       return ["LPUSH", list, token];
     case 3:
@@ -148,7 +175,13 @@ export function chanceSequence(token: string): Bytes[][] {
 
 /** What chance decides: the same one on every node, which their digests tell. */
 function chanceWords(random: Prng, token: string): Bytes[] {
+  if (random.next() < 0.2) return ["EVAL", DRAW, "1", CHANCE_KEY];
   return random.next() < 0.6 ? ["SADD", CHANCE_KEY, token] : ["SPOP", CHANCE_KEY];
+}
+
+/** One of the lists that many wait for. */
+export function waitedKey(random: Prng): Bytes {
+  return random.next() < 0.7 ? WAITED_KEY : WAITED_TOO;
 }
 
 /** A pop that waits, for no two of which the time is the same: it names them. */
@@ -158,8 +191,13 @@ export function waitWords(
   list: string,
   longShare: number,
 ): Bytes[] {
-  const keys = random.next() < 0.2 ? [list, WAITED_KEY] : [random.next() < 0.3 ? list : WAITED_KEY];
+  const other = random.next() < 0.5 ? list : WAITED_TOO;
+  const both = random.next() < 0.7 ? [other, WAITED_KEY] : [WAITED_KEY, other];
+  const isOfBoth = random.next() < 0.3;
   // Some wait until they are served.
-  if (random.next() < longShare) return ["BLPOP", WAITED_KEY, `9${token.slice(1)}`];
+  if (random.next() < longShare) {
+    return ["BLPOP", ...isOfBoth ? both : [WAITED_KEY], `9${token.slice(1)}`];
+  }
+  const keys = isOfBoth ? both : [random.next() < 0.3 ? other : WAITED_KEY];
   return ["BLPOP", ...keys, `0.${random.below(6)}${token.slice(1)}`];
 }

@@ -17,6 +17,8 @@ interface OpenSession {
   readonly isLive: boolean;
   readonly node: SimNode;
   readonly blocked: unknown;
+  /** Names what waits for data, if it does. */
+  readonly waitsAs: string | undefined;
 }
 
 /** All of one simulated cluster: what its parts know of each other. */
