@@ -108,9 +108,9 @@ export class Hunts {
     const cut = () => {
       for (const other of world.nodes) this.#cut(away, other);
     };
-    if (away !== leader && random.next() < 0.5) {
+    if (away !== leader && random.next() < 0.9) {
       // Some wait there for what others get meanwhile, or are given without its knowledge.
-      for (let left = 2; left > 0; left--) this.#wait(away, "wait");
+      for (let left = 4; left > 0; left--) this.#wait(away, "wait");
       this.#options.later(60, cut);
       this.#options.later(100 + random.next() * 200, () => this.#wait(leader, "push"));
       this.#options.later(100 + random.next() * 200, () => this.#wait(leader, "push"));
@@ -158,6 +158,19 @@ export class Hunts {
     for (let atMs = 0; atMs < forMs; atMs += 2 + random.next() * 30) {
       const kind = random.next() < 0.4 ? "empty" : "fill";
       this.#options.later(atMs, () => this.#send(node, kind, "linearizable"));
+    }
+    return true;
+  }
+
+  /** A request with an idempotency key is sent again all the time, until it is forgotten. */
+  repeated(): boolean {
+    const { world, workload, random, later } = this.#options;
+    const { nodes } = world;
+    const operation = workload.repeated(30 + random.below(200));
+    for (let atMs = 0; atMs < 500; atMs += 3 + random.next() * 20) {
+      later(atMs, () => {
+        SimClient.once(world, workload, nodes[random.below(nodes.length)], { ...operation });
+      });
     }
     return true;
   }

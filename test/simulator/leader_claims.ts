@@ -21,6 +21,8 @@ export class LeaderClaims {
   #nowMs = 0;
   /** What was not heard before proves nothing. */
   #sinceMs = 0;
+  /** Since when it has been handing over. */
+  #transferMs = Infinity;
   /** The reign, as far as its voters are the same. */
   #reign = "";
 
@@ -33,6 +35,11 @@ export class LeaderClaims {
       this.#heardMs.set(message.from, this.#nowMs);
       step(message);
     };
+    const transferLeader = raft.transferLeader.bind(raft);
+    raft.transferLeader = (to) => {
+      this.#transferMs = Infinity;
+      return transferLeader(to);
+    };
     const tick = raft.tick.bind(raft);
     raft.tick = (nowMs) => {
       tick(nowMs);
@@ -44,7 +51,11 @@ export class LeaderClaims {
 
   #judge(): void {
     const { id, raft, electionTimeoutMs, violate } = this.#options;
-    const { role, term, configuration } = raft.status();
+    const { role, term, configuration, transferTarget } = raft.status();
+    this.#transferMs = transferTarget === 0 ? Infinity : Math.min(this.#transferMs, this.#nowMs);
+    if (this.#nowMs - this.#transferMs > 2 * electionTimeoutMs) {
+      violate("a transfer ends", `node ${id} hands term ${term} over to ${transferTarget}`);
+    }
     const halves = [configuration.voters, configuration.votersOutgoing];
     const reign = `${role} ${term} ${halves.join("/")}`;
     if (reign !== this.#reign) this.#sinceMs = this.#nowMs;

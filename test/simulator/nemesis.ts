@@ -15,6 +15,8 @@ const HUNTING_SHARE = 0.3;
 const AMID_CHANGE_SHARE = 0.3;
 /** Of the seeds in which members may leave until one is left. */
 const SHRINKING_SHARE = 0.2;
+/** Seeds with few kinds of faults. */
+const CALM_SHARE = 0.25;
 
 const AIMED: ReadonlySet<string> = new Set([
   "snapshot received",
@@ -65,11 +67,12 @@ export class Nemesis {
       return node === undefined || node.isRetired || node.isDamaged || this.#mayLeave(node);
     };
     options.world.onEvent = (node, event) => this.#aim(node, event);
-    this.#aimedShare = this.#random.next() < 0.5 ? this.#random.next() * 0.3 : 0;
+    this.#aimedShare = this.#random.next() < 0.6 ? this.#random.next() * 0.5 : 0;
     this.#votersMin = this.#random.next() < SHRINKING_SHARE ? 1 : 3;
     if (options.world.nodes.length < 3) this.#plan("join", 200 + this.#random.next() * 1000);
     const kinds = Object.keys(this.#faults);
-    const share = 0.2 + this.#random.next() * 0.6;
+    // What a few of them do takes its time where little else goes wrong.
+    const share = this.#random.next() < CALM_SHARE ? 0.1 : 0.2 + this.#random.next() * 0.6;
     const random = this.#random;
     // Some seeds do little else than look at leaders that lose their followers.
     if (random.next() < HUNTING_SHARE) {
@@ -173,6 +176,7 @@ export class Nemesis {
     "short reigns": () => this.#hunts.shortReigns(),
     "emptied": () => this.#hunts.emptied(),
     "left behind": () => this.#hunts.leftBehind(),
+    "repeated": () => this.#hunts.repeated(),
     "waiters": () => this.#hunts.waiters(),
     "new leader": () => this.#hunts.newLeader(),
     "bit flip": () => this.#flip(this.#any()),

@@ -44,11 +44,14 @@ export class Process {
   /** It does nothing before: stopped, or waiting for its disk. */
   #blockedUntilMs = 0;
   readonly #waiting: (() => void)[] = [];
+  /** Timers among it, where what others have sent goes before them. */
+  readonly #waitingTimers: (() => void)[];
 
   constructor(options: ProcessOptions) {
     this.#options = options;
     this.host = options.host;
     this.#startMs = options.scheduler.nowMs;
+    this.#waitingTimers = options.random() < 0.5 ? [] : this.#waiting;
     this.clock = {
       monotonicMs: () => this.#monotonicMs(),
       wallMs: () => Math.floor(this.#wallMs()),
@@ -78,10 +81,10 @@ export class Process {
   }
 
   /** Has the process do something: now, or when it runs again. */
-  enter(run: () => void): void {
+  enter(run: () => void, isTimer = false): void {
     if (!this.isAlive) return;
-    if (this.isBlocked || this.#waiting.length > 0) {
-      this.#waiting.push(run);
+    if (this.isBlocked || this.#waiting.length > 0 || this.#waitingTimers.length > 0) {
+      (isTimer ? this.#waitingTimers : this.#waiting).push(run);
       return;
     }
     this.#run(run);
@@ -94,7 +97,7 @@ export class Process {
   /** `isSilent`: with its machine, so that its peers are not told. */
   die(isSilent: boolean): void {
     this.isAlive = false;
-    this.#waiting.length = 0;
+    this.#waiting.length = this.#waitingTimers.length = 0;
     for (const socket of [...this.sockets]) socket.died(isSilent);
     this.sockets.clear();
   }
@@ -116,8 +119,10 @@ export class Process {
 
   /** One after the other: the world looks at the node after each. */
   #goOn(): void {
-    if (!this.isAlive || this.isBlocked || this.#waiting.length === 0) return;
-    this.#run(this.#waiting.shift()!);
+    if (!this.isAlive || this.isBlocked) return;
+    const next = this.#waiting.shift() ?? this.#waitingTimers.shift();
+    if (next === undefined) return;
+    this.#run(next);
     this.#options.scheduler.after(0, () => this.#goOn());
   }
 
@@ -140,7 +145,7 @@ export class Process {
     const happening = scheduler.at(this.sendMs + realMs, () => {
       this.enter(() => {
         if (!isCancelled) run();
-      });
+      }, true);
     });
     return {
       cancel: () => {

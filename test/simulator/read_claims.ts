@@ -7,10 +7,15 @@ import type {
   Ready,
 } from "../../src/raft/types.ts";
 
+import type { PeerLink } from "../../src/server/peer_link.ts";
+import type { Server } from "../../src/server/server.ts";
+
 /** What the claims on reads are judged by. */
 export interface ReadClaimsOptions {
   readonly id: NodeId;
   readonly raft: RaftCore;
+  readonly server: Server;
+  readonly link: PeerLink;
   /** The last index that anybody has committed. */
   readonly commit: () => number;
   /** Clocks run alike enough for leases to hold. */
@@ -36,6 +41,10 @@ interface Asked {
 export class ReadClaims {
   readonly #options: ReadClaimsOptions;
   readonly #asked = new Map<number, Asked>();
+  /** What was committed as another node asked for a point. */
+  readonly #requested = new Map<string, number>();
+  /** What the core has confirmed last. */
+  #points = new Set<number>();
   /** The largest round answered by each node in the present term. */
   #answered = new Map<NodeId, number>();
   #sentRound = 0;
@@ -48,13 +57,25 @@ export class ReadClaims {
   /** Has itself told what goes in and out of the core. */
   constructor(options: ReadClaimsOptions) {
     this.#options = options;
-    const { raft } = options;
+    const { raft, server, link } = options;
     const readIndex = raft.readIndex.bind(raft);
     raft.readIndex = (id) => {
       this.#ask(id);
       const refusal = readIndex(id);
       if (refusal !== undefined) this.#asked.delete(id);
       return refusal;
+    };
+    const receive = server.receiveReadRequest.bind(server);
+    server.receiveReadRequest = (from, id) => {
+      // It may come a second time before the first is answered.
+      const name = `${from} ${id}`;
+      if (!this.#requested.has(name)) this.#requested.set(name, options.commit());
+      receive(from, id);
+    };
+    const answer = link.answerReadPoint.bind(link);
+    link.answerReadPoint = (to, id, index) => {
+      this.#judgeAnswer(`${to} ${id}`, index);
+      answer(to, id, index);
     };
     const step = raft.step.bind(raft);
     raft.step = (message) => {
@@ -100,6 +121,7 @@ export class ReadClaims {
   }
 
   #judge({ messages, readStates, readsFailed, roleChange }: Ready): void {
+    this.#points = new Set(readStates.map(({ index }) => index));
     for (const { id, index } of readStates) {
       const asked = this.#asked.get(id);
       this.#asked.delete(id);
@@ -116,6 +138,19 @@ export class ReadClaims {
       this.#enter(message.term);
       this.#sentRound = Math.max(this.#sentRound, message.round);
     }
+  }
+
+  /** Another node is answered; -1: it is to ask again. */
+  #judgeAnswer(request: string, index: number): void {
+    const { id, raft, violate } = this.#options;
+    const commit = this.#requested.get(request) ?? 0;
+    this.#requested.delete(request);
+    if (index < 0) return;
+    const { role } = raft.status();
+    // One that has just stepped down may hand out what it has confirmed before.
+    if ((role === "leader" || this.#points.has(index)) && index >= commit) return;
+    const what = `node ${id}, ${role}, answers ${index}, when ${commit} was committed before`;
+    violate("a leader gives read points, not behind what was committed", what);
   }
 
   #judgePoint({ round, commit, answered }: Asked, index: number): void {

@@ -155,7 +155,11 @@ class Simulation {
     const [addresses, expected] = count === 1 ? [[], 0] : [all, count];
     for (let i = 0; i < count; i++) this.#addNode(isFounding ? addresses : [], expected);
     if (!isFounding) this.#world.founders = this.#world.nodes.slice();
-    for (const node of this.#world.nodes) node.start();
+    for (const node of this.#world.nodes) {
+      // What is written first comes once, at the begin.
+      if (isFounding && random.next() < 0.4) node.machine.rules.crashIn = 1 + random.below(12);
+      node.start();
+    }
     this.#nemesis = new Nemesis({
       world: this.#world,
       random: new Prng(random.nextUint32()),

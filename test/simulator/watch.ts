@@ -51,6 +51,8 @@ export function watch(
   };
   new ReadClaims({
     ...core,
+    server,
+    link: cluster.link,
     commit: () => truth.commit,
     areClocksFair: world.areClocksFair,
     statusOf: (other) =>

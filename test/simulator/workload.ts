@@ -136,6 +136,13 @@ export class Workload {
     return this.#operation(words[kind], db, token, consistency);
   }
 
+  /** One that is carried out again when so much time has gone by. */
+  repeated(lifeMs: number): Operation {
+    const name = `brief-n${this.#next++}`;
+    const argv = ["IDEMPOTENT", name, String(lifeMs), "APPEND", "l1", "b,"];
+    return this.#operation(argv, 0, "", "linearizable");
+  }
+
   /** A pop that waits where many do, or what one of them gets. */
   waited(kind: "wait" | "push"): Operation {
     const token = `t${this.#next++}`;
