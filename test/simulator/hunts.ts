@@ -185,7 +185,7 @@ export class Hunts {
     const any = () => nodes[random.below(nodes.length)];
     const lost = any();
     for (let left = 3 + random.below(4); left > 0; left--) {
-      later(random.next() * 60, () => this.#wait(random.next() < 0.5 ? lost : any(), "wait"));
+      later(random.next() * 60, () => this.#wait(random.next() < 0.5 ? any() : lost, "wait"));
     }
     later(80 + random.next() * 100, () => {
       if (random.next() < 0.4) return crash(lost, false);
