@@ -229,6 +229,14 @@ export class Hunts {
     later(random.next() * 15, () => this.#endReign(leader));
   }
 
+  /** What a leader takes on from now comes to nothing. */
+  unheard(leader: SimNode): void {
+    const { world, random, later, electionTimeoutMs } = this.#options;
+    world.note(`hunt: ${leader.name} is unheard`);
+    for (const other of world.nodes) this.#cut(leader, other);
+    later(electionTimeoutMs * (2 + random.next() * 3), () => world.network.heal());
+  }
+
   #wait(node: SimNode, kind: "wait" | "push"): void {
     const { world, workload } = this.#options;
     SimClient.once(world, workload, node, workload.waited(kind));

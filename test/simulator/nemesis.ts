@@ -331,8 +331,7 @@ export class Nemesis {
   }
 
   /** Has some node carry a request to its cluster. */
-  #request(request: ClusterRequest): boolean {
-    const node = this.#any();
+  #request(request: ClusterRequest, node = this.#any()): boolean {
     const { server, core, process } = node;
     if (server === undefined || core === undefined) return false;
     this.#world.note(`${node.name} is asked: ${JSON.stringify(request)}`);
@@ -401,11 +400,13 @@ export class Nemesis {
   #remove(node: SimNode): boolean {
     const id = node.id;
     if (id === 0 || !this.#voters()?.includes(id) || !this.#mayLeave(node)) return false;
-    if (!this.#request({ kind: "remove", id })) return false;
-    const leader = this.#leader();
-    if (leader !== undefined && this.#random.next() < AMID_CHANGE_SHARE) {
-      this.#hunts.amidChange(leader);
-    }
+    const leader = this.#leader() ?? this.#any();
+    const chance = this.#random.next();
+    // Before anybody hears of it, or when some have.
+    if (chance < AMID_CHANGE_SHARE) this.#hunts.unheard(leader);
+    else if (chance < 2 * AMID_CHANGE_SHARE) this.#hunts.amidChange(leader);
+    const isAsked = this.#request({ kind: "remove", id }, leader);
+    if (!isAsked) return false;
     this.#after(6000, () => {
       // It may have come back under another id meanwhile.
       if (node.id !== id || this.#world.truth.configuration?.addresses[id] !== undefined) return;

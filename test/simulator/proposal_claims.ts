@@ -1,4 +1,4 @@
-import type { NodeId } from "../../src/raft/types.ts";
+import type { Entry, NodeId, Ready } from "../../src/raft/types.ts";
 import { decodeBatch, decodeSegment, type Segment } from "../../src/server/batch.ts";
 import type { Server } from "../../src/server/server.ts";
 
@@ -12,9 +12,12 @@ export interface ProposalClaimsOptions {
   readonly violate: (invariant: string, detail: string) => void;
 }
 
+const TERMS = 2 ** 22;
+
 /**
  * An entry bears the leader's time, and what other nodes have sent to the leader of its term: all
- * that follows what it had of them before, or else they would wait for ever.
+ * that follows what it had of them before, or else they would wait for ever. Who proposed it is
+ * told what became of it: it is applied, or never will be.
  */
 export class ProposalClaims {
   readonly #options: ProposalClaimsOptions;
@@ -23,6 +26,8 @@ export class ProposalClaims {
   /** Of those, by node, what must be in the next entry with commands of others. */
   #due = new Map<NodeId, Segment>();
   #term = 0;
+  /** Proposed here, by index and term, and not told of yet. */
+  readonly #open = new Set<number>();
 
   /** Has itself told of what comes from other nodes, and what goes into the log. */
   constructor(options: ProposalClaimsOptions) {
@@ -45,8 +50,28 @@ export class ProposalClaims {
       this.#enter(raft.status().term);
       const proposed = propose(data, local);
       if (proposed.ok) this.#judge(data);
+      if (proposed.ok && local !== undefined) this.#open.add(keyOf(proposed));
       return proposed;
     };
+    const ready = raft.ready.bind(raft);
+    raft.ready = () => {
+      const made = ready();
+      if (made !== undefined) this.#settle(made);
+      return made;
+    };
+  }
+
+  #settle({ committed, dropped, installSnapshot }: Ready): void {
+    const end = installSnapshot?.index ?? committed[committed.length - 1]?.index;
+    for (const entry of dropped) this.#open.delete(keyOf(entry));
+    if (this.#open.size === 0 || end === undefined) return;
+    for (const entry of committed) if (entry.local !== undefined) this.#open.delete(keyOf(entry));
+    for (const key of this.#open) {
+      if (key >= (end + 1) * TERMS) continue;
+      this.#open.delete(key);
+      const what = `node ${this.#options.id} is not told of its entry ${Math.floor(key / TERMS)}`;
+      this.#options.violate("who proposes is told of the outcome", what);
+    }
   }
 
   #enter(term: number): void {
@@ -89,6 +114,10 @@ export class ProposalClaims {
     }
     this.#due = new Map();
   }
+}
+
+function keyOf({ index, term }: Pick<Entry, "index" | "term">): number {
+  return index * TERMS + term;
 }
 
 function nameOf({ node, incarnation, firstSequence, commands }: Segment): string {

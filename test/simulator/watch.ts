@@ -65,7 +65,11 @@ export function watch(
     nowMs: () => clock.wallMs(),
     logTimeMs: () => storage.ops.applied.logTimeMs,
   });
-  new LeaderClaims({ ...core, electionTimeoutMs: world.electionTimeoutMs });
+  new LeaderClaims({
+    ...core,
+    electionTimeoutMs: world.electionTimeoutMs,
+    termAt: (index) => truth.shadow(id).termAt(index),
+  });
   const change = server.changeMembership.bind(server);
   server.changeMembership = (wanted) => {
     truth.look(raft.status());
