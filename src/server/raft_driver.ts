@@ -103,8 +103,9 @@ export class RaftDriver {
 
   /** The transfer of a snapshot to a peer has ended; with `snapshot`, it is told to install it. */
   snapshotSent(to: NodeId, snapshot: SnapshotMeta | undefined): void {
-    const { id: from, term } = this.raft.status();
-    if (snapshot !== undefined) {
+    const { id: from, role, term } = this.raft.status();
+    // It may follow another one since, and not have handed that out yet.
+    if (snapshot !== undefined && role === "leader") {
       this.#events.send([{ type: "install_snapshot", from, to, term, snapshot }]);
     }
     this.raft.reportSnapshot(to, snapshot !== undefined);

@@ -1,5 +1,15 @@
 import { beforeEach, expect, test } from "bun:test";
-import type { Entry, HardState, Message, RaftCore, Ready } from "../../src/raft/types.ts";
+import { EMPTY_CONFIGURATION } from "../../src/raft/membership.ts";
+import type {
+  Entry,
+  HardState,
+  Message,
+  RaftCore,
+  RaftStatus,
+  Ready,
+  Role,
+  SnapshotMeta,
+} from "../../src/raft/types.ts";
 import { RaftDriver } from "../../src/server/raft_driver.ts";
 import type { AppendOutcome, LogStore } from "../../src/storage/raft_log_types.ts";
 import { entriesOf } from "../storage/raft_log_fixture.ts";
@@ -19,6 +29,8 @@ const NOTHING: Ready = {
   roleChange: undefined,
 };
 
+const SNAPSHOT: SnapshotMeta = { index: 9, term: 1, configuration: EMPTY_CONFIGURATION };
+
 /** What happened, in order. */
 let events: string[];
 let readies: Ready[];
@@ -27,16 +39,20 @@ let end: ((outcome: AppendOutcome) => void) | undefined;
 let ended: AppendOutcome | undefined;
 let driver: RaftDriver;
 let tokens: number;
+let role: Role;
 
 beforeEach(() => {
   events = [];
   readies = [];
   end = ended = undefined;
   tokens = 0;
+  role = "leader";
   const raft: Partial<RaftCore> = {
     tick: () => {},
     ready: () => readies.shift(),
     persisted: ({ sequence }) => events.push(`persisted ${sequence}`),
+    status: () => ({ id: 1, term: 3, role }) as Partial<RaftStatus> as RaftStatus,
+    reportSnapshot: () => {},
   };
   const log: Partial<LogStore> = {
     hardState: { term: 1, votedFor: 0, commit: 0 },
@@ -132,18 +148,18 @@ test("a vote waits for the append under way", () => {
 
 test("a snapshot is installed behind all that is to be written", () => {
   hand(1, entriesOf(1, 1));
-  const configuration = {
-    voters: [],
-    votersOutgoing: [],
-    learners: [],
-    learnersNext: [],
-    addresses: {},
-  };
-  readies.push({ ...NOTHING, installSnapshot: { index: 9, term: 1, configuration } });
+  readies.push({ ...NOTHING, installSnapshot: SNAPSHOT });
   driver.advance();
   expect(events).toEqual(["append 1/1"]);
   finish("durable");
   expect(events.slice(-1)).toEqual(["install 9"]);
+});
+
+test("who leads no more tells nobody to install what it has sent", () => {
+  driver.snapshotSent(2, SNAPSHOT);
+  role = "follower";
+  driver.snapshotSent(2, SNAPSHOT);
+  expect(events).toEqual(["send 3"]);
 });
 
 test("a full disk: all is written again, in order, when there is room", () => {
