@@ -43,6 +43,8 @@ export interface SimNodeOptions {
 }
 
 export const PEER_PORT = 1;
+/** A connection on which less is silent lives: it is asked three times, every two seconds. */
+const SILENCE_MS_MIN = 2000;
 /** For what is under way as a process is told to end. */
 const STOP_MS_MAX = 50;
 
@@ -61,6 +63,8 @@ export class SimNode {
   isDamaged = false;
   /** It is not to be started again by itself. */
   isRetired = false;
+  /** When each node was last heard from. */
+  readonly heardMs = new Map<number, number>();
   /** How often its state became that of a snapshot. */
   snapshotsInstalled = 0;
   join: readonly string[];
@@ -274,10 +278,20 @@ export class SimNode {
     };
   }
 
+  /** Silence ends a connection, and only that: not one on which messages come. */
+  #judgeEnd(other: unknown, reason: unknown): void {
+    const { world } = this.#options;
+    const silentMs = world.scheduler.nowMs - (this.heardMs.get(other as number) ?? 0);
+    if (reason !== "nothing is heard of it" || silentMs > SILENCE_MS_MIN) return;
+    const what = `${this.name} of node ${other}, heard ${silentMs.toFixed(0)} ms before`;
+    world.truth.violate("who is heard is not cut off", what);
+  }
+
   #logger(): Logger {
     const { world } = this.#options;
     const note: Logger["info"] = (message, fields) => {
       world.counted(this, message);
+      if (message === "disconnected") this.#judgeEnd(fields?.node, fields?.reason);
       if (world.trace.isFull) {
         world.note(`${this.name} log: ${message} ${JSON.stringify(fields ?? {})}`);
       }

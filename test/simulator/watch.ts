@@ -28,7 +28,13 @@ export function watch(
   watchLog(id, storage, truth);
   watchState(id, storage, truth);
   const { raft } = server.driver;
-  const { clock } = world.nodes.find((node) => node.storage === storage)!.process!;
+  const node = world.nodes.find((each) => each.storage === storage)!;
+  const { clock } = node.process!;
+  const step = raft.step.bind(raft);
+  raft.step = (message) => {
+    node.heardMs.set(message.from, world.scheduler.nowMs);
+    step(message);
+  };
   const waiting = { server, cluster: cluster.view(server), clock };
   server.node = {
     acl: ACL,
