@@ -112,8 +112,9 @@ export class Hunts {
       // Some wait there for what others get meanwhile, or are given without its knowledge.
       for (let left = 4; left > 0; left--) this.#wait(away, "wait");
       this.#options.later(60, cut);
-      this.#options.later(100 + random.next() * 200, () => this.#wait(leader, "push"));
-      this.#options.later(100 + random.next() * 200, () => this.#wait(leader, "push"));
+      for (let left = 4; left > 0; left--) {
+        this.#options.later(100 + random.next() * 200, () => this.#wait(leader, "push"));
+      }
     } else cut();
     if (away === leader) {
       // Some may be under way still when the snapshot is there.
@@ -159,6 +160,20 @@ export class Hunts {
       const kind = random.next() < 0.4 ? "empty" : "fill";
       this.#options.later(atMs, () => this.#send(node, kind, "linearizable"));
     }
+    return true;
+  }
+
+  /** What a client watches comes and goes again before its transaction begins. */
+  comeAndGone(): boolean {
+    const { world, workload, random, later } = this.#options;
+    const { nodes } = world;
+    const { watch, changes, transaction } = workload.comeAndGone();
+    const any = () => nodes[random.below(nodes.length)];
+    const send = SimClient.stream(world, workload, any(), "linearizable");
+    const change = SimClient.stream(world, workload, any(), "linearizable");
+    send(watch);
+    later(20 + random.next() * 50, () => changes.forEach(change));
+    later(100 + random.next() * 100, () => transaction.forEach(send));
     return true;
   }
 

@@ -176,6 +176,7 @@ export class Nemesis {
     "short reigns": () => this.#hunts.shortReigns(),
     "emptied": () => this.#hunts.emptied(),
     "left behind": () => this.#hunts.leftBehind(),
+    "come and gone": () => this.#hunts.comeAndGone(),
     "repeated": () => this.#hunts.repeated(),
     "waiters": () => this.#hunts.waiters(),
     "new leader": () => this.#hunts.newLeader(),

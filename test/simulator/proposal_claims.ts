@@ -37,7 +37,7 @@ export class ProposalClaims {
     const receive = server.receiveForward.bind(server);
     server.receiveForward = (from, term, segment) => {
       this.#enter(raft.status().term);
-      if (term === this.#term) this.#receive(decodeSegment(segment));
+      if (term === this.#term) this.#receive(from, decodeSegment(segment));
       receive(from, term, segment);
     };
     const disconnected = server.peerDisconnected.bind(server);
@@ -81,9 +81,11 @@ export class ProposalClaims {
     this.#due = new Map();
   }
 
-  #receive(segment: Segment): void {
+  #receive(from: NodeId, segment: Segment): void {
     this.#received.add(nameOf(segment));
     const { node, incarnation, firstSequence } = segment;
+    // A machine may send what it has sent as another node before.
+    if (node !== from) return;
     if (!this.#options.server.leadership.isLeader || this.#due.has(node)) return;
     const { origins } = this.#options.server.ops.applied;
     const known = origins.find((origin) => origin.node === node);

@@ -40,6 +40,14 @@ interface Seen {
   pieces: Bytes;
 }
 
+/** What was answered to a command with an idempotency key. */
+interface Remembered {
+  readonly command: string;
+  readonly reply: string;
+  readonly dueAtMs: number;
+}
+
+const OTHER_COMMAND = "-ERR this idempotency key was used with another command";
 /** A token is a word of its own in a command: which tells one from all others. */
 const TOKEN = /(?:^|\W)(t\d+)(?!\d)/;
 const NO_EXPIRY = Infinity;
@@ -50,6 +58,8 @@ const NO_EXPIRY = Infinity;
  */
 export class Reference {
   readonly outcomes = new Map<string, Outcome>();
+  /** Idempotency key -> what each request with it is answered. */
+  readonly once = new Map<Bytes, Outcome[]>();
   readonly #versions = new Map<string, Version[]>();
   readonly #expiring = new Map<string, number>();
   /** Index -> the keys that its entry has changed, "db/key" each, until somebody asks. */
@@ -59,7 +69,7 @@ export class Reference {
   /** "db/key version" -> what a client found there that watches the key. */
   readonly #watched = new Map<string, Version>();
   /** Idempotency key -> what was answered, and until when. */
-  readonly #remembered = new Map<Bytes, { readonly reply: string; readonly dueAtMs: number }>();
+  readonly #remembered = new Map<Bytes, Remembered>();
   /** Tokens that were answered as not done. */
   readonly #never = new Set<string>();
   readonly #violate: (invariant: string, detail: string) => void;
@@ -234,10 +244,19 @@ export class Reference {
 
   /** A command that comes with an idempotency key. */
   #runOnce(db: number, [, name, ttl, ...argv]: readonly Bytes[]): void {
-    const known = this.#remembered.get(name);
-    if (known !== undefined && known.dueAtMs > this.#logTimeMs) return;
-    const reply = this.#reply(db, argv) ?? "?";
-    this.#remembered.set(name, { reply, dueAtMs: this.#logTimeMs + Number(ttl) });
+    const command = `${db} ${argv.join(" ")}`;
+    const before = this.#remembered.get(name);
+    const known = before !== undefined && before.dueAtMs > this.#logTimeMs ? before : undefined;
+    const reply = known === undefined
+      ? this.#reply(db, argv) ?? "?"
+      : known.command === command
+      ? known.reply
+      : OTHER_COMMAND;
+    let answers = this.once.get(name);
+    if (answers === undefined) this.once.set(name, answers = []);
+    answers.push({ at: this.#at, reply });
+    if (known !== undefined) return;
+    this.#remembered.set(name, { command, reply, dueAtMs: this.#logTimeMs + Number(ttl) });
     this.#note(argv, reply);
     this.#serve(db, argv[1]);
   }

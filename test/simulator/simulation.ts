@@ -48,6 +48,8 @@ const FREE_DEPTH = 24;
 /** After all has healed: leader, equal data and answers must come within these. */
 const LEADER_TIMEOUTS = 20;
 const CONVERGE_MS = 60_000;
+/** Of a key that is to expire. */
+const LIFE_MS = 50;
 /** For what a node does in the background. */
 const REST_MS = 20_000;
 
@@ -252,16 +254,19 @@ class Simulation {
   /** What has expired is deleted, though nobody asks for it or writes; false when it is not. */
   async #expire(): Promise<boolean> {
     for (let left = 2; left > 0; left--) {
-      const limitMs = this.#scheduler.nowMs + CONVERGE_MS;
-      let isSet = false;
-      const set = () => isSet = true;
+      const scheduler = this.#scheduler;
+      const limitMs = scheduler.nowMs + CONVERGE_MS;
+      let dueMs = Infinity;
+      const set = () => dueMs = scheduler.nowMs + 2 * LIFE_MS;
       const leader = this.#leader();
-      if (leader !== undefined) SimClient.probe(this.#world, this.#workload, leader, set, 50);
-      if (await this.#runUntil(() => isSet && this.#isForgotten, limitMs)) continue;
-      if (isSet) this.#stuck("what has expired is deleted", this.#standing());
-      return this.#truth.violation === undefined;
+      if (leader !== undefined) SimClient.probe(this.#world, this.#workload, leader, set, LIFE_MS);
+      if (!await this.#runUntil(() => dueMs < Infinity, limitMs)) break;
+      if (await this.#runUntil(() => scheduler.nowMs > dueMs && this.#isForgotten, limitMs)) {
+        continue;
+      }
+      this.#stuck("what has expired is deleted", this.#standing());
     }
-    return true;
+    return this.#truth.violation === undefined;
   }
 
   /** Nothing is left to do; and what is written is what the log says. */

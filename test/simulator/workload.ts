@@ -9,6 +9,7 @@ import { readAll } from "./reference_collections.ts";
 import { waitName } from "./reference_waiters.ts";
 import type { Truth } from "./truth.ts";
 import {
+  briefWords,
   chanceSequence,
   idempotentWords,
   readWords,
@@ -43,7 +44,6 @@ export interface Operation {
 export type HuntedKind = "read" | "write" | "replicas" | "fill" | "empty";
 
 const NOT_DONE = /^-(MISCONF|BUSY|CLUSTERDOWN|SHUTDOWN|LOADING|EXECABORT)/;
-const OTHER_COMMAND = "-ERR this idempotency key was used with another";
 const READS = /^(GET|MGET|LRANGE|HGETALL|SMEMBERS|ZRANGE|SRANDMEMBER)$/;
 const UNKNOWN = /^-UNKNOWN/;
 
@@ -78,6 +78,7 @@ export class Workload {
     }
     if (chance < 0.5 && db === 0) return this.#transaction(token, consistency);
     if (chance < 0.57 && db === 0) return [this.#once(token, consistency)];
+    if (chance < 0.53) return [this.#operation(briefWords(random, token), db, token, consistency)];
     const argv = writeWords(random, token, db, this.#valueBytesMax);
     return [this.#operation(argv, db, token, consistency)];
   }
@@ -134,6 +135,20 @@ export class Workload {
     };
     const db = kind === "fill" || kind === "empty" ? 1 : 0;
     return this.#operation(words[kind], db, token, consistency);
+  }
+
+  /** A watch, what changes and undoes it again, and a transaction. */
+  comeAndGone(): { watch: Operation; changes: Operation[]; transaction: Operation[] } {
+    const [first, second] = [`t${this.#next++}`, `t${this.#next++}`];
+    const key = `w${first.slice(1)}`;
+    const of = (argv: readonly Bytes[], token: string) =>
+      this.#operation(argv, 0, token, "linearizable");
+    const part = (argv: readonly Bytes[]) => ({ ...of(argv, second), isPart: true });
+    return {
+      watch: part(["WATCH", key]),
+      changes: [of(["SET", key, first], first), of(["DEL", key], "")],
+      transaction: [part(["MULTI"]), part(["SET", "r0", second]), of(["EXEC"], second)],
+    };
   }
 
   /** One that is carried out again when so much time has gone by. */
@@ -205,7 +220,7 @@ export class Workload {
     if (operation.isPart || FREE_DBS.includes(operation.db)) return 0;
     const isRead = READS.test(operation.argv[0]);
     const isOnce = operation.argv[0] === "IDEMPOTENT";
-    if (operation.argv[0] === "WAIT" || isOnce && reply.startsWith(OTHER_COMMAND)) return 0;
+    if (operation.argv[0] === "WAIT") return 0;
     if (UNKNOWN.test(reply)) {
       counts.unknown++;
       return 0;
@@ -229,6 +244,7 @@ export class Workload {
       return this.#checkRead({ ...operation, argv: ["MGET", ...reads] }, reply, staleFloor);
     }
     counts.acknowledged++;
+    if (isOnce) return this.#checkOnce(operation, reply);
     if (reads.length === 0) return this.#checkWrite(operation, reply);
     const [read, ...written] = reply.slice(1, -1).split(",");
     const at = this.#checkWrite(operation, `[${written.join()}]`);
@@ -241,6 +257,20 @@ export class Workload {
       this.#truth.violate("EXEC is one step", what);
     }
     return at;
+  }
+
+  /** Whenever it was carried out: it is answered now, as one behind what was known. */
+  #checkOnce({ argv, floor }: Operation, reply: string): number {
+    const answers = this.#truth.reference.once.get(argv[1]) ?? [];
+    const found = answers.find((each) => each.at > floor && each.reply === reply);
+    if (found === undefined || found.at > endOf(this.#truth.commit)) {
+      const what = `${argv.join(" ")} was answered ${reply}, and by the log ` +
+        `${answers.map(({ at, reply }) => `${reply} at ${at}`)}, sent after ${floor}`;
+      this.#truth.violate("the reply is that of the log", what);
+      return 0;
+    }
+    this.#known = Math.max(this.#known, found.at);
+    return found.at;
   }
 
   #checkWrite({ argv, floor, token }: Operation, reply: string): number {
@@ -261,8 +291,7 @@ export class Workload {
         `${what}: it is ${outcome.reply} at ${outcome.at}`,
       );
     }
-    // With an idempotency key it may have been done long ago.
-    if (outcome.at <= floor && argv[0] !== "IDEMPOTENT") {
+    if (outcome.at <= floor) {
       this.#truth.violate("linearizable", `${what} at ${outcome.at}, sent after ${floor}`);
     }
     this.#known = Math.max(this.#known, outcome.at);

@@ -88,14 +88,17 @@ export function transactionWords(random: Prng, token: string): Bytes[][] {
   return words;
 }
 
+/** A write that is carried out once in a short while; in another database it is another one. */
+export function briefWords(random: Prng, token: string): Bytes[] {
+  // With a word of its own it is another command than the one before.
+  const element = random.next() < 0.2 ? `${token},` : "b,";
+  const name = `brief-${random.below(2)}`;
+  return ["IDEMPOTENT", name, String(50 + random.below(1000)), "APPEND", "l1", element];
+}
+
 /** A write that may be sent again and is carried out once, or once in a short while. */
 export function idempotentWords(random: Prng, token: string): Bytes[] {
-  if (random.next() < 0.5) {
-    // With a word of its own it is another command than the one before.
-    const element = random.next() < 0.2 ? `${token},` : "b,";
-    const name = `brief-${random.below(2)}`;
-    return ["IDEMPOTENT", name, String(50 + random.below(1000)), "APPEND", "l1", element];
-  }
+  if (random.next() < 0.5) return briefWords(random, token);
   const words = random.next() < 0.5 ? ["RPUSH", "q1", token] : ["APPEND", "l0", `${token},`];
   return ["IDEMPOTENT", `once-${token}`, String(REMEMBERED_MS), ...words];
 }
