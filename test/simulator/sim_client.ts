@@ -172,6 +172,8 @@ class SimSession extends Session {
   /** What the next EXEC is held against: since when each key is watched. */
   #held = new Map<Bytes, Position>();
   #snapshots = 0;
+  /** When the oldest request came to be that. */
+  #oldestMs = 0;
   /** The place in the log that a stale read may not be older than. */
   #staleFloor = 0;
 
@@ -193,6 +195,11 @@ class SimSession extends Session {
     return this.process.isAlive && !this.closed;
   }
 
+  get oldest(): { readonly text: string; readonly sinceMs: number } | undefined {
+    const argv = this.operations[0]?.argv;
+    return argv && { text: argv.join(" "), sinceMs: this.#oldestMs };
+  }
+
   get waitsAs(): string | undefined {
     const argv = this.operations[0]?.argv ?? [];
     return argv[0] === "BLPOP" ? waitName(argv) : undefined;
@@ -200,6 +207,7 @@ class SimSession extends Session {
 
   send(operations: readonly Operation[]): void {
     this.#world.unanswered.add(this);
+    if (this.operations.length === 0) this.#oldestMs = this.#world.scheduler.nowMs;
     for (const operation of operations) {
       this.#workload.invoked(operation);
       this.#world.note(`client ${this.id} at ${this.node.name}: ${operation.argv.join(" ")}`);
@@ -218,6 +226,7 @@ class SimSession extends Session {
 
   deliver(reply: Reply): void {
     const operation = this.operations.shift();
+    this.#oldestMs = this.#world.scheduler.nowMs;
     if (this.operations.length === 0) this.#world.unanswered.delete(this);
     if (operation === undefined) {
       this.#world.truth.violate("a reply for a request", `${replyText(reply)} answers nothing`);

@@ -48,6 +48,9 @@ const FREE_DEPTH = 24;
 /** After all has healed: leader, equal data and answers must come within these. */
 const LEADER_TIMEOUTS = 20;
 const CONVERGE_MS = 60_000;
+/** What a process may stand still for, and how much of a command takes long in pieces. */
+const STALLED_MS = 4000;
+const LARGE_BYTES = 300;
 /** Of a key that is to expire. */
 const LIFE_MS = 50;
 /** For what a node does in the background. */
@@ -112,6 +115,7 @@ class Simulation {
     this.#drain = await loadDrain();
     this.#found();
     await this.#runUntil(() => this.#scheduler.nowMs >= ticks, ticks);
+    this.#findOverdue();
     if (this.#truth.violation === undefined) await this.#recover();
     return this.#result();
   }
@@ -230,6 +234,19 @@ class Simulation {
       if (isReached()) return true;
     }
     return false;
+  }
+
+  /** Also amid faults each request is answered when its time is up, if only by an error. */
+  #findOverdue(): void {
+    const limitMs = this.#scheduler.nowMs - 2 * this.#rules.requestTimeoutMs - STALLED_MS;
+    for (const { isLive, oldest, node } of this.#world.unanswered) {
+      if (!isLive || oldest === undefined || oldest.sinceMs > limitMs) continue;
+      const { text, sinceMs } = oldest;
+      // Some wait until they are served; a large one has its time for each of its pieces.
+      if (/^BLPOP .* 9\d+$/.test(text) || text.length > LARGE_BYTES) continue;
+      if (node.process?.isBlocked === true) continue;
+      this.#stuck("every request is answered in its time", `${text}, sent at ${sinceMs}`);
+    }
   }
 
   /** All heals: then there must be progress. */

@@ -17,6 +17,8 @@ interface OpenSession {
   readonly isLive: boolean;
   readonly node: SimNode;
   readonly blocked: unknown;
+  /** What is to be answered first, and since when. */
+  readonly oldest: { readonly text: string; readonly sinceMs: number } | undefined;
   /** Names what waits for data, if it does. */
   readonly waitsAs: string | undefined;
 }
