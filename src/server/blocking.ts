@@ -147,6 +147,7 @@ export class Blocking implements LocalBlocking {
     for (const sequence of [...this.#inLog.keys()]) {
       if (!this.#isWaiting(sequence)) this.#leaveLog(sequence, OUTCOME_UNKNOWN);
     }
+    this.#readers.allTouched();
   }
 
   /** A command that a snapshot has in place of this node's log: true when it waits there. */

@@ -113,6 +113,13 @@ export class ClientFeatures {
     this.drops.disconnected(node, isLeader);
   }
 
+  /** The state is now that of a snapshot: whatever may have changed unseen has. */
+  snapshotInstalled(): void {
+    this.blocking.snapshotInstalled();
+    this.transactions.watchers.allTouched();
+    this.tracking.flushed();
+  }
+
   /** A session is told of all commands from now on, until it is released. */
   monitor(session: Session): void {
     if (session.monitor !== undefined) return;

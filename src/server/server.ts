@@ -424,9 +424,9 @@ export class Server {
   snapshotInstalled(index: number): void {
     this.#guard(() => {
       this.#digests.applied(this.ops.applied);
-      this.features.blocking.snapshotInstalled();
+      this.features.snapshotInstalled();
       this.#writes.snapshotInstalled();
-      this.features.transactions.watchers.allTouched();
+      this.#machine.snapshotInstalled();
       this.driver.snapshotInstalled(index);
       this.#waiters.applied(index);
       this.#reads.runConfirmed();

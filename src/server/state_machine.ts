@@ -133,6 +133,13 @@ export class StateMachine {
     this.#ops.setApplied({ index, term, logTimeMs, digest, origins, configuration });
   }
 
+  /** The state is now that of a snapshot: what waits on this node alone may be there. */
+  snapshotInstalled(): void {
+    const context = this.#context;
+    context.logTimeMs = context.nowMs = this.#ops.applied.logTimeMs;
+    if (this.#local.blocking.hasReadyReads) this.#local.blocking.serveReads(context);
+  }
+
   #begin(batch: Batch, logTimeMs: number): void {
     const context = this.#context;
     context.logTimeMs = logTimeMs;

@@ -155,7 +155,7 @@ export class Tracking implements TouchListener {
     this.#invalidate(key);
   }
 
-  /** Databases were emptied: everything has changed. */
+  /** Databases were emptied, or all came with a snapshot: everything has changed. */
   flushed(): void {
     this.#readers.clear();
     for (const client of this.#clients) this.#tell(client, null);

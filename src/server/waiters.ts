@@ -116,6 +116,11 @@ export class Waiters implements TouchListener {
     if (this.#byKey.has(id)) this.#ready.set(id, [db, key]);
   }
 
+  /** Whatever may have changed unseen has. */
+  allTouched(): void {
+    for (const db of new Set([...this.all()].map((waiter) => waiter.db))) this.#databaseTouched(db);
+  }
+
   /**
    * Serves whom it can of those whose keys have changed, also in consequence; `served` is called
    * with each that waits no more. Rounds as in Redis: first all keys changed so far.

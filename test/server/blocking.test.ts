@@ -1,5 +1,7 @@
 import { beforeEach, expect, test } from "bun:test";
 import { Waiting } from "../../src/commands/blocking.ts";
+import type { DataCommand } from "../../src/commands/command.ts";
+import type { DataContext } from "../../src/commands/data_context.ts";
 import type { Answers } from "../../src/server/answers.ts";
 import { Blocking } from "../../src/server/blocking.ts";
 import type { Pending } from "../../src/server/session.ts";
@@ -72,4 +74,15 @@ test("what follows a large command that waits is held back no longer than that w
   expect(session.replies).toEqual([["k", "v"]]);
   expect(session.idle).toBe(true);
   expect(session.largeUnderWay).toBe(false);
+});
+
+test("a read that waits looks again behind a snapshot, which may have brought what it waits for", () => {
+  const argv = ["XREAD", "BLOCK", "0", "STREAMS", "k", "$"];
+  const waiting: Partial<DataCommand["waiting"]> = { tryServe: () => new Waiting(["k"], 0) };
+  const command = { name: "xread", waiting } as DataCommand;
+  const context = {} as DataContext;
+  expect(blocking.read(context, pendingOf(session, argv), command)).toBeUndefined();
+  expect(blocking.hasReadyReads).toBe(false);
+  blocking.snapshotInstalled();
+  expect(blocking.hasReadyReads).toBe(true);
 });
