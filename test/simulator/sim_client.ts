@@ -6,6 +6,7 @@ import {
   MapReply,
   NilArray,
   PairsReply,
+  PushReply,
   type Reply,
   SetReply,
   Status,
@@ -148,6 +149,7 @@ export class SimClient {
     const session = new SimSession(this.#world, this.#workload, node, node.process);
     session.consistency = consistencies[this.#random.below(consistencies.length)];
     session.db = dbs.length === 1 ? dbs[0] : dbs[this.#random.below(dbs.length)];
+    if (session.consistency !== "stale" && this.#random.next() < 0.3) session.track();
     this.#session = session;
     return session;
   }
@@ -172,6 +174,9 @@ class SimSession extends Session {
   /** What the next EXEC is held against: since when each key is watched. */
   #held = new Map<Bytes, Position>();
   #snapshots = 0;
+  /** By key, what it was told last; and how often it was told to forget. */
+  readonly #kept = new Map<Bytes, string>();
+  #told = 0;
   /** When the oldest request came to be that. */
   #oldestMs = 0;
   /** The place in the log that a stale read may not be older than. */
@@ -224,7 +229,35 @@ class SimSession extends Session {
     this.process.enter(() => this.release());
   }
 
+  /** It keeps what it reads, and has itself told when that changes. */
+  track(): void {
+    const rules = { bcast: false, optin: false, optout: false, noloop: false };
+    this.node.server?.features.tracking.enable(this, { ...rules, redirect: 0, prefixes: [] });
+    this.protocol = 3;
+  }
+
+  /** A value that it keeps may not have changed without a word. */
+  #keep(key: Bytes, text: string): void {
+    const kept = this.#kept.get(key);
+    this.#kept.set(key, text);
+    if (kept === undefined || kept === text) return;
+    const told = this.#told;
+    // What is due may follow the reply.
+    this.#world.scheduler.after(50, () => {
+      if (!this.isLive || this.process.isBlocked || this.#told > told) return;
+      const what = `client ${this.id} has ${kept} of ${key}, and reads ${text}`;
+      this.#world.truth.violate("a client is told of what changes", what);
+    });
+  }
+
+  #forget(keys: Reply): void {
+    this.#told++;
+    if (!Array.isArray(keys)) this.#kept.clear();
+    else for (const key of keys) this.#kept.delete(key as Bytes);
+  }
+
   deliver(reply: Reply): void {
+    if (reply instanceof PushReply) return this.#forget(reply.items[1]);
     const operation = this.operations.shift();
     this.#oldestMs = this.#world.scheduler.nowMs;
     if (this.operations.length === 0) this.#world.unanswered.delete(this);
@@ -237,6 +270,10 @@ class SimSession extends Session {
       // It may take place yet: what would be watched then nobody can tell.
       if (reply instanceof ErrorReply) return this.close();
       this.#watches(operation);
+    }
+    const isKept = this.tracking !== undefined && operation.argv[0] === "GET";
+    if (isKept && !operation.isPart && !(reply instanceof ErrorReply)) {
+      this.#keep(operation.argv[1], replyText(reply));
     }
     const isExec = operation.argv[0] === "EXEC";
     const held = this.#held;
