@@ -46,7 +46,6 @@ export function freeWords(random: Prng, db: number): Bytes[] {
   if (chance < 0.13) return wholeWords(random, db, key, other);
   if (chance < 0.28) return readWords(random, letter, key);
   if (chance < 0.34) return scriptWords(random, letter, key);
-  if (chance < 0.4 && "lzx".includes(letter)) return waitWords(random, letter, key, other);
   return elementWords(random, letter, key, other);
 }
 
@@ -91,25 +90,6 @@ function readWords(random: Prng, letter: string, key: Bytes): Bytes[] {
   const at = name === "XINFO" ? 1 : 0;
   const argv = [name, ...words.slice(0, at), key, ...words.slice(at)];
   return ["EVAL", `return redis.pcall(unpack(ARGV))`, "1", key, ...argv];
-}
-
-/** What waits for a while where there is nothing; what one is given may be what another waits for. */
-function waitWords(random: Prng, letter: string, key: Bytes, other: Bytes): Bytes[] {
-  const seconds = `0.${10 + random.below(30)}`;
-  const ms = String(20 + random.below(300));
-  const ways = {
-    l: [
-      ["BLMOVE", key, other, "LEFT", "RIGHT", seconds],
-      ["BLMPOP", seconds, "2", key, other, "RIGHT", "COUNT", "2"],
-      ["BRPOP", key, other, seconds],
-    ],
-    z: [["BZPOPMIN", key, other, seconds], ["BZMPOP", seconds, "1", key, "MAX"]],
-    x: [
-      ["XREAD", "BLOCK", ms, "STREAMS", key, "$"],
-      ["XREADGROUP", "GROUP", "g0", "c0", "BLOCK", ms, "STREAMS", key, ">"],
-    ],
-  }[letter]!;
-  return ways[random.below(ways.length)];
 }
 
 /** Many elements at a time, so that there are large collections; or two that go with one another. */
