@@ -40,6 +40,7 @@ export class NodeCore {
   /** On the monotonic clock; Infinity while there is room. */
   #handOverAtMs = Infinity;
   #isLogFull = false;
+  #isStopped = false;
 
   constructor(options: NodeCoreOptions) {
     this.#options = options;
@@ -82,6 +83,7 @@ export class NodeCore {
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.cluster.stop();
     this.#housekeeper.stop();
   }
@@ -111,7 +113,11 @@ export class NodeCore {
       logger,
       seed: randomUint32(entropy),
       link: this.cluster.link,
-      schedule: (turn) => outside.schedule(turn),
+      schedule: (turn) =>
+        outside.schedule(() => {
+          // One that was due when the node stopped would find its storage closed.
+          if (!this.#isStopped) turn();
+        }),
       requestTimeoutMs: config.requestTimeoutMs,
       pieceBytes: this.#options.pieceBytes,
       fatal,
