@@ -1,4 +1,7 @@
 import type { NodeStorage } from "../../src/server/node_storage.ts";
+import type { EntryChanges } from "../../src/storage/changes_table.ts";
+import type { Reference } from "./reference.ts";
+import { CHANCE_KEY } from "./workload_commands.ts";
 
 /**
  * The parts of the state that are no keys, the counts of keys, and the changes that the feed
@@ -10,7 +13,10 @@ export class BesideTruth {
   readonly #changes = new Map<number, string>();
   readonly #violate: (invariant: string, detail: string) => void;
 
-  constructor(violate: (invariant: string, detail: string) => void) {
+  readonly #reference: Reference;
+
+  constructor(reference: Reference, violate: (invariant: string, detail: string) => void) {
+    this.#reference = reference;
     this.#violate = violate;
   }
 
@@ -19,7 +25,8 @@ export class BesideTruth {
     this.#compare(id, index, storage);
     const { beside } = storage;
     const [entry] = beside.changes.read(index - 1);
-    if (entry === undefined) return;
+    if (entry?.index !== index) return this.#compareChanges(id, { index, changes: [] });
+    this.#compareChanges(id, entry);
     const text = JSON.stringify(entry.changes);
     const known = this.#changes.get(index);
     if (known === undefined) this.#changes.set(index, text);
@@ -46,6 +53,25 @@ export class BesideTruth {
     }
     if (found.join() === expected.join()) return;
     this.#violate("no change is missing", `node ${id} has those of ${found}, not ${expected}`);
+  }
+
+  /** What a node says an entry has changed is what the reference has seen change. */
+  #compareChanges(id: number, { index, changes }: Pick<EntryChanges, "index" | "changes">): void {
+    const told = new Set(
+      changes.map(({ kind, db, key }) => kind === "flush" ? db : `${db}/${key}`),
+    );
+    const may = this.#reference.changedBy(index);
+    for (const key of may) {
+      if (told.has(key) || told.has(Number(key[0])) || !this.#reference.differs(key, index)) {
+        continue;
+      }
+      this.#violate("what has changed is told", `node ${id} at ${index}: not ${key}`);
+    }
+    for (const { kind, db, key } of changes) {
+      const isFollowed = db < 2 && key !== CHANCE_KEY && kind !== "flush";
+      if (!isFollowed || may.has(`${db}/${key}`)) continue;
+      this.#violate("what has changed is told", `node ${id} at ${index}: ${db}/${key} has not`);
+    }
   }
 
   #compare(id: number, index: number, storage: NodeStorage): void {

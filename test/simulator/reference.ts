@@ -51,6 +51,7 @@ const OTHER_COMMAND = "-ERR this idempotency key was used with another command";
 /** A token is a word of its own in a command: which tells one from all others. */
 const TOKEN = /(?:^|\W)(t\d+)(?!\d)/;
 const NO_EXPIRY = Infinity;
+const NO_KEYS: ReadonlySet<string> = new Set();
 
 /**
  * What the committed log means, told by another program than the one that is tested: few commands,
@@ -62,10 +63,11 @@ export class Reference {
   readonly once = new Map<Bytes, Outcome[]>();
   readonly #versions = new Map<string, Version[]>();
   readonly #expiring = new Map<string, number>();
-  /** Index -> the keys that its entry has changed, "db/key" each, until somebody asks. */
-  readonly #changed = new Map<number, Set<string>>();
+  readonly #taken = new Set<number>();
   readonly #seen = new Map<number, Seen>();
   readonly #waiters = new ReferenceWaiters();
+  /** Index -> the keys that its entry may have changed: those that it has not are as they were. */
+  readonly #changed = new Map<number, Set<string>>();
   /** "db/key version" -> what a client found there that watches the key. */
   readonly #watched = new Map<string, Version>();
   /** Idempotency key -> what was answered, and until when. */
@@ -157,11 +159,27 @@ export class Reference {
     return this.#versions.get(`${db}/${key}`) ?? [];
   }
 
-  /** The keys, "db/key" each, that the entry of this index has changed; told once. */
-  takeChanged(index: number): Iterable<string> {
-    const changed = this.#changed.get(index);
-    this.#changed.delete(index);
-    return changed ?? [];
+  /** What `changedBy` tells, to whoever asks first. */
+  takeChanged(index: number): ReadonlySet<string> {
+    if (this.#taken.has(index)) return NO_KEYS;
+    this.#taken.add(index);
+    return this.changedBy(index);
+  }
+
+  /** The keys, "db/key", that an entry has changed, or has left as they were. */
+  changedBy(index: number): ReadonlySet<string> {
+    return this.#changed.get(index) ?? NO_KEYS;
+  }
+
+  /** Whether a key is another behind an entry than before it. */
+  differs(key: string, index: number): boolean {
+    const versions = this.#versions.get(key) ?? [];
+    const [before, after] = [
+      versionAt(versions, endOf(index - 1)),
+      versionAt(versions, endOf(index)),
+    ];
+    return before?.value !== after?.value ||
+      after?.value !== undefined && before?.expireAtMs !== after.expireAtMs;
   }
 
   /** A client watches a key, which had this version (0: not there) at a place. */

@@ -43,7 +43,10 @@ const LAG_MAX = 70;
 export class Truth {
   violation: Violation | undefined;
   readonly reference = new Reference((invariant, detail) => this.violate(invariant, detail));
-  readonly beside = new BesideTruth((invariant, detail) => this.violate(invariant, detail));
+  readonly beside = new BesideTruth(
+    this.reference,
+    (invariant, detail) => this.violate(invariant, detail),
+  );
   readonly free = new FreeTruth((invariant, detail) => this.violate(invariant, detail));
   readonly committed: Committed[] = [];
   /** The members in effect at the last committed entry. */
