@@ -26,6 +26,10 @@ const AIMED: ReadonlySet<string> = new Set([
   "log purged",
 ]);
 
+/** How often the power fails soon behind a start. */
+const AGAIN_SHARE = 0.1;
+const AGAIN_MS_MAX = 200;
+
 export interface NemesisOptions {
   readonly world: World;
   readonly random: Prng;
@@ -219,6 +223,8 @@ export class Nemesis {
     } else {
       node.start();
     }
+    // What the process before has left unsynced may yet be lost.
+    if (this.#random.next() < AGAIN_SHARE) this.#after(AGAIN_MS_MAX, () => this.#crash(node, true));
   }
 
   /** Now and then a machine dies just behind what there is little time behind. */
@@ -227,8 +233,10 @@ export class Nemesis {
     if (isPromotion && !this.#isOver && this.#random.next() < AMID_CHANGE_SHARE) {
       this.#hunts.amidChange(node);
     }
-    if (this.#isOver || !AIMED.has(event) || this.#random.next() >= this.#aimedShare) return;
-    if (node.machine.isReal) return;
+    if (this.#isOver || !AIMED.has(event) || node.machine.isReal) return;
+    // What is received is installed next: the steps of that are few and rare.
+    const share = event === "snapshot received" ? 0.15 + this.#aimedShare : this.#aimedShare;
+    if (this.#random.next() >= share) return;
     node.machine.rules.crashLosesPower = this.#random.next() < 0.5;
     node.machine.rules.crashIn = 1 + this.#random.below(8);
     this.#world.count("crash aimed at an event");

@@ -1,7 +1,7 @@
 import type { ClusterRequest } from "../../src/commands/cluster_view.ts";
 import type { Configuration, Message } from "../../src/raft/types.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
-import { lostOwner } from "./garbage.ts";
+import { disorder } from "./garbage.ts";
 import { wrongKey } from "./keys_truth.ts";
 import { MemoryMachine } from "./machine.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -154,10 +154,9 @@ export class World {
     this.truth.beside.found(node.id, storage);
     this.truth.free.found(node.id, storage);
     const state = node.machine instanceof MemoryMachine ? node.machine.state : undefined;
-    const owner = ops.flushing || state === undefined ? undefined : lostOwner(state);
-    if (owner !== undefined) {
-      const what = `${node.name}, ${when}: nothing names or will delete the elements of ${owner}`;
-      this.truth.violate("no garbage is forgotten", what);
+    const wrong = ops.flushing || state === undefined ? undefined : disorder(state);
+    if (wrong !== undefined) {
+      this.truth.violate("state.db is in order", `${node.name}, ${when}: ${wrong}`);
     }
     const { index, digest } = ops.applied;
     this.truth.applied(node.id, index, digest);
