@@ -22,7 +22,7 @@ import {
   watchWords,
   writeWords,
 } from "./workload_commands.ts";
-import { freeWords } from "./workload_free.ts";
+import { drawFocus, freeWords } from "./workload_free.ts";
 
 /** One request of a client. */
 export interface Operation {
@@ -53,6 +53,7 @@ export class Workload {
   readonly #truth: Truth;
   readonly #random: Prng;
   readonly #valueBytesMax: number;
+  readonly #focus: string;
   #next = 1;
   /** Requests with idempotency keys, to be sent again. */
   readonly #sentOnce: (Operation | undefined)[] = [];
@@ -63,12 +64,15 @@ export class Workload {
     this.#truth = truth;
     this.#random = random;
     this.#valueBytesMax = valueBytesMax;
+    this.#focus = drawFocus(random);
   }
 
   /** One request, or those of a transaction. */
   next(db: number, consistency: Session["consistency"]): Operation[] {
     const random = this.#random;
-    if (FREE_DBS.includes(db)) return [this.#operation(freeWords(random, db), db, "", consistency)];
+    if (FREE_DBS.includes(db)) {
+      return [this.#operation(freeWords(random, db, this.#focus), db, "", consistency)];
+    }
     const chance = random.next();
     if (chance < 0.44) return [this.#operation(readWords(random), db, "", consistency)];
     if (chance < 0.45) return [this.#operation(replicaWords(random), db, "", consistency)];

@@ -6,6 +6,7 @@ const LETTERS = ["l", "h", "s", "z", "x", "x", "b", "p", "n"];
 /** All keys there are. */
 export const FREE_KEYS: readonly Bytes[] = [...new Set(LETTERS)]
   .flatMap((letter) => [`${letter}0`, `${letter}1`]);
+const EXPIRE_ALL = "for _,k in ipairs(KEYS) do redis.call('PEXPIRE',k,ARGV[1]) end";
 const GROUPS = ["g0", "g1"];
 /** Reads whose replies the log's digest has, as a script calls them. */
 const READS: Readonly<Record<string, readonly string[]>> = {
@@ -36,9 +37,14 @@ const READS: Readonly<Record<string, readonly string[]>> = {
   n: ["GET", "STRLEN"],
 };
 
+/** The letter of the keys that most of a run's commands are for. */
+export function drawFocus(random: Prng): string {
+  return LETTERS[random.below(LETTERS.length)];
+}
+
 /** A write to a free database: what it does, no reference need know. */
-export function freeWords(random: Prng, db: number): Bytes[] {
-  const letter = LETTERS[random.below(LETTERS.length)];
+export function freeWords(random: Prng, db: number, focus: string): Bytes[] {
+  const letter = random.next() < 0.6 ? focus : drawFocus(random);
   const at = random.below(2);
   const key = `${letter}${at}`;
   const other = `${letter}${1 - at}`;
@@ -74,6 +80,7 @@ function wholeWords(random: Prng, db: number, key: Bytes, other: Bytes): Bytes[]
     case 8:
       return ["PERSIST", key];
     case 9:
+      return ["EVAL", EXPIRE_ALL, String(FREE_KEYS.length), ...FREE_KEYS, ms];
     case 10:
     case 11:
       return ["RENAME", key, other];
