@@ -23,6 +23,10 @@ const WRONG: readonly (readonly [what: string, query: string])[] = [
     "(SELECT slot FROM database UNION SELECT slot FROM purge)",
   ],
   [
+    "it is to be deleted and has a database: slot",
+    "SELECT slot AS found FROM purge WHERE slot IN (SELECT slot FROM database)",
+  ],
+  [
     "another number of keys is there in database",
     "SELECT db AS found FROM database AS d WHERE (keys, expiring, due) <> (SELECT " +
     "count(*), count(expire_at_ms), count(due_at_ms) FROM keys AS k WHERE k.slot = d.slot)",

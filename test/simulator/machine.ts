@@ -130,6 +130,11 @@ export class MemoryMachine implements Machine, DiskFaults {
     return this.disk.names.get(`/${this.#options.host}/state.db`)?.database?.raw;
   }
 
+  /** What was committed to log.db, when there is one. */
+  get log(): SqlDatabase | undefined {
+    return this.disk.names.get(`/${this.#options.host}/log.db`)?.database?.raw;
+  }
+
   checkAlive(generation: number): void {
     if (this.generation !== generation || !this.#process?.isAlive) throw new ProcessDied();
   }

@@ -28,6 +28,7 @@ const AIMED: ReadonlySet<string> = new Set([
 
 /** How often the power fails soon behind a start. */
 const AGAIN_SHARE = 0.1;
+const AGAIN_AIMED_SHARE = 0.6;
 const AGAIN_MS_MAX = 200;
 
 export interface NemesisOptions {
@@ -49,6 +50,7 @@ export class Nemesis {
   readonly #aimedShare: number;
   /** How many voters stay, whoever leaves. */
   readonly #votersMin: number;
+  readonly #aimed = new Set<SimNode>();
   #isOver = false;
 
   constructor(options: NemesisOptions) {
@@ -224,7 +226,8 @@ export class Nemesis {
       node.start();
     }
     // What the process before has left unsynced may yet be lost.
-    if (this.#random.next() < AGAIN_SHARE) this.#after(AGAIN_MS_MAX, () => this.#crash(node, true));
+    const share = this.#aimed.delete(node) ? AGAIN_AIMED_SHARE : AGAIN_SHARE;
+    if (this.#random.next() < share) this.#after(AGAIN_MS_MAX, () => this.#crash(node, true));
   }
 
   /** Now and then a machine dies just behind what there is little time behind. */
@@ -237,6 +240,7 @@ export class Nemesis {
     // What is received is installed next: the steps of that are few and rare.
     const share = event === "snapshot received" ? 0.15 + this.#aimedShare : this.#aimedShare;
     if (this.#random.next() >= share) return;
+    this.#aimed.add(node);
     node.machine.rules.crashLosesPower = this.#random.next() < 0.5;
     node.machine.rules.crashIn = 1 + this.#random.below(8);
     this.#world.count("crash aimed at an event");

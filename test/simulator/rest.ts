@@ -5,6 +5,9 @@ import type { SimNode } from "./sim_node.ts";
 const LOG_SHARE_MAX = 4;
 const GARBAGE = "SELECT (SELECT count(*) FROM purge) + (SELECT count(*) FROM purge_owner) AS rows";
 
+const ROWS = "SELECT count(*) FILTER (WHERE last < ?1) AS dead, " +
+  "coalesce(sum(length(data)) FILTER (WHERE last >= ?1), 0) AS bytes FROM log";
+
 /** What a node has yet to do that has had time to come to rest; undefined: nothing. */
 export function unfinished(node: SimNode): string | undefined {
   const { storage, machine, rules } = node;
@@ -15,9 +18,16 @@ export function unfinished(node: SimNode): string | undefined {
   if (memory.dirtyBytes !== 0) return `${memory.dirtyBytes} bytes wait to be written`;
   if (ops.backlogged) return "it takes no more changes";
   const state = machine instanceof MemoryMachine ? machine.state : undefined;
-  const rows = Number(state?.prepare(GARBAGE).get()?.rows ?? 0);
-  if (rows > 0) return `${rows} databases and collections wait to be deleted`;
+  const garbage = Number(state?.prepare(GARBAGE).get()?.rows ?? 0);
+  if (garbage > 0) return `${garbage} databases and collections wait to be deleted`;
   if (log.bytes > rules.logBytesMax * LOG_SHARE_MAX) return `its log has ${log.bytes} bytes`;
+  const rows = machine instanceof MemoryMachine
+    ? machine.log?.prepare(ROWS).get(log.firstIndex)
+    : undefined;
+  if (Number(rows?.dead ?? 0) > 0) return `${rows?.dead} rows are left of what was purged`;
+  if (rows !== undefined && Number(rows.bytes) !== log.bytes) {
+    return `its log has ${rows.bytes} bytes, and counts ${log.bytes}`;
+  }
   const hold = node.core?.cluster.snapshotHold() ?? Infinity;
   if (hold !== Infinity) return `its log is kept behind ${hold}`;
   // What an error has left behind the next start removes.
