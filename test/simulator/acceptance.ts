@@ -62,16 +62,25 @@ export class Acceptance {
     return this.#nodeOf(voters[this.#options.random.below(Math.max(1, voters.length))]);
   }
 
-  /** Who has joined comes to vote, and who is gone votes no more. */
+  /** Who has joined comes to vote, and who is gone votes no more; all reach one another. */
   async #allVote(): Promise<boolean> {
     const { world, within, stuck } = this.#options;
-    const isSo = () =>
+    const doVote = () =>
       this.#voters.length > 0 && world.truth.configuration!.learners.length === 0 &&
       this.#voters.every((id) => this.#nodeOf(id) !== undefined);
+    // A request may have less time than the pause before the next attempt to connect.
+    const isSo = () => doVote() && this.#voters.every((id) => this.#reachesAll(id));
     if (await within(LIMIT_MS, isSo)) return true;
     const { voters = [], learners = [] } = world.truth.configuration ?? {};
-    stuck("who is there votes, and nobody else", `voters ${voters}, learners ${learners}`);
+    const invariant = doVote() ? "all nodes reach one another" : "who is there votes, nobody else";
+    stuck(invariant, `voters ${voters}, learners ${learners}`);
     return false;
+  }
+
+  #reachesAll(id: number): boolean {
+    const { server, core } = this.#nodeOf(id) ?? {};
+    if (server === undefined || core === undefined) return false;
+    return core.cluster.view(server).status().members.every(({ isConnected }) => isConnected);
   }
 
   /** A voter that is asked to lead does so, and reads go on meanwhile. */
