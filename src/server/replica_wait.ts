@@ -1,5 +1,8 @@
+import { toBuffer } from "../base/bytes.ts";
 import { type Clock, sleep } from "../base/clock.ts";
 import type { ClusterView } from "../commands/cluster_view.ts";
+import { decodeConfiguration } from "../raft/membership.ts";
+import type { NodeId } from "../raft/types.ts";
 import { ErrorReply } from "../resp/reply.ts";
 import type { Server } from "./server.ts";
 import type { Session } from "./session.ts";
@@ -69,11 +72,26 @@ export async function waitForReplicas(
 
 /** Other nodes that hold the log up to `index`, as far as this node knows it by itself. */
 export function holdersHere(server: Server, index: number): number {
-  const { peers, id, configuration } = server.driver.raft.status();
+  const { peers, id } = server.driver.raft.status();
   if (server.leadership.isLeader) {
     return peers.filter((peer) => peer.id !== id && peer.match >= index).length;
   }
-  // What is applied is committed: a majority of the voters has it.
-  const { voters } = configuration;
-  return voters.includes(id) ? Math.floor(voters.length / 2) : Math.floor(voters.length / 2) + 1;
+  // What is applied is committed: a majority has it, of each half where they are two.
+  const others = votersAsOfApplied(server).map((voters) =>
+    Math.floor(voters.length / 2) + (voters.includes(id) ? 0 : 1)
+  );
+  return Math.max(0, ...others);
+}
+
+/** The voters by whom what is applied is committed; later ones may not be in effect for it yet. */
+function votersAsOfApplied(server: Server): readonly (readonly NodeId[])[] {
+  const { configuration, index } = server.ops.applied;
+  if (configuration !== "") {
+    const { voters, votersOutgoing } = decodeConfiguration(toBuffer(configuration));
+    return votersOutgoing.length === 0 ? [voters] : [voters, votersOutgoing];
+  }
+  const latest = server.driver.raft.status();
+  const { voters, votersOutgoing } = latest.configuration;
+  if (latest.configurationIndex <= index) return [voters];
+  return votersOutgoing.length === 0 ? [] : [votersOutgoing];
 }
