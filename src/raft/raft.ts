@@ -43,6 +43,7 @@ import type {
   RaftStatus,
   Ready,
   Refusal,
+  VoteRequest,
 } from "./types.ts";
 
 /** Terms beyond it are a peer's nonsense: counting on must stay exact. */
@@ -120,7 +121,7 @@ export class Raft implements RaftCore {
     const state = this.#state;
     switch (message.type) {
       case "vote":
-        if (!message.transfer && state.isSticky()) return false;
+        if (this.#holdsBack(message)) return false;
         if (!message.preVote) becomeFollower(state, message.term, 0);
         return true;
       case "vote_response":
@@ -137,6 +138,13 @@ export class Raft implements RaftCore {
         becomeFollower(state, message.term, 0);
         return message.type === "timeout_now";
     }
+  }
+
+  /** Whether a candidate is ignored for the sake of a leader that was heard from. */
+  #holdsBack({ from, term, transfer }: VoteRequest): boolean {
+    const state = this.#state;
+    const isGiven = term === state.term && state.votedFor === from;
+    return !transfer && !isGiven && state.isSticky();
   }
 
   /** Tells a stale leader or candidate of the term, so that it stops. */
@@ -166,6 +174,8 @@ export class Raft implements RaftCore {
     const state = this.#state;
     switch (message.type) {
       case "vote":
+        // A later term that came by an answer does not end what the leader before counts on.
+        if (state.leader === 0 && this.#holdsBack(message)) return;
         return stepVote(state, message);
       case "vote_response":
         if (state.role === "candidate" || state.role === "pre_candidate") {

@@ -279,6 +279,21 @@ describe("disruptive servers (6; thesis, 4.2.3)", () => {
     expect(node.status).toMatchObject({ term: 9, votedFor: 3 });
   });
 
+  test("a later term that an answer brings does not end that", () => {
+    const node = new InHand({ checkQuorum: true });
+    node.append({ from: 2, term: 1 });
+    node.drain();
+    node.step({ type: "vote_response", from: 3, term: 9, preVote: true, granted: false });
+    node.drain();
+    expect(node.status).toMatchObject({ term: 9, leader: 0 });
+    node.vote(REQUEST);
+    expect(node.raft.ready()).toBeUndefined();
+    expect(node.status.votedFor).toBe(0);
+    node.wait(1100);
+    node.vote(REQUEST);
+    expect(node.status).toMatchObject({ term: 9, votedFor: 3 });
+  });
+
   test("a transfer of leadership is exempt", () => {
     const node = new InHand({ checkQuorum: true });
     node.append({ from: 2, term: 1 });

@@ -27,11 +27,14 @@ export class FollowerClaims {
     const { raft } = options;
     const step = raft.step.bind(raft);
     raft.step = (message) => {
-      const { term, isSticky } = raft.status();
+      const { term, isSticky, leader, votedFor } = raft.status();
       if (message.type === "vote") this.#compare(message);
       if (message.type === "timeout_now") this.#toldIn = Math.max(this.#toldIn, message.term);
       if (message.term < term) this.#takeLate(message, () => step(message));
-      else if (message.type === "vote" && message.term > term && isSticky && !message.transfer) {
+      else if (
+        message.type === "vote" && isSticky && !message.transfer &&
+        (message.term > term || leader === 0 && votedFor !== message.from)
+      ) {
         this.#ignore(message, () => step(message));
       } else if (message.type === "vote" && message.preVote) {
         this.#answerPreVote(message, () => step(message));

@@ -195,7 +195,9 @@ export class ReadClaims {
     const refuses = (voter: NodeId) => {
       if (voter === id) return true;
       const other = statusOf(voter);
-      return other === undefined || (other.isSticky && other.term <= status.term);
+      if (other === undefined || !other.isSticky) return other === undefined;
+      // In a later term it may have come to by an answer alone.
+      return other.term <= status.term || (other.leader === 0 && other.votedFor === 0);
     };
     // In joint consensus a candidate needs both halves, so one that refuses is enough.
     const { voters, votersOutgoing } = status.configuration;
