@@ -32,6 +32,7 @@ const FOUND = [
   { seed: 74, ticks: 10_000, what: "a command that was given up waits within a snapshot" },
   { seed: 14, ticks: 8000, what: "who has left for good waits for data for ever" },
   { seed: 90000341, ticks: 8000, what: "WAIT counts a voter that joins behind what it asks for" },
+  { seed: 91000383, ticks: 8000, what: "a vote is given while a leader's lease stands on it" },
   { seed: 208, ticks: 5000, what: "an installed snapshot is lost with the power at a later time" },
 ];
 
