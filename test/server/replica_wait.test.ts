@@ -3,7 +3,7 @@ import { SYSTEM_CLOCK } from "../../src/base/clock.ts";
 import type { ClusterView } from "../../src/commands/cluster_view.ts";
 import type { Configuration, RaftStatus } from "../../src/raft/types.ts";
 import { Cluster } from "../../src/server/cluster.ts";
-import { waitForReplicas } from "../../src/server/replica_wait.ts";
+import { holdersHere, waitForReplicas } from "../../src/server/replica_wait.ts";
 import type { Server } from "../../src/server/server.ts";
 import { FakeSession } from "./fakes.ts";
 
@@ -15,11 +15,13 @@ const MEMBERS: Configuration = {
   addresses: { 1: "a:1", 2: "b:1", 3: "c:1" },
 };
 
+const STATUS = { configuration: MEMBERS, configurationIndex: 0, peers: [] };
+
 function serverOf(id: number, status: Partial<RaftStatus>): Server {
   const server = {
-    driver: { raft: { status: () => ({ id, configuration: MEMBERS, peers: [], ...status }) } },
+    driver: { raft: { status: () => ({ ...STATUS, id, ...status }) } },
     leadership: { isLeader: id === 1, term: 1, leader: 1 },
-    ops: { applied: { index: 7 } },
+    ops: { applied: { index: 7, configuration: "" } },
     monotonicMs: () => performance.now(),
   };
   return server as unknown as Server;
@@ -35,6 +37,14 @@ test("WAIT ends at its time-out also where the leader does not answer", async ()
   };
   expect(await waitForReplicas(options, new FakeSession(), 2, 120)).toBe(1);
   expect(performance.now() - startMs).toBeLessThan(5000);
+});
+
+test("voters that are not in force yet for what is applied are not counted on", () => {
+  const configuration = { ...MEMBERS, voters: [1, 2, 3, 4], votersOutgoing: [1, 2, 3] };
+  expect(holdersHere(serverOf(2, { configuration, configurationIndex: 8 }), 7)).toBe(1);
+  const left = { ...configuration, votersOutgoing: [] };
+  expect(holdersHere(serverOf(2, { configuration: left, configurationIndex: 8 }), 7)).toBe(0);
+  expect(holdersHere(serverOf(2, { configuration: left, configurationIndex: 7 }), 7)).toBe(2);
 });
 
 test("a leader that lacks on its disk what others hold does not count itself", async () => {
