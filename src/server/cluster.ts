@@ -118,6 +118,7 @@ export class Cluster implements ClusterView {
     let answer: ClusterAnswer = { ok: false, error: "no leader" };
     // A removal whose answer was lost has its effect when the node is no member.
     let isUnanswered = false;
+    let asked = 0;
     const told = (given: ClusterAnswer): ClusterAnswer =>
       !given.ok && isUnanswered && request.kind === "remove" && given.error === noMember(request.id)
         ? { ok: true, id: request.id }
@@ -126,11 +127,17 @@ export class Cluster implements ClusterView {
       const { isLeader, leader } = server.leadership;
       if (isLeader) {
         answer = await this.#carryOut(request, deadlineMs);
-        if (answer.ok || !RETRIED.has(answer.error)) return told(answer);
-      } else if (leader !== 0) {
-        const address = server.driver.raft.status().configuration.addresses[leader] ?? "";
+        // Whoever leads next knows what became of a removal, of this node itself above all.
+        if (answer.ok) return answer;
+        if (request.kind === "remove" && answer.error === UNCONFIRMED) isUnanswered = true;
+        else if (!RETRIED.has(answer.error)) return told(answer);
+      } else if (leader !== 0 || this.#isRemoved) {
+        const { addresses } = server.driver.raft.status().configuration;
+        // Nobody tells one that is removed who leads: any member knows.
+        const members = Object.keys(addresses).map(Number);
+        const to = leader === 0 ? members[asked++ % members.length] : leader;
         try {
-          return told(await this.#options.ask(leader, address, request));
+          return told(await this.#options.ask(to, addresses[to] ?? "", request));
         } catch (error) {
           logger.debug("leader not reached", { leader, reason: String(error) });
           isUnanswered = true;
@@ -140,6 +147,12 @@ export class Cluster implements ClusterView {
       await sleep(this.#options.clock, RETRY_MS);
     }
     return answer;
+  }
+
+  get #isRemoved(): boolean {
+    const { server, identity } = this.#options;
+    const { addresses } = server.driver.raft.status().configuration;
+    return addresses[identity.nodeId] === undefined && Object.keys(addresses).length > 0;
   }
 
   /** Promotes learners that have caught up; `nowMs` on a monotonic clock. */
@@ -215,10 +228,10 @@ export class Cluster implements ClusterView {
       const isOver = applied >= Math.max(proposed.index, configurationIndex) &&
         configuration.votersOutgoing.length === 0;
       if (isOver && isInEffect(change, configuration)) return { ok: true, id };
-      if (!server.leadership.isLeader && request.kind !== "remove") break;
+      if (!server.leadership.isLeader) break;
       await sleep(this.#options.clock, 5);
     }
-    return { ok: false, error: "not confirmed in time: it may still take effect" };
+    return { ok: false, error: UNCONFIRMED };
   }
 
   async #transfer(to: NodeId, deadlineMs: number): Promise<ClusterAnswer> {
@@ -247,6 +260,7 @@ function isInEffect(change: MembershipChange, configuration: Configuration): boo
   return addresses[change.id] === change.address;
 }
 
+const UNCONFIRMED = "not confirmed in time: it may still take effect";
 const TEXTS: Record<Refusal, string> = {
   not_leader: "not the leader",
   transferring: "leadership is being transferred",
