@@ -41,6 +41,7 @@ export class Acceptance {
     const { random, within, isConverged, stuck } = this.#options;
     if (!await this.#allVote()) return;
     if (!await this.#handOver()) return;
+    if (!await this.#handOverAmidWrites()) return;
     if (random.next() < 0.5 && !await this.#loseLeader()) return;
     if (random.next() < 0.5 && !await this.#join()) return;
     if (random.next() < 0.5 && !await this.#remove()) return;
@@ -100,10 +101,36 @@ export class Acceptance {
     return false;
   }
 
+  /** One that lacks what was written just before leads when it has that. */
+  async #handOverAmidWrites(): Promise<boolean> {
+    const { world, workload, random, within, stuck } = this.#options;
+    // Nobody else hands over, nor stands for election.
+    const isCalm = () =>
+      this.#leader?.server?.driver.raft.status().peers.every(({ state }) =>
+        state === "replicate"
+      ) === true;
+    await within(LIMIT_MS, isCalm);
+    const leader = this.#leader;
+    const others = this.#voters.filter((id) => id !== leader?.id);
+    if (leader === undefined || others.length === 0) return true;
+    for (let left = 1 + random.below(4); left > 0; left--) {
+      SimClient.once(world, workload, leader, workload.hunted("write", "linearizable"));
+    }
+    const id = others[random.below(others.length)];
+    const { answer } = await this.#ask({ kind: "transfer", id }, leader);
+    if (answer.ok) return true;
+    stuck("leadership is handed over amid writes", `to node ${id}: ${answer.error}`);
+    return false;
+  }
+
+  get #leader(): SimNode | undefined {
+    return this.#options.world.nodes.find(({ server }) => server?.leadership.isLeader);
+  }
+
   /** What others read waits until there is another leader. */
   async #loseLeader(): Promise<boolean> {
     const { world, random, within, requestTimeoutMs, stuck } = this.#options;
-    const leader = world.nodes.find(({ server }) => server?.leadership.isLeader);
+    const leader = this.#leader;
     const others = this.#voters.filter((id) => id !== leader?.id);
     const isSoonOver = requestTimeoutMs > world.electionTimeoutMs * ELECTION_TIMEOUTS;
     if (leader === undefined || others.length < 2 || !isSoonOver) return true;
@@ -189,13 +216,16 @@ export class Acceptance {
     return false;
   }
 
-  /** Asks again what another change stood in the way of. */
-  async #ask(request: ClusterRequest): Promise<{ answer: ClusterAnswer; attempts: number }> {
+  /** Asks again what another change stood in the way of, unless it is this node that is asked. */
+  async #ask(
+    request: ClusterRequest,
+    node?: SimNode,
+  ): Promise<{ answer: ClusterAnswer; attempts: number }> {
     const { world, within } = this.#options;
     let answer: ClusterAnswer = { ok: false, error: "no answer" };
     for (let attempts = 1;; attempts++) {
       let isAnswered = false;
-      const { server, core, process, name } = this.#any()!;
+      const { server, core, process, name } = node ?? this.#any()!;
       world.note(`${name} is asked: ${JSON.stringify(request)}`);
       process!.enter(() => {
         core!.cluster.view(server!).request(request).then((given) => {
@@ -206,7 +236,7 @@ export class Acceptance {
         }, () => isAnswered = true);
       });
       await within(LIMIT_MS, () => isAnswered);
-      if (answer.ok || attempts === ATTEMPTS_MAX) return { answer, attempts };
+      if (answer.ok || attempts === ATTEMPTS_MAX || node !== undefined) return { answer, attempts };
     }
   }
 }

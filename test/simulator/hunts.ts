@@ -236,6 +236,21 @@ export class Hunts {
     return true;
   }
 
+  /** Clients of one node keep the same keys, which change: each is told. */
+  tracked(): boolean {
+    const { world, workload, random, later, areClocksFair } = this.#options;
+    const node = world.nodes[random.below(world.nodes.length)];
+    const level = areClocksFair ? "lease" : "linearizable";
+    for (let left = 2 + random.below(2); left > 0; left--) {
+      const send = SimClient.stream(world, workload, node, level, true);
+      for (let atMs = 0; atMs < 500; atMs += 5 + random.next() * 50) {
+        later(atMs, () => send(workload.hunted("read", level)));
+        if (random.next() < 0.5) later(atMs, () => this.#writeBeside(node));
+      }
+    }
+    return true;
+  }
+
   /** A leader is lost as the members change: whoever follows it needs both halves. */
   amidChange(leader: SimNode): void {
     const { world, random, later } = this.#options;
@@ -249,7 +264,13 @@ export class Hunts {
     const { world, random, later, electionTimeoutMs } = this.#options;
     world.note(`hunt: ${leader.name} is unheard`);
     for (const other of world.nodes) this.#cut(leader, other);
-    later(electionTimeoutMs * (2 + random.next() * 3), () => world.network.heal());
+    const forMs = electionTimeoutMs * (2 + random.next() * 3);
+    later(forMs, () => world.network.heal());
+    if (random.next() < 0.5) return;
+    // It learns at once of its successor and of what that one has done.
+    const { process } = leader;
+    const untilMs = world.scheduler.nowMs + forMs + random.next() * 300;
+    later(1 + random.next() * 10, () => process?.block(untilMs));
   }
 
   #wait(node: SimNode, kind: "wait" | "push"): void {
@@ -342,15 +363,22 @@ export class Hunts {
   }
 
   #endReign(leader: SimNode): void {
-    const { world, random } = this.#options;
+    const { world, random, later, electionTimeoutMs } = this.#options;
     if (!leader.isUp) return;
-    if (random.next() < 0.4) this.#options.crash(leader, random.next() < 0.5);
+    const chance = random.next();
+    if (chance < 0.2) {
+      // What it takes is being written yet as the next one cuts it off.
+      leader.machine.rules.stallMs = 5 * electionTimeoutMs;
+      for (const other of world.nodes) this.#cut(leader, other);
+      later(electionTimeoutMs * (1 + random.next() * 2), () => world.network.heal());
+      later(electionTimeoutMs * 4, () => leader.machine.rules.stallMs = 0);
+    } else if (chance < 0.5) this.#options.crash(leader, random.next() < 0.5);
     else {
       // Some of those that it has reached lose it too.
       world.network.heal();
       const lost = world.nodes.filter((node) => node === leader || random.next() < 0.3);
       for (const node of lost) for (const other of world.nodes) this.#cut(node, other);
-      this.#options.later(random.next() * 600, () => world.network.heal());
+      later(random.next() * 600, () => world.network.heal());
     }
     this.#send(leader, "write", "linearizable");
     this.#writeBeside(leader);

@@ -2,7 +2,7 @@ import type { Prng } from "../../src/base/prng.ts";
 import type { ClusterRequest } from "../../src/commands/cluster_view.ts";
 import { Hunts } from "./hunts.ts";
 import { RealMachine } from "./machine.ts";
-import type { SimNode } from "./sim_node.ts";
+import { SETTLES, type SimNode } from "./sim_node.ts";
 import type { Workload } from "./workload.ts";
 import type { World } from "./world.ts";
 
@@ -24,6 +24,7 @@ const AIMED: ReadonlySet<string> = new Set([
   "snapshot made",
   "snapshot installed",
   "log purged",
+  SETTLES,
 ]);
 
 /** How often the power fails soon behind a start. */
@@ -186,6 +187,7 @@ export class Nemesis {
     "repeated": () => this.#hunts.repeated(),
     "waiters": () => this.#hunts.waiters(),
     "new leader": () => this.#hunts.newLeader(),
+    "tracked": () => this.#hunts.tracked(),
     "bit flip": () => this.#flip(this.#any()),
   };
 
@@ -238,7 +240,8 @@ export class Nemesis {
     }
     if (this.#isOver || !AIMED.has(event) || node.machine.isReal) return;
     // What is received is installed next: the steps of that are few and rare.
-    const share = event === "snapshot received" ? 0.15 + this.#aimedShare : this.#aimedShare;
+    const isRare = event === "snapshot received" || event === SETTLES;
+    const share = isRare ? 0.15 + this.#aimedShare : this.#aimedShare;
     if (this.#random.next() >= share) return;
     this.#aimed.add(node);
     node.machine.rules.crashLosesPower = this.#random.next() < 0.5;
@@ -370,8 +373,14 @@ export class Nemesis {
 
   #join(): boolean {
     if (this.#world.nodes.length >= NODES_MAX) return false;
-    this.#options.addNode().start();
+    this.#startNew(this.#options.addNode());
     return true;
+  }
+
+  /** What a node writes first comes once in its life. */
+  #startNew(node: SimNode): void {
+    if (this.#random.next() < 0.2) this.#armCrash(node);
+    node.start();
   }
 
   /** Nodes that the cluster counts on; undefined while that changes. */
@@ -439,7 +448,8 @@ export class Nemesis {
   #rejoin(node: SimNode): void {
     node.wipe();
     node.join = this.#world.nodes.filter((each) => each !== node).map(({ address }) => address);
-    node.start();
+    if (this.#isOver) node.start();
+    else this.#startNew(node);
   }
 
   /** Turns a bit on the disk of a node that is down: its log must see it, or be spared. */

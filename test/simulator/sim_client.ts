@@ -81,17 +81,20 @@ export class SimClient {
     process.enter(() => session.send([operation]));
   }
 
-  /** A connection of its own on which requests are sent, each behind those before it. */
+  /** A connection of its own on which requests are sent, each behind those before it; with
+   * `isTracking` it keeps what it reads. */
   static stream(
     world: World,
     workload: Workload,
     node: SimNode,
     consistency: Session["consistency"],
+    isTracking = false,
   ): (operation: Operation) => void {
     const { process } = node;
     if (node.server === undefined || process === undefined) return () => {};
     const session = new SimSession(world, workload, node, process);
     session.consistency = consistency;
+    if (isTracking) session.track();
     return (operation) => process.enter(() => session.send([operation]));
   }
 

@@ -43,6 +43,8 @@ export interface SimNodeOptions {
 }
 
 export const PEER_PORT = 1;
+/** What happens as a node writes for the first time who it is. */
+export const SETTLES = "settles";
 /** A connection on which less is silent lives: it is asked three times, every two seconds. */
 const SILENCE_MS_MIN = 2000;
 /** For what is under way as a process is told to end. */
@@ -201,11 +203,27 @@ export class SimNode {
     });
     this.core = core;
     world.settle(this, storage);
+    if (storage.log.identity === undefined) this.#watchSettling(storage);
     const run = () => this.#run(process, core, storage);
     core.cluster.listen()
       .then(() => storage.log.identity === undefined ? core.cluster.findIdentity() : undefined)
       .then(run)
       .catch((error) => this.#threw(process, error));
+  }
+
+  /** The first that is written of who a node is: a death amid it has to be possible. */
+  #watchSettling({ log }: NodeStorage): void {
+    const { world } = this.#options;
+    const reset = log.reset.bind(log);
+    log.reset = (snapshot) => {
+      if (log.lastIndex === 0) world.onEvent(this, SETTLES);
+      reset(snapshot);
+    };
+    const setIdentity = log.setIdentity.bind(log);
+    log.setIdentity = (identity) => {
+      if (log.identity === undefined) world.onEvent(this, SETTLES);
+      setIdentity(identity);
+    };
   }
 
   #run(process: Process, core: NodeCore, storage: NodeStorage): void {

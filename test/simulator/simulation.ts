@@ -41,7 +41,7 @@ export interface SimulationResult {
 const FOUNDERS = [1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7];
 /** A share of the seeds: on files, and with a cluster that founds itself. */
 const ON_FILES_EVERY = 25;
-const FOUNDING_SHARE = 0.1;
+const FOUNDING_SHARE = 0.2;
 /** And with a client of the databases in which anything goes. */
 const FREE_SHARE = 0.6;
 const FREE_DEPTH = 24;
@@ -163,7 +163,7 @@ class Simulation {
     if (!isFounding) this.#world.founders = this.#world.nodes.slice();
     for (const node of this.#world.nodes) {
       // What is written first comes once, at the begin.
-      if (isFounding && random.next() < 0.4) node.machine.rules.crashIn = 1 + random.below(12);
+      if (isFounding && random.next() < 0.4) node.machine.rules.crashIn = 1 + random.below(60);
       node.start();
     }
     this.#nemesis = new Nemesis({

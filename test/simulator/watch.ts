@@ -80,7 +80,8 @@ export function watch(
   server.changeMembership = (wanted) => {
     truth.look(raft.status());
     if (wanted.kind === "remove" && !world.mayRemove(wanted.id)) {
-      return { ok: false, reason: "invalid" };
+      // One that says nothing of who is a member, and is not tried again.
+      return { ok: false, reason: "window_full" };
     }
     const changed = change(wanted);
     if (wanted.kind === "promote" && changed.ok) truth.promoted(wanted.id, changed.index);
