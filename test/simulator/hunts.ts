@@ -1,4 +1,5 @@
 import type { Prng } from "../../src/base/prng.ts";
+import type { Session } from "../../src/server/session.ts";
 import { SimClient } from "./sim_client.ts";
 import type { SimNode } from "./sim_node.ts";
 import type { HuntedKind, Workload } from "./workload.ts";
@@ -204,6 +205,11 @@ export class Hunts {
     }
     later(80 + random.next() * 100, () => {
       if (random.next() < 0.4) return crash(lost, false);
+      // What it asks for as it is back comes late: by then a time may be over.
+      const slowMs = random.next() < 0.4 ? random.next() * 400 : 0;
+      for (const { name } of nodes) {
+        if (name !== lost.name) world.network.slow(lost.name, name, slowMs);
+      }
       // Of a connection that has broken its other end knows at once, of a cut after seconds.
       if (random.next() < 0.7) { for (const socket of lost.process?.sockets ?? []) socket.reset(); }
       else for (const other of nodes) this.#cut(lost, other);
@@ -236,6 +242,34 @@ export class Hunts {
     return true;
   }
 
+  /** One or two lag behind as others are asked how many have what was written. */
+  lagging(leader: SimNode, learner?: SimNode): boolean {
+    const { world, workload, random, later } = this.#options;
+    const { nodes, network } = world;
+    const others = nodes.filter((node) => node !== leader);
+    if (others.length < 2) return false;
+    const lagging = [
+      others[random.below(others.length)],
+      ...learner === undefined ? [] : [learner],
+    ];
+    for (const { name } of lagging) {
+      world.note(`hunt: ${name} lags`);
+      for (const other of nodes) if (other.name !== name) network.cut(other.name, name);
+    }
+    for (const node of nodes) {
+      if (lagging.includes(node)) continue;
+      for (let left = 3; left > 0; left--) {
+        const send = SimClient.stream(world, workload, node, "linearizable");
+        later(random.next() * 200, () => {
+          send(workload.hunted("write", "linearizable"));
+          send(workload.hunted("replicas", "linearizable"));
+        });
+      }
+    }
+    later(300 + random.next() * 1000, () => network.heal());
+    return true;
+  }
+
   /** Clients of one node keep the same keys, which change: each is told. */
   tracked(): boolean {
     const { world, workload, random, later, areClocksFair } = this.#options;
@@ -257,6 +291,10 @@ export class Hunts {
     if (world.nodes.length < 3) return;
     world.note(`hunt: ${leader.name} changes the members`);
     later(random.next() * 15, () => this.#endReign(leader));
+    // They count by members that may not be in effect yet.
+    for (const node of world.nodes) {
+      if (node !== leader) later(random.next() * 60, () => this.#send(node, "replicas", "stale"));
+    }
   }
 
   /** What a leader takes on from now comes to nothing. */
@@ -369,6 +407,9 @@ export class Hunts {
     if (chance < 0.2) {
       // What it takes is being written yet as the next one cuts it off.
       leader.machine.rules.stallMs = 5 * electionTimeoutMs;
+      for (let i = 1 + random.below(4); i > 0; i--) {
+        later(i * 20, () => this.#send(leader, "write", "linearizable"));
+      }
       for (const other of world.nodes) this.#cut(leader, other);
       later(electionTimeoutMs * (1 + random.next() * 2), () => world.network.heal());
       later(electionTimeoutMs * 4, () => leader.machine.rules.stallMs = 0);
@@ -390,7 +431,7 @@ export class Hunts {
     if (node !== leader) this.#send(node, "write", "linearizable");
   }
 
-  #send(node: SimNode, kind: HuntedKind, level: "lease" | "linearizable"): void {
+  #send(node: SimNode, kind: HuntedKind, level: Session["consistency"]): void {
     const { world, workload } = this.#options;
     SimClient.once(world, workload, node, workload.hunted(kind, level));
   }

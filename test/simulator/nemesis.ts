@@ -13,6 +13,8 @@ const INTERVAL_MS_MAX = 4000;
 const HUNTING_SHARE = 0.3;
 /** Of the changes of members, how many their leader does not live to see the end of. */
 const AMID_CHANGE_SHARE = 0.3;
+/** Of those who join, with how many another one lags until they vote. */
+const LAGGING_SHARE = 0.4;
 /** Of the seeds in which members may leave until one is left. */
 const SHRINKING_SHARE = 0.2;
 /** Seeds with few kinds of faults. */
@@ -188,6 +190,7 @@ export class Nemesis {
     "waiters": () => this.#hunts.waiters(),
     "new leader": () => this.#hunts.newLeader(),
     "tracked": () => this.#hunts.tracked(),
+    "lagging": () => this.#hunts.lagging(this.#leader() ?? this.#any()),
     "bit flip": () => this.#flip(this.#any()),
   };
 
@@ -237,6 +240,9 @@ export class Nemesis {
     const isPromotion = event === "learner has caught up and becomes a voter";
     if (isPromotion && !this.#isOver && this.#random.next() < AMID_CHANGE_SHARE) {
       this.#hunts.amidChange(node);
+    }
+    if (event === "joined as a learner" && !this.#isOver && this.#random.next() < LAGGING_SHARE) {
+      this.#after(300, () => this.#hunts.lagging(this.#leader() ?? this.#any(), node));
     }
     if (this.#isOver || !AIMED.has(event) || node.machine.isReal) return;
     // What is received is installed next: the steps of that are few and rare.

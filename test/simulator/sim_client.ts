@@ -289,7 +289,7 @@ class SimSession extends Session {
       if (isExec && text.startsWith("[") && !isBlind) {
         this.#workload.mustBeUnchanged(operation, held);
       }
-      if (operation.argv[0] === "WAIT") this.#workload.holds(this.node.id, this.#staleFloor, text);
+      if (operation.argv[0] === "WAIT") this.#workload.holds(this.node.id, operation.takenAt, text);
       this.#world.note(`client ${this.id} gets ${text.slice(0, 60)}`);
       this.#staleFloor = Math.max(
         this.#staleFloor,

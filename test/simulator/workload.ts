@@ -211,9 +211,8 @@ export class Workload {
     }
   }
 
-  /** A node says how many others hold all up to a place, as WAIT does. */
-  holds(node: NodeId, at: Position, reply: string): void {
-    const index = Math.floor(at);
+  /** A node says how many others hold what it has applied, as WAIT does. */
+  holds(node: NodeId, index: number, reply: string): void {
     const count = Number(reply.slice(1));
     const holders = this.#truth.holders(index, node);
     if (index === 0 || count <= holders) return;

@@ -202,5 +202,6 @@ export function waitWords(
     return ["BLPOP", ...isOfBoth ? both : [WAITED_KEY], `9${token.slice(1)}`];
   }
   const keys = isOfBoth ? both : [random.next() < 0.3 ? other : WAITED_KEY];
-  return ["BLPOP", ...keys, `0.${random.below(6)}${token.slice(1)}`];
+  const seconds = random.next() < 0.3 ? 1 + random.below(3) : 0;
+  return ["BLPOP", ...keys, `${seconds}.${random.below(6)}${token.slice(1)}`];
 }
