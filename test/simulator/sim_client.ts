@@ -280,7 +280,9 @@ class SimSession extends Session {
     }
     const isExec = operation.argv[0] === "EXEC";
     const held = this.#held;
-    if (isExec) this.#held = new Map();
+    if (isExec || operation.argv[0] === "UNWATCH" || operation.argv[0] === "DISCARD") {
+      this.#held = new Map();
+    }
     this.#world.answered(() => {
       const text = replyText(reply);
       // A node that was given a snapshot has not seen what has changed.

@@ -5,6 +5,7 @@ import { FRAME } from "../../src/transport/frame.ts";
 import type { Net, PeerListener, PeerSocket } from "../../src/transport/net.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Process } from "./process.ts";
+import { WAITING_WORDS } from "./workload_free.ts";
 
 /** How a network treats what is sent; shares are probabilities. */
 export interface NetRules {
@@ -37,8 +38,6 @@ const LATE_MS_MAX = 3000;
 /** What a process that ended has sent may come behind what the next one sends. */
 const ECHO_SHARE = 0.5;
 const ECHO_MS_MAX = 300;
-/** A command that waits would wait for ever for one that is gone: TCP spares it that. */
-const WAITING_NAME = "BLPOP";
 /** Of the chunks of a snapshot, whose hash must tell. */
 const DAMAGE_SHARE = 0.1;
 const CONNECT_TIMEOUT_MS = 1000;
@@ -117,7 +116,9 @@ export class SimNetwork {
     if (before?.by === by) return undefined;
     this.#firstForwards.set(direction, { by, bytes: bytes.slice() });
     if (before === undefined || this.random.next() >= ECHO_SHARE) return undefined;
-    return Buffer.from(before.bytes).includes(WAITING_NAME) ? undefined : before.bytes;
+    // A command that waits would wait for ever for one that is gone: TCP spares it that.
+    const sent = Buffer.from(before.bytes);
+    return WAITING_WORDS.some((word) => sent.includes(word)) ? undefined : before.bytes;
   }
 
   latencyMs(from: string, to: string): number {

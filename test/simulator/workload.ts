@@ -99,6 +99,8 @@ export class Workload {
   #transaction(token: string, consistency: Session["consistency"]): Operation[] {
     const watch: Bytes[][] = [];
     while (watch.length < 3 && this.#random.next() < 0.4) watch.push(watchWords(this.#random));
+    const isUnwatched = watch.length > 0 && this.#random.next() < 0.1;
+    if (isUnwatched) watch.push(["UNWATCH"]);
     const reads = transactionReads(this.#random);
     const writes = reads.length > 1 ? [] : transactionWords(this.#random, token);
     const words = [...watch, ["MULTI"], ...reads.map((key) => ["GET", key]), ...writes];
@@ -106,6 +108,9 @@ export class Workload {
       ...this.#operation(argv, 0, token, consistency),
       isPart: true,
     }));
+    if (this.#random.next() < 0.1) {
+      return [...parts, this.#operation(["DISCARD"], 0, token, consistency)];
+    }
     return [...parts, { ...this.#operation(["EXEC"], 0, token, consistency), reads }];
   }
 
@@ -227,6 +232,10 @@ export class Workload {
     const isRead = READS.test(operation.argv[0]);
     const isOnce = operation.argv[0] === "IDEMPOTENT";
     if (operation.argv[0] === "WAIT") return 0;
+    if (operation.argv[0] === "DISCARD") {
+      this.#truth.reference.neverDone(operation.token);
+      return 0;
+    }
     if (UNKNOWN.test(reply)) {
       counts.unknown++;
       return 0;

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Bytes } from "../../src/base/bytes.ts";
 import type { Prng } from "../../src/base/prng.ts";
 
@@ -7,6 +8,14 @@ const LETTERS = ["l", "h", "s", "z", "x", "x", "b", "p", "n"];
 export const FREE_KEYS: readonly Bytes[] = [...new Set(LETTERS)]
   .flatMap((letter) => [`${letter}0`, `${letter}1`]);
 const EXPIRE_ALL = "for _,k in ipairs(KEYS) do redis.call('PEXPIRE',k,ARGV[1]) end";
+const CALL = "return redis.pcall(unpack(ARGV))";
+const CALL_SHA = createHash("sha1").update(CALL).digest("hex");
+const CALL_LIBRARY = "#!lua name=free\n" +
+  "redis.register_function('call', function(keys, argv) return redis.pcall(unpack(argv)) end)";
+/** Words of commands that may wait for data. */
+export const WAITING_WORDS: readonly string[] = [
+  ...["BLPOP", "BRPOP", "BLMOVE", "BLMPOP", "BZPOP", "BZMPOP", "BLOCK", "XREAD"],
+];
 const GROUPS = ["g0", "g1"];
 /** Reads whose replies the log's digest has, as a script calls them. */
 const READS: Readonly<Record<string, readonly string[]>> = {
@@ -52,6 +61,8 @@ export function freeWords(random: Prng, db: number, focus: string): Bytes[] {
   if (chance < 0.13) return wholeWords(random, db, key, other);
   if (chance < 0.28) return readWords(random, letter, key);
   if (chance < 0.34) return scriptWords(random, letter, key);
+  if (chance < 0.38) return blockWords(random, key, other);
+  if (chance < 0.42) return calledWords(random, key, elementWords(random, letter, key, other));
   return elementWords(random, letter, key, other);
 }
 
@@ -97,7 +108,7 @@ function readWords(random: Prng, letter: string, key: Bytes): Bytes[] {
   const [name, ...words] = reads[random.below(reads.length)].split("|");
   const at = name === "XINFO" ? 1 : 0;
   const argv = [name, ...words.slice(0, at), key, ...words.slice(at)];
-  return ["EVAL", `return redis.pcall(unpack(ARGV))`, "1", key, ...argv];
+  return ["EVAL", CALL, "1", key, ...argv];
 }
 
 /** Many elements at a time, so that there are large collections; or two that go with one another. */
@@ -233,6 +244,46 @@ function streamWords(random: Prng, key: Bytes): Bytes[] {
     default:
       return ["XADD", key, "*", "f", "v".repeat(random.below(40))];
   }
+}
+
+/** Waits for a moment for what is not there. */
+function blockWords(random: Prng, key: Bytes, other: Bytes): Bytes[] {
+  const seconds = `0.${1 + random.below(4)}`;
+  const side = () => random.next() < 0.5 ? "LEFT" : "RIGHT";
+  const group = ["GROUP", GROUPS[random.below(2)], `c${random.below(3)}`];
+  const one = (...of: Bytes[][]) => of[random.below(of.length)];
+  switch (key[0]) {
+    case "l":
+      return one(
+        ["BLPOP", key, other, seconds],
+        ["BRPOP", other, key, seconds],
+        ["BLMOVE", key, other, side(), side(), seconds],
+        ["BLMOVE", key, key, side(), side(), seconds],
+        ["BRPOPLPUSH", key, other, seconds],
+        ["BLMPOP", seconds, "2", key, other, side(), "COUNT", "3"],
+      );
+    case "z":
+      return one(
+        ["BZPOPMIN", key, other, seconds],
+        ["BZPOPMAX", key, seconds],
+        ["BZMPOP", seconds, "2", key, other, "MIN", "COUNT", "2"],
+      );
+  }
+  const stream = `x${random.below(2)}`;
+  const ms = String(50 + random.below(300));
+  return random.next() < 0.3
+    ? ["XREAD", "BLOCK", ms, "STREAMS", stream, "$"]
+    : ["XREADGROUP", ...group, "COUNT", "2", "BLOCK", ms, "STREAMS", stream, ">"];
+}
+
+/** A command by a script or a function that is known by its name, if it is. */
+function calledWords(random: Prng, key: Bytes, argv: readonly Bytes[]): Bytes[] {
+  const chance = random.next();
+  if (chance < 0.1) return ["SCRIPT", "LOAD", CALL];
+  if (chance < 0.2) return ["FUNCTION", "LOAD", "REPLACE", CALL_LIBRARY];
+  return chance < 0.6
+    ? ["EVALSHA", CALL_SHA, "1", key, ...argv]
+    : ["FCALL", "call", "1", key, ...argv];
 }
 
 /** Only the stream knows its ids. */
