@@ -1,29 +1,8 @@
 import { expect, test } from "bun:test";
 import { sleep, SYSTEM_CLOCK } from "../../src/base/clock.ts";
+import type { ClusterAnswer } from "../../src/commands/cluster_view.ts";
 import type { Configuration, RaftCore, RaftStatus } from "../../src/raft/types.ts";
-import { Cluster } from "../../src/server/cluster.ts";
-import type { Server } from "../../src/server/server.ts";
-
-const MEMBERS: Configuration = {
-  voters: [1, 2, 3],
-  votersOutgoing: [],
-  learners: [],
-  learnersNext: [],
-  addresses: { 1: "a:1", 2: "b:1", 3: "c:1" },
-};
-
-function clusterWith(server: unknown, connected: readonly number[] = [2, 3], nodeId = 1): Cluster {
-  return new Cluster({
-    server: server as Server,
-    clock: SYSTEM_CLOCK,
-    identity: { clusterId: "", nodeId, incarnation: 1, runs: [] },
-    logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
-    isConnected: (id) => connected.includes(id),
-    ask: () => Promise.reject(new Error("not asked")),
-    snapshot: () => Promise.reject(new Error("not asked")),
-    join: () => Promise.resolve({ ok: true }),
-  });
-}
+import { clusterWith, MEMBERS } from "./fake_cluster.ts";
 
 test("a change whose place in the log was taken by another entry is not confirmed", async () => {
   let status: Partial<RaftStatus> = {
@@ -104,6 +83,33 @@ test("who replaced a member removes it, as the leader too", () => {
       return { ok: true, index: 11, term: 1 };
     },
   };
-  clusterWith(server, [2], 1007).tick(1000);
+  clusterWith(server, { connected: [2], nodeId: 1007 }).tick(1000);
   expect(changes).toEqual([{ kind: "remove", id: 1 }]);
+});
+
+test("a leader that is deposed amid a removal asks its successor what became of it", async () => {
+  const status: Partial<RaftStatus> = {
+    applied: 10,
+    lastIndex: 10,
+    configuration: MEMBERS,
+    configurationIndex: 1,
+    peers: [],
+  };
+  const server = {
+    driver: { raft: { status: () => status } },
+    leadership: { isLeader: true, term: 1, leader: 1 },
+    monotonicMs: () => performance.now(),
+    changeMembership() {
+      server.leadership = { isLeader: false, term: 2, leader: 2 };
+      return { ok: true, index: 11, term: 1 };
+    },
+  };
+  const asked: number[] = [];
+  const ask = (leader: number) => {
+    asked.push(leader);
+    return Promise.resolve<ClusterAnswer>({ ok: false, error: "node 3 is no member" });
+  };
+  const answer = await clusterWith(server, { ask }).request({ kind: "remove", id: 3 });
+  expect(answer).toEqual({ ok: true, id: 3 });
+  expect(asked).toEqual([2]);
 });

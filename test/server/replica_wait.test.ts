@@ -1,19 +1,11 @@
 import { expect, test } from "bun:test";
 import { SYSTEM_CLOCK } from "../../src/base/clock.ts";
 import type { ClusterView } from "../../src/commands/cluster_view.ts";
-import type { Configuration, RaftStatus } from "../../src/raft/types.ts";
-import { Cluster } from "../../src/server/cluster.ts";
+import type { RaftStatus } from "../../src/raft/types.ts";
 import { holdersHere, waitForReplicas } from "../../src/server/replica_wait.ts";
 import type { Server } from "../../src/server/server.ts";
+import { clusterWith, MEMBERS } from "./fake_cluster.ts";
 import { FakeSession } from "./fakes.ts";
-
-const MEMBERS: Configuration = {
-  voters: [1, 2, 3],
-  votersOutgoing: [],
-  learners: [],
-  learnersNext: [],
-  addresses: { 1: "a:1", 2: "b:1", 3: "c:1" },
-};
 
 const STATUS = { configuration: MEMBERS, configurationIndex: 0, peers: [] };
 
@@ -50,16 +42,7 @@ test("voters that are not in force yet for what is applied are not counted on", 
 test("a leader that lacks on its disk what others hold does not count itself", async () => {
   for (const [persistedIndex, holders] of [[7, 2], [6, 1]]) {
     const peers = [2, 3].map((id) => ({ id, match: 7 })) as unknown as RaftStatus["peers"];
-    const cluster = new Cluster({
-      server: serverOf(1, { peers, persistedIndex }),
-      clock: SYSTEM_CLOCK,
-      identity: { clusterId: "", nodeId: 1, incarnation: 1, runs: [] },
-      logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
-      isConnected: () => true,
-      ask: () => Promise.reject(new Error("not asked")),
-      snapshot: () => Promise.reject(new Error("not asked")),
-      join: () => Promise.resolve({ ok: true }),
-    });
+    const cluster = clusterWith(serverOf(1, { peers, persistedIndex }));
     expect(await cluster.request({ kind: "holders", id: 7 })).toEqual({ ok: true, id: holders });
   }
 });
