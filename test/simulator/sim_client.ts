@@ -278,6 +278,11 @@ class SimSession extends Session {
     if (isKept && !operation.isPart && !(reply instanceof ErrorReply)) {
       this.#keep(operation.argv[1], replyText(reply));
     }
+    if (this.tracking !== undefined && reply instanceof TransactionReply) {
+      for (const [i, key] of (operation.reads ?? []).entries()) {
+        this.#keep(key, replyText(reply.replies[i]));
+      }
+    }
     const isExec = operation.argv[0] === "EXEC";
     const held = this.#held;
     if (isExec || operation.argv[0] === "UNWATCH" || operation.argv[0] === "DISCARD") {

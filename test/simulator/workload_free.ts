@@ -123,7 +123,9 @@ function scriptWords(random: Prng, letter: string, key: Bytes): Bytes[] {
     p: "'PFADD',KEYS[1],'e'..i",
     n: "'INCR',KEYS[1]",
   };
-  const count = String(1 + random.below(30));
+  // Some are of several blocks of places.
+  const isLarge = "hsz".includes(letter) && random.next() < 0.08;
+  const count = String(1 + random.below(isLarge ? 300 : 30));
   const script = `for i=1,ARGV[1] do redis.pcall(${call[letter]}) end`;
   return ["EVAL", script, "1", key, count, String(random.below(600))];
 }
@@ -213,7 +215,7 @@ function streamWords(random: Prng, key: Bytes): Bytes[] {
   const consumer = `c${random.below(3)}`;
   const below = (max: number) => String(random.below(max));
   const trim = random.next() < 0.5 ? ["MAXLEN", "~", below(30)] : ["MAXLEN", below(20)];
-  switch (random.below(16)) {
+  switch (random.below(18)) {
     case 0:
       return ["XTRIM", key, ...trim];
     case 1:
@@ -241,14 +243,19 @@ function streamWords(random: Prng, key: Bytes): Bytes[] {
       return onFirst(key, `'XDEL',KEYS[1]`);
     case 11:
       return ["XREADGROUP", "GROUP", group, consumer, "STREAMS", key, "0"];
+    case 16:
+      return onFirst(key, `'XDEL',KEYS[1]`, 1);
+    case 17:
+      return ["XGROUP", "DELCONSUMER", key, group, consumer];
     default:
       return ["XADD", key, "*", "f", "v".repeat(random.below(40))];
   }
 }
 
-/** Waits for a moment for what is not there. */
+/** Waits for a moment, or for some, for what is not there. */
 function blockWords(random: Prng, key: Bytes, other: Bytes): Bytes[] {
-  const seconds = `0.${1 + random.below(4)}`;
+  const isLong = random.next() < 0.2;
+  const seconds = `${isLong ? 1 : 0}.${1 + random.below(4)}`;
   const side = () => random.next() < 0.5 ? "LEFT" : "RIGHT";
   const group = ["GROUP", GROUPS[random.below(2)], `c${random.below(3)}`];
   const one = (...of: Bytes[][]) => of[random.below(of.length)];
@@ -270,7 +277,7 @@ function blockWords(random: Prng, key: Bytes, other: Bytes): Bytes[] {
       );
   }
   const stream = `x${random.below(2)}`;
-  const ms = String(50 + random.below(300));
+  const ms = String((isLong ? 1000 : 50) + random.below(300));
   return random.next() < 0.3
     ? ["XREAD", "BLOCK", ms, "STREAMS", stream, "$"]
     : ["XREADGROUP", ...group, "COUNT", "2", "BLOCK", ms, "STREAMS", stream, ">"];
@@ -287,8 +294,8 @@ function calledWords(random: Prng, key: Bytes, argv: readonly Bytes[]): Bytes[] 
 }
 
 /** Only the stream knows its ids. */
-function onFirst(key: Bytes, call: string): Bytes[] {
-  const first = "redis.pcall('XRANGE',KEYS[1],'-','+','COUNT',3)";
+function onFirst(key: Bytes, call: string, count = 3): Bytes[] {
+  const first = `redis.pcall('XRANGE',KEYS[1],'-','+','COUNT',${count})`;
   const script = `local r=${first} for _,e in ipairs(r) do redis.pcall(${call},e[1]) end`;
   return ["EVAL", script, "1", key];
 }

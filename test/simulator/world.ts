@@ -13,10 +13,11 @@ import type { Truth } from "./truth.ts";
 const CLUSTER_ID = "5".repeat(32);
 
 /** A connection of a client, as it matters at the end. */
-interface OpenSession {
+export interface OpenSession {
   readonly isLive: boolean;
   readonly node: SimNode;
-  readonly blocked: unknown;
+  readonly db: number;
+  readonly blocked: object | undefined;
   /** What is to be answered first, and since when. */
   readonly oldest: { readonly text: string; readonly sinceMs: number } | undefined;
   /** Names what waits for data, if it does. */
