@@ -176,7 +176,9 @@ class Simulation {
     });
     const clients = 2 + random.below(5);
     for (let i = 0; i < clients; i++) this.#addClient([i % 4 === 3 ? 1 : 0]);
-    if (random.next() < FREE_SHARE) this.#addClient(FREE_DBS, FREE_DEPTH);
+    if (random.next() >= FREE_SHARE) return;
+    // While one waits for data the others go on.
+    for (let left = 1 + random.below(3); left > 0; left--) this.#addClient(FREE_DBS, FREE_DEPTH);
   }
 
   #addJoiner(): SimNode {

@@ -12,7 +12,8 @@ import { ProposalClaims } from "./proposal_claims.ts";
 import { ReadClaims } from "./read_claims.ts";
 import type { Truth } from "./truth.ts";
 import { unread, unserved } from "./waiting_truth.ts";
-import type { OpenSession, World } from "./world.ts";
+import type { SimNode } from "./sim_node.ts";
+import type { World } from "./world.ts";
 
 /** What commands on users ask of a node. */
 const ACL = { nodePassword: "", newUserChannels: "resetchannels" } as NodeView["acl"];
@@ -29,7 +30,7 @@ export function watch(
   watchLog(id, storage, truth);
   const { raft } = server.driver;
   const node = world.nodes.find((each) => each.storage === storage)!;
-  watchState(id, storage, truth, () => [...world.unanswered].filter((each) => each.node === node));
+  watchState(id, node, storage, world);
   const { clock } = node.process!;
   const step = raft.step.bind(raft);
   raft.step = (message) => {
@@ -141,10 +142,11 @@ function watchLog(id: number, { log, ops }: NodeStorage, truth: Truth): void {
 
 function watchState(
   id: number,
+  node: SimNode,
   storage: NodeStorage,
-  truth: Truth,
-  sessions: () => readonly OpenSession[],
+  world: World,
 ): void {
+  const { truth } = world;
   const { ops } = storage;
   const setApplied = ops.setApplied.bind(ops);
   ops.setApplied = (state) => {
@@ -152,7 +154,10 @@ function watchState(
     truth.applied(id, state.index, state.digest);
     truth.beside.applied(id, state.index, storage);
     truth.free.applied(id, state.index, storage);
-    const waiting = unserved(storage) ?? unread(storage, sessions());
+    const [entry] = storage.beside.changes.read(state.index - 1);
+    if (entry?.index === state.index) world.changed(node, entry.index, entry.changes);
+    const sessions = [...world.unanswered].filter((each) => each.node === node);
+    const waiting = unserved(storage) ?? unread(storage, sessions);
     if (waiting !== undefined) {
       truth.violate("who can be served does not wait", `node ${id} at ${state.index}: ${waiting}`);
     }

@@ -71,8 +71,10 @@ function wholeWords(random: Prng, db: number, key: Bytes, other: Bytes): Bytes[]
   const otherDb = String(5 - db);
   // Some come due at the same time.
   const ms = String(100 * (1 + random.below(6)));
-  switch (random.below(16)) {
+  switch (random.below(18)) {
     case 0:
+    case 16:
+    case 17:
       return random.next() < 0.3 ? ["FLUSHDB"] : ["SWAPDB", String(db), otherDb];
     case 1:
       return ["RENAMENX", key, other];
