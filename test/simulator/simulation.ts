@@ -148,7 +148,7 @@ class Simulation {
       logBytesMax: 4096 * (1 + random.below(12)),
       requestTimeoutMs: 300 + random.below(3000),
       logWriter: random.next() < 0.5 ? "inline" : "worker",
-      pieceBytes: 16,
+      pieceBytes: random.next() < 0.7 ? 16 : 400,
     };
   }
 

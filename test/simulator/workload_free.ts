@@ -9,6 +9,8 @@ export const FREE_KEYS: readonly Bytes[] = [...new Set(LETTERS)]
   .flatMap((letter) => [`${letter}0`, `${letter}1`]);
 const EXPIRE_ALL = "for _,k in ipairs(KEYS) do redis.call('PEXPIRE',k,ARGV[1]) end";
 const CALL = "return redis.pcall(unpack(ARGV))";
+const CALL_MANY = "for _,c in ipairs(ARGV) do local w={} " +
+  "for x in c:gmatch('%S+') do w[#w+1]=x end redis.pcall(unpack(w)) end";
 const CALL_SHA = createHash("sha1").update(CALL).digest("hex");
 const CALL_LIBRARY = "#!lua name=free\n" +
   "redis.register_function('call', function(keys, argv) return redis.pcall(unpack(argv)) end)";
@@ -63,6 +65,7 @@ export function freeWords(random: Prng, db: number, focus: string): Bytes[] {
   if (chance < 0.34) return scriptWords(random, letter, key);
   if (chance < 0.38) return blockWords(random, key, other);
   if (chance < 0.42) return calledWords(random, key, elementWords(random, letter, key, other));
+  if (chance < 0.52) return manyWords(random, letter, key, other);
   return elementWords(random, letter, key, other);
 }
 
@@ -125,11 +128,11 @@ function scriptWords(random: Prng, letter: string, key: Bytes): Bytes[] {
     p: "'PFADD',KEYS[1],'e'..i",
     n: "'INCR',KEYS[1]",
   };
-  // Some are of several blocks of places.
-  const isLarge = "hsz".includes(letter) && random.next() < 0.08;
+  // Some are of several blocks of places, or of more rows than are deleted at a time.
+  const isLarge = "hszx".includes(letter) && random.next() < 0.08;
   const count = String(1 + random.below(isLarge ? 300 : 30));
   const script = `for i=1,ARGV[1] do redis.pcall(${call[letter]}) end`;
-  return ["EVAL", script, "1", key, count, String(random.below(600))];
+  return ["EVAL", script, "1", key, count, String(random.below(isLarge ? 9 : 600))];
 }
 
 function elementWords(random: Prng, letter: string, key: Bytes, other: Bytes): Bytes[] {
@@ -293,6 +296,15 @@ function calledWords(random: Prng, key: Bytes, argv: readonly Bytes[]): Bytes[] 
   return chance < 0.6
     ? ["EVALSHA", CALL_SHA, "1", key, ...argv]
     : ["FCALL", "call", "1", key, ...argv];
+}
+
+/** Some commands in one step; words of a script are not taken apart, so there are none among them. */
+function manyWords(random: Prng, letter: string, key: Bytes, other: Bytes): Bytes[] {
+  const commands = Array.from(
+    { length: 2 + random.below(8) },
+    () => elementWords(random, letter, key, other),
+  ).filter(([name]) => name !== "EVAL").map((argv) => argv.join(" "));
+  return ["EVAL", CALL_MANY, "1", key, ...commands];
 }
 
 /** Only the stream knows its ids. */
