@@ -7,6 +7,7 @@ import { ErrorReply, NIL_ARRAY, type Reply } from "../resp/reply.ts";
 import type { Identity } from "../storage/raft_log_types.ts";
 import type { Answers } from "./answers.ts";
 import { OUTCOME_UNKNOWN } from "./errors.ts";
+import { isUndecided } from "./reads.ts";
 import type { Pending, Session } from "./session.ts";
 import type { Touches } from "./touches.ts";
 import { type Waiter, Waiters } from "./waiters.ts";
@@ -203,11 +204,13 @@ export class Blocking implements LocalBlocking {
 
   // --- on this node alone ----------------------------------------------------------------------
 
-  /** Runs a read that may wait: its reply, or undefined when it does. */
+  /** Runs a read that may wait: its reply, or undefined when it does, or when the log decides. */
   read(context: DataContext, pending: Pending, command: DataCommand): Reply | undefined {
     const served = command.waiting!.tryServe(context, pending.argv);
+    // It waits where the log has it run again, and only there.
+    if (isUndecided(context, pending.session)) return undefined;
     if (!(served instanceof Waiting)) {
-      if (!context.dueSeen) this.answered(pending);
+      this.answered(pending);
       return served;
     }
     const position = ++this.#lastReader;

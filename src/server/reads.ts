@@ -272,10 +272,7 @@ export class Reads {
         ? command.run(context, pending.argv)
         : this.#options.readWaiting(context, pending, command);
       session.pendingReads--;
-      const isUndecided = context.dueSeen && session.consistency !== "stale";
-      if (session.pendingLog > 0 || isUndecided) {
-        // A key's time has come by the clock but not in the log: the log decides, in order. A stale
-        // read waits for nobody.
+      if (session.pendingLog > 0 || isUndecided(context, session)) {
         this.#calls.drop();
         toLog(pending);
         continue;
@@ -284,4 +281,12 @@ export class Reads {
       if (reply !== undefined) complete(pending, reply, timer.after(command));
     }
   }
+}
+
+/**
+ * Whether a read has met a key whose time has come by the clock but not in the log: the log decides,
+ * in order. A stale read waits for nobody.
+ */
+export function isUndecided({ dueSeen }: DataContext, { consistency }: Session): boolean {
+  return dueSeen && consistency !== "stale";
 }

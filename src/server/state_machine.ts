@@ -222,7 +222,7 @@ export class StateMachine {
   #runWaiting(pending: Pending, sequence: number, applied: BatchCommand): Reply | undefined {
     const { blocking, node, incarnation } = this.#local;
     const command = pending.command as DataCommand;
-    if (command.path === "read") return blocking.read(this.#context, pending, command);
+    if (command.path === "read") return this.#readWaiting(pending, command);
     const origin = { node, incarnation, sequence };
     const reply = this.#waiting.run(command, origin, applied);
     if (reply instanceof Waiting) {
@@ -230,6 +230,15 @@ export class StateMachine {
       return undefined;
     }
     if (!pending.isAbandoned) blocking.answered(pending);
+    return reply;
+  }
+
+  /** A read that may wait, which it does on this node alone: no more in the log. */
+  #readWaiting(pending: Pending, command: DataCommand): Reply | undefined {
+    // Nobody is there to wait.
+    if (pending.isAbandoned || pending.session.closed) return null;
+    const reply = this.#local.blocking.read(this.#context, pending, command);
+    if (reply === undefined) pending.session.leftLog();
     return reply;
   }
 

@@ -16,6 +16,7 @@ import {
 import type { Answers } from "./answers.ts";
 import { commandBytes } from "./batch.ts";
 import { TOO_LARGE } from "./errors.ts";
+import { isUndecided } from "./reads.ts";
 import type { Session } from "./session.ts";
 import type { Touches } from "./touches.ts";
 import { MAY_NOT_QUEUE, QUEUED_BYTES_MAX, type QueuedCommand } from "./transaction.ts";
@@ -92,7 +93,7 @@ export class Transactions {
   watch(session: Session, argv: readonly Bytes[]): boolean {
     const run = (context: DataContext) => {
       const keys = argv.slice(1).map((key) => watchedKey(context, context.db, key));
-      if (!context.dueSeen && !session.closed) {
+      if (!isUndecided(context, session) && !session.closed) {
         session.watches ??= new Watches(this.watchers);
         session.watches.add(keys);
       }

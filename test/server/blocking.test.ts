@@ -86,3 +86,26 @@ test("a read that waits looks again behind a snapshot, which may have brought wh
   blocking.snapshotInstalled();
   expect(blocking.hasReadyReads).toBe(true);
 });
+
+test("a read that met a key whose time has come by the clock alone waits where the log has it", () => {
+  const argv = ["XREAD", "BLOCK", "0", "STREAMS", "k", "$"];
+  const waiting: Partial<DataCommand["waiting"]> = { tryServe: () => new Waiting(["k"], 0) };
+  const command = { name: "xread", waiting } as DataCommand;
+  const pending = pendingOf(session, argv);
+  blocking.begins(pending);
+  expect(blocking.read({ dueSeen: true } as DataContext, pending, command)).toBeUndefined();
+  expect(blocking.count).toBe(0);
+  expect(session.localRunning).toBe(true);
+  session.consistency = "stale";
+  expect(blocking.read({ dueSeen: true } as DataContext, pending, command)).toBeUndefined();
+  expect(blocking.count).toBe(1);
+});
+
+test("a stale read that might have waited lets what follows it go on", () => {
+  session.consistency = "stale";
+  const command = { name: "xread", waiting: { tryServe: () => "found" } as unknown } as DataCommand;
+  const pending = pendingOf(session, ["XREAD", "BLOCK", "0", "STREAMS", "k", "0"]);
+  blocking.begins(pending);
+  expect(blocking.read({ dueSeen: true } as DataContext, pending, command)).toBe("found");
+  expect(session.idle).toBe(true);
+});

@@ -216,3 +216,17 @@ test("an idempotency key is good for one command; what does not write needs none
     "ERR 'idempotent' is not a write command: it needs no idempotency key",
   ]);
 });
+
+test("a read that waits is in the log no more, and one that was given up does not wait", () => {
+  const argv = ["XREAD", "BLOCK", "0", "STREAMS", "k", "$"];
+  const session = new FakeSession();
+  session.pendingLog = 1;
+  origin.waiting.set(1, pendingOf(session, argv));
+  origin.apply(1, segment(1, [argv]));
+  expect(session.pendingLog).toBe(0);
+  expect(origin.replies).toEqual([]);
+  origin.waiting.set(2, { ...pendingOf(session, argv), isAbandoned: true });
+  origin.apply(2, segment(2, [argv]));
+  expect(session.pendingLog).toBe(0);
+  expect(origin.replies).toEqual([null]);
+});

@@ -91,7 +91,7 @@ function textOf({ beside, ops }: NodeStorage): string {
     keys: [0, 1, 2, 3].map((db) => [ops.size(db), ops.sizeWithExpiry(db)]),
     nextExpiryMs: ops.nextExpiryMs(),
     users: [...users.names].sort().map((name) => [name, users.find(name)]),
-    scripts: scripts.rows.map(([, data]) => data),
+    scripts: [scripts.size, scripts.bytes, ...scripts.rows.map(([, data]) => data)],
     libraries: libraries.rows.map(([, data]) => data).sort(),
     waiters: waiters.rows.map(([, data]) => data),
     remembered: idempotency.size,

@@ -25,8 +25,12 @@ function elementsText(ops: RedisOperations, db: number, key: Bytes, { type }: Ke
         [...ops.collection(db, key, "zset")!.range(0, Infinity)]
           .map(({ name, score }) => [name, String(score)]),
       );
-    case "stream":
-      return JSON.stringify(ops.collection(db, key, "stream")!.contents(), plain);
+    case "stream": {
+      const stream = ops.collection(db, key, "stream")!;
+      const { first, last } = stream;
+      // Ends that are remembered are those that there are.
+      return JSON.stringify([stream.contents(), first, last], plain);
+    }
   }
   return "";
 }

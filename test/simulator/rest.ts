@@ -5,6 +5,9 @@ import type { SimNode } from "./sim_node.ts";
 const LOG_SHARE_MAX = 4;
 const GARBAGE = "SELECT (SELECT count(*) FROM purge) + (SELECT count(*) FROM purge_owner) AS rows";
 
+/** Purged entries that are still there. */
+const PURGED = "SELECT count(*) AS rows FROM log WHERE last < ?1";
+
 /** Without those of what was purged: they are deleted bit by bit, with what is written next. */
 const ROWS = "SELECT coalesce(sum(length(data)), 0) AS bytes FROM log WHERE last >= ?1";
 
@@ -35,4 +38,10 @@ export function unfinished(node: SimNode): string | undefined {
   const left = disk.list(snapshots.directory)
     .find((name) => !name.startsWith("receive-") && !name.includes(current));
   return left && `${left} is there`;
+}
+
+/** Rows of the log that are purged and not deleted, a part of which the next append deletes. */
+export function purgedRows({ storage, machine }: SimNode): number {
+  if (storage === undefined || !(machine instanceof MemoryMachine)) return 0;
+  return Number(machine.log?.prepare(PURGED).get(storage.log.firstIndex)?.rows ?? 0);
 }

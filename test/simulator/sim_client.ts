@@ -13,6 +13,7 @@ import {
   TransactionReply,
 } from "../../src/resp/reply.ts";
 import { Session } from "../../src/server/session.ts";
+import type { Change } from "../../src/storage/changes_table.ts";
 import { COMMANDS_MAX, endOf, type Position } from "./reference.ts";
 import { waitName } from "./reference_waiters.ts";
 import type { Operation, Workload } from "./workload.ts";
@@ -158,6 +159,16 @@ export class SimClient {
   }
 }
 
+/** What a client keeps of a key, and the entry in or behind which it was read. */
+interface Kept {
+  readonly text: string;
+  readonly at: number;
+}
+
+/** A change is told of within so many looks. */
+const HEARING_MS = 50;
+const HEARING_LOOKS = 3;
+
 /** One connection of a client to a process. */
 class SimSession extends Session {
   readonly queryBufferBytes = 0;
@@ -178,7 +189,7 @@ class SimSession extends Session {
   #held = new Map<Bytes, Position>();
   #snapshots = 0;
   /** By key, what it was told last; and how often it was told to forget. */
-  readonly #kept = new Map<Bytes, string>();
+  readonly #kept = new Map<Bytes, Kept>();
   #told = 0;
   /** When the oldest request came to be that. */
   #oldestMs = 0;
@@ -237,12 +248,36 @@ class SimSession extends Session {
     const rules = { bcast: false, optin: false, optout: false, noloop: false };
     this.node.server?.features.tracking.enable(this, { ...rules, redirect: 0, prefixes: [] });
     this.protocol = 3;
+    this.#world.trackers.add(this);
+  }
+
+  /** Its node has applied an entry: it is told of what it keeps of that. */
+  changed(index: number, changes: readonly Change[]): void {
+    for (const { kind, key } of changes) {
+      if (kind === "swap") continue;
+      for (const each of kind === "flush" ? this.#kept.keys() : [key]) {
+        const kept = this.#kept.get(each);
+        if (kept !== undefined && kept.at < index) this.#mustHear(each, kept, HEARING_LOOKS);
+      }
+    }
+  }
+
+  #mustHear(key: Bytes, kept: Kept, looks: number): void {
+    this.#world.scheduler.after(HEARING_MS, () => {
+      if (!this.isLive || this.process.isBlocked || this.#kept.get(key) !== kept) return;
+      if (looks > 1) return this.#mustHear(key, kept, looks - 1);
+      const what = `client ${this.id} has ${kept.text} of ${key} as of ${kept.at}`;
+      this.#world.truth.violate("a client is told of what changes", what);
+    });
   }
 
   /** A value that it keeps may not have changed without a word. */
   #keep(key: Bytes, text: string): void {
-    const kept = this.#kept.get(key);
-    this.#kept.set(key, text);
+    const kept = this.#kept.get(key)?.text;
+    const { server } = this.node;
+    // What comes behind it in the same entry is not looked at.
+    const at = Math.max(server?.position.index ?? 0, server?.ops.applied.index ?? 0);
+    this.#kept.set(key, { text, at });
     if (kept === undefined || kept === text) return;
     const told = this.#told;
     // What is due may follow the reply.
@@ -277,6 +312,11 @@ class SimSession extends Session {
     const isKept = this.tracking !== undefined && operation.argv[0] === "GET";
     if (isKept && !operation.isPart && !(reply instanceof ErrorReply)) {
       this.#keep(operation.argv[1], replyText(reply));
+    }
+    if (this.tracking !== undefined && reply instanceof TransactionReply) {
+      for (const [i, key] of (operation.reads ?? []).entries()) {
+        this.#keep(key, replyText(reply.replies[i]));
+      }
     }
     const isExec = operation.argv[0] === "EXEC";
     const held = this.#held;

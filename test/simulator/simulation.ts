@@ -6,7 +6,7 @@ import { type Drain, drainLater, loadDrain } from "./drain.ts";
 import { FREE_DBS } from "./free_truth.ts";
 import { Nemesis } from "./nemesis.ts";
 import type { Waiter } from "./reference_waiters.ts";
-import { unfinished } from "./rest.ts";
+import { purgedRows, unfinished } from "./rest.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type ClientRules, SimClient } from "./sim_client.ts";
 import { type NetRules, SimNetwork } from "./sim_net.ts";
@@ -148,7 +148,7 @@ class Simulation {
       logBytesMax: 4096 * (1 + random.below(12)),
       requestTimeoutMs: 300 + random.below(3000),
       logWriter: random.next() < 0.5 ? "inline" : "worker",
-      pieceBytes: 16,
+      pieceBytes: random.next() < 0.7 ? 16 : 400,
     };
   }
 
@@ -176,7 +176,9 @@ class Simulation {
     });
     const clients = 2 + random.below(5);
     for (let i = 0; i < clients; i++) this.#addClient([i % 4 === 3 ? 1 : 0]);
-    if (random.next() < FREE_SHARE) this.#addClient(FREE_DBS, FREE_DEPTH);
+    if (random.next() >= FREE_SHARE) return;
+    // While one waits for data the others go on.
+    for (let left = 1 + random.below(3); left > 0; left--) this.#addClient(FREE_DBS, FREE_DEPTH);
   }
 
   #addJoiner(): SimNode {
@@ -291,6 +293,7 @@ class Simulation {
     const members = () => this.#world.nodes.filter((node) => this.#isMember(node));
     const isAtRest = () => members().every((node) => unfinished(node) === undefined);
     const isReached = await this.#runUntil(isAtRest, this.#scheduler.nowMs + REST_MS);
+    await this.#purge(members());
     this.#world.isStateChecked = () => true;
     for (const node of members()) {
       const problem = unfinished(node);
@@ -299,6 +302,23 @@ class Simulation {
       }
       this.#world.checkState(node, "at the end");
       node.process?.enter(() => this.#forget(node));
+    }
+  }
+
+  /** What is purged goes with what is written next. */
+  async #purge(members: readonly SimNode[]): Promise<void> {
+    const before = members.filter((node) => purgedRows(node) > 0);
+    if (before.length === 0) return;
+    let isWritten = false;
+    const leader = this.#leader();
+    if (leader !== undefined) {
+      SimClient.probe(this.#world, this.#workload, leader, () => isWritten = true);
+    }
+    const isDone = () => isWritten && this.#isConverged();
+    if (!await this.#runUntil(isDone, this.#scheduler.nowMs + REST_MS)) return;
+    for (const node of before) {
+      const rows = purgedRows(node);
+      if (rows > 0) this.#stuck("what is purged is deleted", `${node.name} has ${rows} rows of it`);
     }
   }
 

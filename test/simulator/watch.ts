@@ -11,6 +11,8 @@ import { LeaderClaims } from "./leader_claims.ts";
 import { ProposalClaims } from "./proposal_claims.ts";
 import { ReadClaims } from "./read_claims.ts";
 import type { Truth } from "./truth.ts";
+import { unread, unserved } from "./waiting_truth.ts";
+import type { SimNode } from "./sim_node.ts";
 import type { World } from "./world.ts";
 
 /** What commands on users ask of a node. */
@@ -26,9 +28,9 @@ export function watch(
   world: World,
 ): void {
   watchLog(id, storage, truth);
-  watchState(id, storage, truth);
   const { raft } = server.driver;
   const node = world.nodes.find((each) => each.storage === storage)!;
+  watchState(id, node, storage, world);
   const { clock } = node.process!;
   const step = raft.step.bind(raft);
   raft.step = (message) => {
@@ -138,7 +140,13 @@ function watchLog(id: number, { log, ops }: NodeStorage, truth: Truth): void {
   };
 }
 
-function watchState(id: number, storage: NodeStorage, truth: Truth): void {
+function watchState(
+  id: number,
+  node: SimNode,
+  storage: NodeStorage,
+  world: World,
+): void {
+  const { truth } = world;
   const { ops } = storage;
   const setApplied = ops.setApplied.bind(ops);
   ops.setApplied = (state) => {
@@ -146,6 +154,13 @@ function watchState(id: number, storage: NodeStorage, truth: Truth): void {
     truth.applied(id, state.index, state.digest);
     truth.beside.applied(id, state.index, storage);
     truth.free.applied(id, state.index, storage);
+    const [entry] = storage.beside.changes.read(state.index - 1);
+    if (entry?.index === state.index) world.changed(node, entry.index, entry.changes);
+    const sessions = [...world.unanswered].filter((each) => each.node === node);
+    const waiting = unserved(storage) ?? unread(storage, sessions);
+    if (waiting !== undefined) {
+      truth.violate("who can be served does not wait", `node ${id} at ${state.index}: ${waiting}`);
+    }
     const key = wrongChange(truth.reference, storage);
     if (key === undefined) return;
     const what = `node ${id}: ${key} is not as entry ${state.index} leaves it`;

@@ -9,6 +9,8 @@ export const FREE_KEYS: readonly Bytes[] = [...new Set(LETTERS)]
   .flatMap((letter) => [`${letter}0`, `${letter}1`]);
 const EXPIRE_ALL = "for _,k in ipairs(KEYS) do redis.call('PEXPIRE',k,ARGV[1]) end";
 const CALL = "return redis.pcall(unpack(ARGV))";
+const CALL_MANY = "for _,c in ipairs(ARGV) do local w={} " +
+  "for x in c:gmatch('%S+') do w[#w+1]=x end redis.pcall(unpack(w)) end";
 const CALL_SHA = createHash("sha1").update(CALL).digest("hex");
 const CALL_LIBRARY = "#!lua name=free\n" +
   "redis.register_function('call', function(keys, argv) return redis.pcall(unpack(argv)) end)";
@@ -63,6 +65,7 @@ export function freeWords(random: Prng, db: number, focus: string): Bytes[] {
   if (chance < 0.34) return scriptWords(random, letter, key);
   if (chance < 0.38) return blockWords(random, key, other);
   if (chance < 0.42) return calledWords(random, key, elementWords(random, letter, key, other));
+  if (chance < 0.52) return manyWords(random, letter, key, other);
   return elementWords(random, letter, key, other);
 }
 
@@ -71,8 +74,10 @@ function wholeWords(random: Prng, db: number, key: Bytes, other: Bytes): Bytes[]
   const otherDb = String(5 - db);
   // Some come due at the same time.
   const ms = String(100 * (1 + random.below(6)));
-  switch (random.below(16)) {
+  switch (random.below(18)) {
     case 0:
+    case 16:
+    case 17:
       return random.next() < 0.3 ? ["FLUSHDB"] : ["SWAPDB", String(db), otherDb];
     case 1:
       return ["RENAMENX", key, other];
@@ -123,9 +128,11 @@ function scriptWords(random: Prng, letter: string, key: Bytes): Bytes[] {
     p: "'PFADD',KEYS[1],'e'..i",
     n: "'INCR',KEYS[1]",
   };
-  const count = String(1 + random.below(30));
+  // Some are of several blocks of places, or of more rows than are deleted at a time.
+  const isLarge = "hszx".includes(letter) && random.next() < 0.08;
+  const count = String(1 + random.below(isLarge ? 300 : 30));
   const script = `for i=1,ARGV[1] do redis.pcall(${call[letter]}) end`;
-  return ["EVAL", script, "1", key, count, String(random.below(600))];
+  return ["EVAL", script, "1", key, count, String(random.below(isLarge ? 9 : 600))];
 }
 
 function elementWords(random: Prng, letter: string, key: Bytes, other: Bytes): Bytes[] {
@@ -213,7 +220,7 @@ function streamWords(random: Prng, key: Bytes): Bytes[] {
   const consumer = `c${random.below(3)}`;
   const below = (max: number) => String(random.below(max));
   const trim = random.next() < 0.5 ? ["MAXLEN", "~", below(30)] : ["MAXLEN", below(20)];
-  switch (random.below(16)) {
+  switch (random.below(18)) {
     case 0:
       return ["XTRIM", key, ...trim];
     case 1:
@@ -241,14 +248,19 @@ function streamWords(random: Prng, key: Bytes): Bytes[] {
       return onFirst(key, `'XDEL',KEYS[1]`);
     case 11:
       return ["XREADGROUP", "GROUP", group, consumer, "STREAMS", key, "0"];
+    case 16:
+      return onFirst(key, `'XDEL',KEYS[1]`, 1);
+    case 17:
+      return ["XGROUP", "DELCONSUMER", key, group, consumer];
     default:
       return ["XADD", key, "*", "f", "v".repeat(random.below(40))];
   }
 }
 
-/** Waits for a moment for what is not there. */
+/** Waits for a moment, or for some, for what is not there. */
 function blockWords(random: Prng, key: Bytes, other: Bytes): Bytes[] {
-  const seconds = `0.${1 + random.below(4)}`;
+  const isLong = random.next() < 0.2;
+  const seconds = `${isLong ? 1 : 0}.${1 + random.below(4)}`;
   const side = () => random.next() < 0.5 ? "LEFT" : "RIGHT";
   const group = ["GROUP", GROUPS[random.below(2)], `c${random.below(3)}`];
   const one = (...of: Bytes[][]) => of[random.below(of.length)];
@@ -270,7 +282,7 @@ function blockWords(random: Prng, key: Bytes, other: Bytes): Bytes[] {
       );
   }
   const stream = `x${random.below(2)}`;
-  const ms = String(50 + random.below(300));
+  const ms = String((isLong ? 1000 : 50) + random.below(300));
   return random.next() < 0.3
     ? ["XREAD", "BLOCK", ms, "STREAMS", stream, "$"]
     : ["XREADGROUP", ...group, "COUNT", "2", "BLOCK", ms, "STREAMS", stream, ">"];
@@ -286,9 +298,18 @@ function calledWords(random: Prng, key: Bytes, argv: readonly Bytes[]): Bytes[] 
     : ["FCALL", "call", "1", key, ...argv];
 }
 
+/** Some commands in one step; words of a script are not taken apart, so there are none among them. */
+function manyWords(random: Prng, letter: string, key: Bytes, other: Bytes): Bytes[] {
+  const commands = Array.from(
+    { length: 2 + random.below(8) },
+    () => elementWords(random, letter, key, other),
+  ).filter(([name]) => name !== "EVAL").map((argv) => argv.join(" "));
+  return ["EVAL", CALL_MANY, "1", key, ...commands];
+}
+
 /** Only the stream knows its ids. */
-function onFirst(key: Bytes, call: string): Bytes[] {
-  const first = "redis.pcall('XRANGE',KEYS[1],'-','+','COUNT',3)";
+function onFirst(key: Bytes, call: string, count = 3): Bytes[] {
+  const first = `redis.pcall('XRANGE',KEYS[1],'-','+','COUNT',${count})`;
   const script = `local r=${first} for _,e in ipairs(r) do redis.pcall(${call},e[1]) end`;
   return ["EVAL", script, "1", key];
 }

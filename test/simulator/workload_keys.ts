@@ -92,7 +92,7 @@ export function besideWords(random: Prng): Bytes[] {
     case 2:
       return ["SCRIPT", "LOAD", `return ${random.below(9)}`];
     case 3:
-      return random.next() < 0.3 ? ["SCRIPT", "FLUSH"] : ["FUNCTION", "DELETE", library];
+      return random.next() < 0.6 ? ["SCRIPT", "FLUSH"] : ["FUNCTION", "DELETE", library];
     case 4: {
       const code = `redis.register_function('${library}', function() return ${
         random.below(9)

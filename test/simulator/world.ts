@@ -1,6 +1,7 @@
 import type { ClusterRequest } from "../../src/commands/cluster_view.ts";
 import type { Configuration, Message } from "../../src/raft/types.ts";
 import type { NodeStorage } from "../../src/server/node_storage.ts";
+import type { Change } from "../../src/storage/changes_table.ts";
 import { disorder } from "./garbage.ts";
 import { wrongKey } from "./keys_truth.ts";
 import { MemoryMachine } from "./machine.ts";
@@ -13,14 +14,22 @@ import type { Truth } from "./truth.ts";
 const CLUSTER_ID = "5".repeat(32);
 
 /** A connection of a client, as it matters at the end. */
-interface OpenSession {
+export interface OpenSession {
   readonly isLive: boolean;
   readonly node: SimNode;
-  readonly blocked: unknown;
+  readonly db: number;
+  readonly blocked: object | undefined;
   /** What is to be answered first, and since when. */
   readonly oldest: { readonly text: string; readonly sinceMs: number } | undefined;
   /** Names what waits for data, if it does. */
   readonly waitsAs: string | undefined;
+}
+
+/** A connection of a client that is told of changes. */
+interface Tracker {
+  readonly isLive: boolean;
+  readonly node: SimNode;
+  changed(index: number, changes: readonly Change[]): void;
 }
 
 /** All of one simulated cluster: what its parts know of each other. */
@@ -41,6 +50,7 @@ export class World {
   areClocksFair = true;
   /** Connections on which something is not answered yet. */
   readonly unanswered = new Set<OpenSession>();
+  readonly trackers = new Set<Tracker>();
   onCrash: (node: SimNode) => void = () => {};
   /** Whether an operator would still have a member removed: it was asked for a while ago. */
   mayRemove: (id: number) => boolean = () => true;
@@ -98,6 +108,14 @@ export class World {
   /** Something happens on a node: it is looked at when that is over. */
   touch(node: SimNode): void {
     this.#touched.add(node);
+  }
+
+  /** A node has applied an entry that has changed something. */
+  changed(node: SimNode, index: number, changes: readonly Change[]): void {
+    for (const tracker of this.trackers) {
+      if (!tracker.isLive) this.trackers.delete(tracker);
+      else if (tracker.node === node) tracker.changed(index, changes);
+    }
   }
 
   /** A reply: it is checked when what came with it is known. */
