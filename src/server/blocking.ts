@@ -206,10 +206,13 @@ export class Blocking implements LocalBlocking {
   /** Runs a read that may wait: its reply, or undefined when it does. */
   read(context: DataContext, pending: Pending, command: DataCommand): Reply | undefined {
     const served = command.waiting!.tryServe(context, pending.argv);
+    // Then it is run again in the log, and waits or is answered there; a stale one is not.
+    const isUndecided = context.dueSeen && pending.session.consistency !== "stale";
     if (!(served instanceof Waiting)) {
-      if (!context.dueSeen) this.answered(pending);
+      if (!isUndecided) this.answered(pending);
       return served;
     }
+    if (isUndecided) return undefined;
     const position = ++this.#lastReader;
     const client = new BlockedClient(pending, position);
     this.#reading.set(position, client);

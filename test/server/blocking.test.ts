@@ -86,3 +86,22 @@ test("a read that waits looks again behind a snapshot, which may have brought wh
   blocking.snapshotInstalled();
   expect(blocking.hasReadyReads).toBe(true);
 });
+
+test("a read that meets a key whose time has come waits once: in the log, or here if it is stale", () => {
+  const argv = ["XREAD", "BLOCK", "0", "STREAMS", "k", "$"];
+  let served: Waiting | string = new Waiting(["k"], 0);
+  const waiting: Partial<DataCommand["waiting"]> = { tryServe: () => served };
+  const command = { name: "xread", waiting } as DataCommand;
+  const context = { dueSeen: true } as DataContext;
+  const pending = pendingOf(session, argv);
+  blocking.begins(pending);
+  expect(blocking.read(context, pending, command)).toBeUndefined();
+  expect(blocking.count).toBe(0);
+  expect(session.localRunning).toBe(true);
+  session.consistency = "stale";
+  expect(blocking.read(context, pending, command)).toBeUndefined();
+  expect(blocking.count).toBe(1);
+  served = "v";
+  expect(blocking.read(context, pending, command)).toBe("v");
+  expect(session.localRunning).toBe(false);
+});
