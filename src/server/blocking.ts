@@ -231,6 +231,14 @@ export class Blocking implements LocalBlocking {
     return undefined;
   }
 
+  /** The same for one that turned to the log, and may have been given up there. */
+  readInLog(context: DataContext, pending: Pending, command: DataCommand): Reply | undefined {
+    if (pending.isAbandoned || pending.session.closed) return undefined;
+    const reply = this.read(context, pending, command);
+    if (reply === undefined) pending.session.leftLog();
+    return reply;
+  }
+
   get hasReadyReads(): boolean {
     return this.#readers.hasReady;
   }

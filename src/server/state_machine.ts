@@ -222,7 +222,7 @@ export class StateMachine {
   #runWaiting(pending: Pending, sequence: number, applied: BatchCommand): Reply | undefined {
     const { blocking, node, incarnation } = this.#local;
     const command = pending.command as DataCommand;
-    if (command.path === "read") return blocking.read(this.#context, pending, command);
+    if (command.path === "read") return blocking.readInLog(this.#context, pending, command);
     const origin = { node, incarnation, sequence };
     const reply = this.#waiting.run(command, origin, applied);
     if (reply instanceof Waiting) {

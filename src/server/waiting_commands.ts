@@ -43,7 +43,7 @@ export interface LocalBlocking extends LocalWaiters {
   /** It might have waited, and is answered at once. */
   answered(pending: Pending): void;
   /** Runs a read that may wait, on this node alone: its reply, or undefined when it does. */
-  read(context: DataContext, pending: Pending, command: DataCommand): Reply | undefined;
+  readInLog(context: DataContext, pending: Pending, command: DataCommand): Reply | undefined;
   readonly hasReadyReads: boolean;
   /** Answers the reads that found what they waited for. */
   serveReads(context: DataContext): void;

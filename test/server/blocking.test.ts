@@ -105,3 +105,18 @@ test("a read that meets a key whose time has come waits once: in the log, or her
   expect(blocking.read(context, pending, command)).toBe("v");
   expect(session.localRunning).toBe(false);
 });
+
+test("a read that waits behind its turn in the log is under way there no more", () => {
+  const argv = ["XREAD", "BLOCK", "0", "STREAMS", "k", "$"];
+  const waiting: Partial<DataCommand["waiting"]> = { tryServe: () => new Waiting(["k"], 0) };
+  const command = { name: "xread", waiting } as DataCommand;
+  session.pendingLog = 1;
+  session.largeUnderWay = true;
+  const pending = pendingOf(session, argv);
+  expect(blocking.readInLog({} as DataContext, pending, command)).toBeUndefined();
+  expect([session.pendingLog, session.largeUnderWay]).toEqual([0, false]);
+  expect(blocking.count).toBe(1);
+  const givenUp = { ...pending, isAbandoned: true };
+  expect(blocking.readInLog({} as DataContext, givenUp, command)).toBeUndefined();
+  expect(blocking.count).toBe(1);
+});

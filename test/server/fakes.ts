@@ -121,6 +121,6 @@ export const NOBODY_WAITS: LocalBlocking = {
   rewaited() {},
   waits() {},
   answered() {},
-  read: () => undefined,
+  readInLog: () => undefined,
   serveReads() {},
 };
