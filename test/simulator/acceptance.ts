@@ -230,7 +230,7 @@ export class Acceptance {
       process!.enter(() => {
         core!.cluster.view(server!).request(request).then((given) => {
           world.note(`${name} answers ${JSON.stringify(given)}`);
-          if (given.ok) world.carriedOut(request);
+          if (given.ok) world.carriedOut(request, given.id);
           answer = given;
           isAnswered = true;
         }, () => isAnswered = true);

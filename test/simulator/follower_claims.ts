@@ -42,6 +42,7 @@ export class FollowerClaims {
         if (message.type === "append") this.#take(message, () => step(message));
         else step(message);
         this.#judgeTerm(message);
+        this.#judgeLeader(message);
       }
     };
     const ready = raft.ready.bind(raft);
@@ -74,6 +75,16 @@ export class FollowerClaims {
     if (own >= term) return;
     const what = `node ${id} stays in term ${own} at ${type} of term ${term} from ${from}`;
     violate("a later term is followed", what);
+  }
+
+  /** There is one leader in a term: who hears it stands no more (figure 2). */
+  #judgeLeader({ type, from, term }: Message): void {
+    if (type !== "append" && type !== "heartbeat" && type !== "install_snapshot") return;
+    const { id, raft, violate } = this.#options;
+    const { role, leader, term: own } = raft.status();
+    if (own !== term || role === "leader" || (role === "follower" && leader === from)) return;
+    const what = `node ${id} is ${role} of ${leader} at ${type} of term ${term} from ${from}`;
+    violate("who hears a leader of its term follows it", what);
   }
 
   #take({ prevIndex, entries }: Extract<Message, { type: "append" }>, step: () => void): void {

@@ -360,7 +360,7 @@ export class Nemesis {
     process!.enter(() => {
       core.cluster.view(server).request(request).then((answer) => {
         this.#world.note(`${node.name} answers ${JSON.stringify(answer)}`);
-        if (answer.ok) this.#world.carriedOut(request);
+        if (answer.ok) this.#world.carriedOut(request, answer.id);
       }, () => {});
     });
     return true;

@@ -42,6 +42,11 @@ const ECHO_MS_MAX = 300;
 const DAMAGE_SHARE = 0.1;
 const CONNECT_TIMEOUT_MS = 1000;
 const FRAME_TYPE_AT = 4;
+/** Of reads that end amid a frame, or just behind its header, and how long the rest may take. */
+const CUT_SHARE = 0.05;
+const CUT_EARLY = 8;
+const UNREAD_MS_MAX = 2;
+const NOTHING = Buffer.alloc(0);
 
 /** The twin of transport/net.ts: the wires between all machines. */
 export class SimNetwork {
@@ -199,6 +204,8 @@ export class SimSocket implements PeerSocket {
   readonly #process: Process;
   #early: Uint8Array[] = [];
   #held: Uint8Array[] | undefined;
+  /** It has come, and was not read yet. */
+  #unread: Buffer = NOTHING;
   #isOver = false;
   #data: ((chunk: Buffer) => void) | undefined;
   #error: ((error: Error) => void) | undefined;
@@ -252,6 +259,7 @@ export class SimSocket implements PeerSocket {
   }
 
   fail(reason: string): void {
+    this.#readRest();
     if (this.#isOver) return;
     this.#isOver = true;
     this.#process.sockets.delete(this);
@@ -368,17 +376,33 @@ export class SimSocket implements PeerSocket {
     this.#breakLater();
   }
 
+  /** What there is at a read is cut where it may be, and frames come together. */
   #receive(bytes: Uint8Array): void {
     if (this.#isOver || this.#data === undefined) return;
     this.#process.mix(bytes.length);
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const { random } = this.#net;
-    if (bytes.length > 1 && random.next() < 0.05) {
-      const cut = 1 + random.below(bytes.length - 1);
-      this.#data(buffer.subarray(0, cut));
-      if (!this.#isOver) this.#data(buffer.subarray(cut));
-    } else {
-      this.#data(buffer);
-    }
+    const chunk = Buffer.concat([this.#unread, bytes]);
+    this.#unread = NOTHING;
+    const { random, scheduler } = this.#net;
+    if (random.next() >= CUT_SHARE) return this.#read(chunk);
+    const cut = random.below(Math.min(chunk.length, random.next() < 0.5 ? CUT_EARLY : Infinity));
+    this.#read(chunk.subarray(0, cut));
+    if (random.next() < 0.5) return this.#read(chunk.subarray(cut));
+    this.#unread = chunk.subarray(cut);
+    scheduler.after(random.next() * UNREAD_MS_MAX, () => {
+      this.#process.enter(() => this.#readRest());
+    });
+  }
+
+  #readRest(): void {
+    const rest = this.#unread;
+    this.#unread = NOTHING;
+    this.#read(rest);
+  }
+
+  /** The buffer is that of the next read too. */
+  #read(chunk: Buffer): void {
+    if (this.#isOver || chunk.length === 0) return;
+    this.#data?.(chunk);
+    chunk.fill(0xff);
   }
 }

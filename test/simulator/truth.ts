@@ -237,6 +237,11 @@ export class Truth {
 
   // --- where a node stands ---------------------------------------------------------------------
 
+  /** Whether a node has been a leader in any term. */
+  hasLed(id: NodeId): boolean {
+    return [...this.#leaders.values()].includes(id);
+  }
+
   /** `status` after something happened on a node. */
   look(status: RaftStatus): void {
     const { id, term, commit, applied, lastIndex } = status;

@@ -5,6 +5,7 @@ import { waitForReplicas } from "../../src/server/replica_wait.ts";
 import type { AppendOutcome } from "../../src/storage/raft_log_types.ts";
 import type { Server } from "../../src/server/server.ts";
 import type { Session } from "../../src/server/session.ts";
+import { DurableClaims } from "./durable_claims.ts";
 import { FollowerClaims } from "./follower_claims.ts";
 import { wrongChange } from "./keys_truth.ts";
 import { LeaderClaims } from "./leader_claims.ts";
@@ -73,11 +74,9 @@ export function watch(
     nowMs: () => clock.wallMs(),
     logTimeMs: () => storage.ops.applied.logTimeMs,
   });
-  new LeaderClaims({
-    ...core,
-    electionTimeoutMs: world.electionTimeoutMs,
-    termAt: (index) => truth.shadow(id).termAt(index),
-  });
+  const termAt = (index: number) => truth.shadow(id).termAt(index);
+  new LeaderClaims({ ...core, electionTimeoutMs: world.electionTimeoutMs, termAt });
+  new DurableClaims({ ...core, termAt });
   const change = server.changeMembership.bind(server);
   server.changeMembership = (wanted) => {
     truth.look(raft.status());

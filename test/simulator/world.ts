@@ -84,8 +84,11 @@ export class World {
   }
 
   /** A request to the cluster was answered with success: then it is so, committed, for good. */
-  carriedOut(request: ClusterRequest): void {
+  carriedOut(request: ClusterRequest, id: number): void {
     this.count(`${request.kind} done`);
+    if (request.kind === "transfer" && !this.truth.hasLed(id)) {
+      this.truth.violate("who is said to lead does", `node ${id}`);
+    }
     this.answered(() => {
       const isMember = "id" in request && this.truth.configuration?.addresses[request.id];
       if (request.kind !== "remove" || isMember === undefined) return;
