@@ -18,6 +18,8 @@ export interface Waiter extends Origin {
 export class ReferenceWaiters {
   #waiters: Waiter[] = [];
   #last = 0;
+  /** By the name in the log under which it waited: the place that a wait keeps. */
+  readonly #places = new Map<string, number>();
 
   get all(): readonly Waiter[] {
     return this.#waiters;
@@ -26,6 +28,7 @@ export class ReferenceWaiters {
   add(origin: Origin, db: number, argv: readonly Bytes[]): void {
     const keys = argv.slice(1, -1).map((key) => `${db}/${key}`);
     this.#waiters.push({ ...origin, keys, name: waitName(argv), place: ++this.#last });
+    this.#places.set(nameInLog(origin), this.#last);
   }
 
   /** Takes out the first that waits for a key, and names it; undefined when there is none. */
@@ -47,7 +50,9 @@ export class ReferenceWaiters {
         this.#keep((each) => each.node !== dropped || each.incarnation >= before);
       }
     } else if (name === "\0rewait") {
-      const place = Number(words[0]);
+      const before = nameInLog({ node, incarnation, sequence: Number(words[1]) });
+      const place = this.#places.get(before) ?? Infinity;
+      this.#places.set(nameInLog({ node, incarnation, sequence }), place);
       const end = 3 + Number(words[2]);
       const keys = words.slice(3, end).map((key) => `${db}/${key}`);
       const waiter = { node, incarnation, sequence, keys, name: waitName(words.slice(end)), place };
@@ -60,6 +65,10 @@ export class ReferenceWaiters {
   #keep(isKept: (waiter: Waiter) => boolean): void {
     this.#waiters = this.#waiters.filter(isKept);
   }
+}
+
+function nameInLog({ node, incarnation, sequence }: Origin): string {
+  return `${node}/${incarnation}/${sequence}`;
 }
 
 /** The time for which it waits names a command. */
