@@ -32,6 +32,8 @@ interface Asked {
   readonly commit: number;
   /** What is answered in that term: a point may be handed out when there have been others since. */
   readonly answered: ReadonlyMap<NodeId, number>;
+  /** A quorum of the members of the time has answered. */
+  isConfirmed: boolean;
 }
 
 /**
@@ -51,8 +53,6 @@ export class ReadClaims {
   #term = 0;
   /** The last term in which it told another node to stand. */
   #handedOverIn = 0;
-  /** As the latest answer came. */
-  #members: Configuration | undefined;
 
   /** Has itself told what goes in and out of the core. */
   constructor(options: ReadClaimsOptions) {
@@ -107,17 +107,19 @@ export class ReadClaims {
     const { term } = raft.status();
     this.#enter(term);
     const [round, answered] = [this.#sentRound, this.#answered];
-    this.#asked.set(id, { round, commit: commit(), answered });
+    this.#asked.set(id, { round, commit: commit(), answered, isConfirmed: false });
   }
 
   #hear(message: Message): void {
     if (message.type !== "append_response" && message.type !== "heartbeat_response") return;
     const { term, configuration } = this.#options.raft.status();
     this.#enter(term);
-    this.#members = configuration;
     if (message.term !== this.#term) return;
     const before = this.#answered.get(message.from) ?? 0;
     this.#answered.set(message.from, Math.max(before, message.round));
+    for (const asked of this.#asked.values()) {
+      asked.isConfirmed ||= this.#isAnswered(asked, configuration);
+    }
   }
 
   #judge({ messages, readStates, readsFailed, roleChange }: Ready): void {
@@ -153,20 +155,23 @@ export class ReadClaims {
     violate("a leader gives read points, not behind what was committed", what);
   }
 
-  #judgePoint({ round, commit, answered }: Asked, index: number): void {
+  #isAnswered({ round, answered }: Asked, { voters, votersOutgoing }: Configuration): boolean {
+    const { id } = this.#options;
+    const confirms = (voter: NodeId) => voter === id || (answered.get(voter) ?? 0) > round;
+    return [voters, votersOutgoing].every((half) =>
+      half.length === 0 || half.filter(confirms).length > half.length / 2
+    );
+  }
+
+  #judgePoint(asked: Asked, index: number): void {
     const { id, violate, raft } = this.#options;
+    const { round, commit, answered } = asked;
     if (index < commit) {
       const what = `node ${id} gives ${index}, when ${commit} was committed before it was asked`;
       violate("a read point is not behind what was committed", what);
     }
-    const confirms = (voter: NodeId) => voter === id || (answered.get(voter) ?? 0) > round;
-    const isConfirmed = ({ voters, votersOutgoing }: Configuration) =>
-      [voters, votersOutgoing].every((half) =>
-        half.length === 0 || half.filter(confirms).length > half.length / 2
-      );
     // The members may have changed since the answer that confirmed it.
-    if (isConfirmed(raft.status().configuration)) return;
-    if (this.#members !== undefined && isConfirmed(this.#members)) return;
+    if (asked.isConfirmed || this.#isAnswered(asked, raft.status().configuration)) return;
     const what = `node ${id}, asked behind round ${round}, has answers of ${
       [...answered].map((each) => each.join(": "))
     }`;
