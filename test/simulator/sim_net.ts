@@ -48,6 +48,20 @@ const CUT_EARLY = 8;
 const UNREAD_MS_MAX = 2;
 const NOTHING = Buffer.alloc(0);
 
+/** How the network of one seed treats what is sent. */
+export function drawNetRules(random: Prng): NetRules {
+  const isRough = random.next() < 0.5;
+  return {
+    latencyMsMax: 0.5 + random.next() ** 2 * 20,
+    spikeShare: isRough ? random.next() * 0.02 : 0,
+    spikeMsMax: 300,
+    loseShare: isRough ? random.next() * 0.05 : 0,
+    duplicateShare: isRough ? random.next() * 0.05 : 0,
+    reorderShare: isRough ? random.next() * 0.2 : 0,
+    breakShare: random.next() < 0.3 ? random.next() * 0.002 : 0,
+  };
+}
+
 /** The twin of transport/net.ts: the wires between all machines. */
 export class SimNetwork {
   readonly rules: NetRules;

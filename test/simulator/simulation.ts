@@ -9,7 +9,7 @@ import type { Waiter } from "./reference_waiters.ts";
 import { purgedRows, unfinished } from "./rest.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type ClientRules, SimClient } from "./sim_client.ts";
-import { type NetRules, SimNetwork } from "./sim_net.ts";
+import { drawNetRules, SimNetwork } from "./sim_net.ts";
 import { type NodeRules, PEER_PORT, SimNode } from "./sim_node.ts";
 import { Trace } from "./trace.ts";
 import { Truth, type Violation } from "./truth.ts";
@@ -94,7 +94,7 @@ class Simulation {
     const network = new SimNetwork(
       this.#scheduler,
       new Prng(random.nextUint32()),
-      netRules(random),
+      drawNetRules(random),
     );
     this.#world = new World(this.#scheduler, network, this.#truth, trace);
     const checks = new Prng(random.nextUint32());
@@ -491,17 +491,4 @@ class Simulation {
       coverage,
     };
   }
-}
-
-function netRules(random: Prng): NetRules {
-  const isRough = random.next() < 0.5;
-  return {
-    latencyMsMax: 0.5 + random.next() ** 2 * 20,
-    spikeShare: isRough ? random.next() * 0.02 : 0,
-    spikeMsMax: 300,
-    loseShare: isRough ? random.next() * 0.05 : 0,
-    duplicateShare: isRough ? random.next() * 0.05 : 0,
-    reorderShare: isRough ? random.next() * 0.2 : 0,
-    breakShare: random.next() < 0.3 ? random.next() * 0.002 : 0,
-  };
 }
