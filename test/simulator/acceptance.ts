@@ -63,6 +63,13 @@ export class Acceptance {
     return this.#nodeOf(voters[this.#options.random.below(Math.max(1, voters.length))]);
   }
 
+  /** One of the voters, when these are settled. */
+  async #someone(): Promise<SimNode | undefined> {
+    const areThere = () => this.#voters.some((id) => this.#nodeOf(id) !== undefined);
+    await this.#options.within(LIMIT_MS, areThere);
+    return this.#any();
+  }
+
   /** Who has joined comes to vote, and who is gone votes no more; all reach one another. */
   async #allVote(): Promise<boolean> {
     const { world, within, stuck } = this.#options;
@@ -204,7 +211,11 @@ export class Acceptance {
       stuck("who is removed leaves", `node ${id}: ${answer.error}`);
       return false;
     }
-    const node = this.#any()!;
+    const node = await this.#someone();
+    if (node === undefined) {
+      stuck("who is removed leaves", "the members are not settled");
+      return false;
+    }
     let isServed = false;
     const read = () => {
       this.#read(node, (text) => isServed ||= !text.startsWith("-"));
@@ -225,7 +236,9 @@ export class Acceptance {
     let answer: ClusterAnswer = { ok: false, error: "no answer" };
     for (let attempts = 1;; attempts++) {
       let isAnswered = false;
-      const { server, core, process, name } = node ?? this.#any()!;
+      const asked = node ?? await this.#someone();
+      if (asked === undefined) return { answer, attempts };
+      const { server, core, process, name } = asked;
       world.note(`${name} is asked: ${JSON.stringify(request)}`);
       process!.enter(() => {
         core!.cluster.view(server!).request(request).then((given) => {
