@@ -284,8 +284,8 @@ export class Reads {
 }
 
 /**
- * Whether a read has met a key whose time has come by the clock but not in the log: the log decides,
- * in order. A stale read waits for nobody.
+ * Whether a read has met a key whose time has come by the clock but not in the log: the log
+ * decides, in order. A stale read waits for nobody.
  */
 export function isUndecided({ dueSeen }: DataContext, { consistency }: Session): boolean {
   return dueSeen && consistency !== "stale";

@@ -76,22 +76,19 @@ export function holdersHere(server: Server, index: number): number {
   if (server.leadership.isLeader) {
     return peers.filter((peer) => peer.id !== id && peer.match >= index).length;
   }
-  // What is applied is committed: a majority has it, of each half where they are two.
-  const others = votersAsOfApplied(server).map((voters) =>
-    Math.floor(voters.length / 2) + (voters.includes(id) ? 0 : 1)
-  );
-  return Math.max(0, ...others);
+  // What is applied is committed: a majority has it.
+  const voters = votersAsOfApplied(server);
+  return voters.length === 0 ? 0 : Math.floor(voters.length / 2) + (voters.includes(id) ? 0 : 1);
 }
 
-/** The voters by whom what is applied is committed; later ones may not be in effect for it yet. */
-function votersAsOfApplied(server: Server): readonly (readonly NodeId[])[] {
+/**
+ * The voters a majority of whom has what is applied; later ones may not be in effect for it yet.
+ * Of joint consensus it is the new ones: the leader may have left the old ones as it was committed.
+ */
+function votersAsOfApplied(server: Server): readonly NodeId[] {
   const { configuration, index } = server.ops.applied;
-  if (configuration !== "") {
-    const { voters, votersOutgoing } = decodeConfiguration(toBuffer(configuration));
-    return votersOutgoing.length === 0 ? [voters] : [voters, votersOutgoing];
-  }
+  if (configuration !== "") return decodeConfiguration(toBuffer(configuration)).voters;
   const latest = server.driver.raft.status();
   const { voters, votersOutgoing } = latest.configuration;
-  if (latest.configurationIndex <= index) return [voters];
-  return votersOutgoing.length === 0 ? [] : [votersOutgoing];
+  return latest.configurationIndex <= index ? voters : votersOutgoing;
 }

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
+import { fromUint8Array } from "../../src/base/bytes.ts";
 import { SYSTEM_CLOCK } from "../../src/base/clock.ts";
 import type { ClusterView } from "../../src/commands/cluster_view.ts";
+import { encodeConfiguration } from "../../src/raft/membership.ts";
 import type { RaftStatus } from "../../src/raft/types.ts";
 import { holdersHere, waitForReplicas } from "../../src/server/replica_wait.ts";
 import type { Server } from "../../src/server/server.ts";
@@ -37,6 +39,14 @@ test("voters that are not in force yet for what is applied are not counted on", 
   const left = { ...configuration, votersOutgoing: [] };
   expect(holdersHere(serverOf(2, { configuration: left, configurationIndex: 8 }), 7)).toBe(0);
   expect(holdersHere(serverOf(2, { configuration: left, configurationIndex: 7 }), 7)).toBe(2);
+});
+
+test("of joint consensus the new voters have what is applied, the old ones may be left", () => {
+  const joint = { ...MEMBERS, votersOutgoing: [1, 2, 3, 4] };
+  const configuration = fromUint8Array(encodeConfiguration(joint));
+  const server = serverOf(5, {}) as unknown as { ops: unknown };
+  server.ops = { applied: { index: 7, configuration } };
+  expect(holdersHere(server as Server, 7)).toBe(2);
 });
 
 test("a leader that lacks on its disk what others hold does not count itself", async () => {
