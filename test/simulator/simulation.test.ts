@@ -34,6 +34,8 @@ const FOUND = [
   { seed: 90000341, ticks: 8000, what: "WAIT counts a voter that joins behind what it asks for" },
   { seed: 91000383, ticks: 8000, what: "a vote is given while a leader's lease stands on it" },
   { seed: 208, ticks: 5000, what: "an installed snapshot is lost with the power at a later time" },
+  { seed: 106, ticks: 8000, what: "a read that waits is answered twice" },
+  { seed: 95000032, ticks: 20_000, what: "WAIT counts on old voters that the leader has left" },
 ];
 
 test("the same seed gives the same trace, byte for byte", async () => {
