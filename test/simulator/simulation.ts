@@ -358,7 +358,9 @@ class Simulation {
       if (this.#isOutOfReach(client)) continue;
       // Reads and writes of one connection take turns, each for as long as a request may wait.
       const limitMs = this.#scheduler.nowMs + requestTimeoutMs * (2 + client.waiting);
-      if (!await this.#runUntil(() => client.waiting === 0, limitMs)) {
+      // Its node may be removed meanwhile.
+      const isOver = () => client.waiting === 0 || this.#isOutOfReach(client);
+      if (!await this.#runUntil(isOver, limitMs)) {
         return this.#stuck("every request is answered", `${client.waiting} are not`);
       }
     }
