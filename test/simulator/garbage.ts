@@ -5,7 +5,9 @@ const OWNERS = Object.keys(ELEMENT_TABLES).map((name) => `SELECT owner FROM "${n
   .join(" UNION ");
 const SIZES = ["hash", "set", "list", "zset", "stream"].map((type) => {
   const table = type === "stream" ? "stream_entry" : type;
+  // Of a slot that is to be deleted the elements go before the keys.
   return `SELECT owner FROM keys AS k WHERE type = '${type}' AND ` +
+    "slot NOT IN (SELECT slot FROM purge) AND " +
     `details ->> 'size' <> (SELECT count(*) FROM "${table}" AS e WHERE e.owner = k.owner)`;
 }).join(" UNION ALL ");
 
