@@ -4,14 +4,16 @@ import type { ClusterAnswer } from "../../src/commands/cluster_view.ts";
 import type { Configuration, RaftCore, RaftStatus } from "../../src/raft/types.ts";
 import { clusterWith, MEMBERS } from "./fake_cluster.ts";
 
+const STATUS: Partial<RaftStatus> = {
+  applied: 10,
+  lastIndex: 10,
+  configuration: MEMBERS,
+  configurationIndex: 1,
+  peers: [],
+};
+
 test("a change whose place in the log was taken by another entry is not confirmed", async () => {
-  let status: Partial<RaftStatus> = {
-    applied: 10,
-    lastIndex: 10,
-    configuration: MEMBERS,
-    configurationIndex: 1,
-    peers: [],
-  };
+  let status = STATUS;
   const raft: Partial<RaftCore> = { status: () => status as RaftStatus };
   const server = {
     driver: { raft },
@@ -34,13 +36,7 @@ test("a change whose place in the log was taken by another entry is not confirme
 
 test("a removal is confirmed when the end of joint consensus is committed", async () => {
   const end: Configuration = { ...MEMBERS, voters: [1, 2], addresses: { 1: "a:1", 2: "b:1" } };
-  let status: Partial<RaftStatus> = {
-    applied: 10,
-    lastIndex: 10,
-    configuration: MEMBERS,
-    configurationIndex: 1,
-    peers: [],
-  };
+  let status = STATUS;
   const raft: Partial<RaftCore> = { status: () => status as RaftStatus };
   const server = {
     driver: { raft },
@@ -88,15 +84,8 @@ test("who replaced a member removes it, as the leader too", () => {
 });
 
 test("a leader that is deposed amid a removal asks its successor what became of it", async () => {
-  const status: Partial<RaftStatus> = {
-    applied: 10,
-    lastIndex: 10,
-    configuration: MEMBERS,
-    configurationIndex: 1,
-    peers: [],
-  };
   const server = {
-    driver: { raft: { status: () => status } },
+    driver: { raft: { status: () => STATUS } },
     leadership: { isLeader: true, term: 1, leader: 1 },
     monotonicMs: () => performance.now(),
     changeMembership() {
