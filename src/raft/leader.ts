@@ -111,6 +111,8 @@ function leaveJointWhenCommitted(state: RaftState, leading: Leadership): void {
   const { configuration, configurationIndex, log } = state;
   if (!isJoint(configuration) || configurationIndex > log.commit) return;
   if (log.commit < leading.termStartIndex) return;
+  // Who is about to lead would lack it, and be refused a vote for that.
+  if (leading.transferTarget !== 0) return;
   appendConfiguration(state, leading, left(configuration));
 }
 

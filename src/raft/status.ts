@@ -10,6 +10,7 @@ function peersOf(state: RaftState, leading: Leadership): PeerStatus[] {
     next: peer.next,
     inflight: peer.inflight,
     active: leading.isActive(peer, state.nowMs),
+    heardMs: peer.heardMs,
   }));
 }
 

@@ -262,6 +262,8 @@ export interface PeerStatus {
   readonly inflight: number;
   /** Heard from within the last election timeout. */
   readonly active: boolean;
+  /** When it was heard from last, at first when it became a peer; milliseconds of `tick`. */
+  readonly heardMs: number;
 }
 
 export interface RaftStatus {

@@ -7,7 +7,13 @@ import type {
 } from "../commands/cluster_view.ts";
 import { type Clock, sleep } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
-import type { Configuration, MembershipChange, NodeId, Refusal } from "../raft/types.ts";
+import type {
+  Configuration,
+  MembershipChange,
+  NodeId,
+  PeerStatus,
+  Refusal,
+} from "../raft/types.ts";
 import type { Identity } from "../storage/raft_log_types.ts";
 import { holdersHere } from "./replica_wait.ts";
 import type { Server } from "./server.ts";
@@ -35,6 +41,8 @@ const RETRY_MS = 50;
 const PROMOTE_CHECK_MS = 100;
 /** A learner is promoted once it lacks no more entries than this. */
 const PROMOTE_LAG_MAX = 64;
+/** What a machine sent before it died has come by then. */
+const UNDERWAY_MAX_MS = 2000;
 /** Ids below are for those that found a cluster together; others: this and their entry's index. */
 export const JOINED_ID_BASE = 1000;
 
@@ -42,6 +50,8 @@ export const JOINED_ID_BASE = 1000;
 export class Cluster implements ClusterView {
   readonly #options: ClusterOptions;
   #promoteCheckedMs = 0;
+  /** Since when each member that nobody answers for is known to be one. */
+  readonly #absentMs = new Map<NodeId, number>();
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -162,7 +172,7 @@ export class Cluster implements ClusterView {
     this.#promoteCheckedMs = nowMs;
     const { configuration, peers, lastIndex } = server.driver.raft.status();
     if (configuration.votersOutgoing.length > 0) return;
-    if (this.#removeReplaced(configuration)) return;
+    if (this.#removeReplaced(configuration, peers, nowMs)) return;
     for (const id of configuration.learners) {
       const peer = peers.find((each) => each.id === id);
       if (peer === undefined || !peer.active || peer.state !== "replicate") continue;
@@ -178,21 +188,39 @@ export class Cluster implements ClusterView {
    * can answer for any more, gives up its vote. So does an id that was given to one that asked
    * again before it heard of it, and has another now. True when that was started.
    */
-  #removeReplaced({ voters, learners, addresses }: Configuration): boolean {
+  #removeReplaced(
+    { voters, learners, addresses }: Configuration,
+    peers: readonly PeerStatus[],
+    nowMs: number,
+  ): boolean {
     const { server, logger } = this.#options;
     const members = [...voters, ...learners];
     for (const id of members) {
-      if (this.#isThere(id)) continue;
+      if (this.#isThere(id)) {
+        this.#absentMs.delete(id);
+        continue;
+      }
+      const sinceMs = this.#absentMs.get(id) ?? nowMs;
+      this.#absentMs.set(id, sinceMs);
       const isLearner = learners.includes(id);
+      // An older identity may be the one that was lost, on a connection that nobody has ended.
+      const isSuccessor = (other: NodeId) =>
+        other > id ? this.#isThere(other) : isLearner && this.#isHeardAfter(sinceMs, other, peers);
       const successor = (isLearner ? members : voters).find((other) =>
-        (isLearner ? other !== id : other > id) && addresses[other] === addresses[id] &&
-        this.#isThere(other)
+        other !== id && addresses[other] === addresses[id] && isSuccessor(other)
       );
       if (successor === undefined || !server.changeMembership({ kind: "remove", id }).ok) continue;
       logger.info("replaced by a new node at its address", { node: id, successor });
       return true;
     }
     return false;
+  }
+
+  /** Whether a member has sent something, as one of this leader's, well behind a time. */
+  #isHeardAfter(sinceMs: number, id: NodeId, peers: readonly PeerStatus[]): boolean {
+    if (id === this.#options.identity.nodeId) return true;
+    const peer = peers.find((each) => each.id === id);
+    return peer?.state === "replicate" && peer.heardMs > sinceMs + UNDERWAY_MAX_MS;
   }
 
   #isThere(id: NodeId): boolean {

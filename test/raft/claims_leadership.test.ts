@@ -244,6 +244,21 @@ describe("transfer of leadership (3.10)", () => {
     expect(node.raft.propose(DATA)).toMatchObject({ ok: true });
   });
 
+  test("adds no entry that the target would lack: joint consensus is left behind it", () => {
+    const node = leader({ learners: [4] });
+    node.raft.changeMembership({ kind: "promote", id: 4 });
+    node.drain();
+    node.raft.transferLeader(3);
+    node.matches(3, 2);
+    node.matches(2, 2);
+    expect(ofType(node.drain().messages, "timeout_now")).toMatchObject([{ to: 3 }]);
+    expect(node.status).toMatchObject({ commit: 2, lastIndex: 2 });
+    node.wait(1000);
+    node.drain();
+    expect(node.status).toMatchObject({ transferTarget: 0, lastIndex: 3 });
+    expect(node.status.configuration.votersOutgoing).toEqual([]);
+  });
+
   test("makes the target stand at once, without a pre-vote, and says so in its requests", () => {
     const node = new InHand({ preVote: true });
     node.append({ term: 1 });

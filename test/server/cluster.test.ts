@@ -63,24 +63,64 @@ test("a removal is confirmed when the end of joint consensus is committed", asyn
   expect(await answer).toEqual({ ok: true, id: 3 });
 });
 
-test("who replaced a member removes it, as the leader too", () => {
-  const configuration: Configuration = {
-    ...MEMBERS,
-    voters: [1, 2, 1007],
-    addresses: { 1: "a:1", 2: "b:1", 1007: "a:1" },
-  };
+/** A leader of these members, whose changes are kept in `changes`. */
+function leading(configuration: Configuration) {
   const changes: unknown[] = [];
-  const status = { configuration, lastIndex: 10, peers: [] } as Partial<RaftStatus>;
+  const status = { configuration, lastIndex: 10, peers: [] as unknown[] };
   const server = {
     driver: { raft: { status: () => status } },
-    leadership: { isLeader: true, term: 1, leader: 1007 },
+    leadership: { isLeader: true, term: 1, leader: 1 },
     changeMembership(change: unknown) {
       changes.push(change);
       return { ok: true, index: 11, term: 1 };
     },
   };
+  return { server, status, changes };
+}
+
+test("who replaced a member removes it, as the leader too", () => {
+  const { server, changes } = leading({
+    ...MEMBERS,
+    voters: [1, 2, 1007],
+    addresses: { 1: "a:1", 2: "b:1", 1007: "a:1" },
+  });
   clusterWith(server, { connected: [2], nodeId: 1007 }).tick(1000);
   expect(changes).toEqual([{ kind: "remove", id: 1 }]);
+});
+
+// Node 2 was wiped and is 1007 now, but the connection to what it was has not ended yet.
+test("who has joined is not taken for gone while its predecessor only seems to be there", () => {
+  const learners = [1007];
+  const addresses = { ...MEMBERS.addresses, 1007: "b:1" };
+  const { server, status, changes } = leading({ ...MEMBERS, learners, addresses });
+  const cluster = clusterWith(server, { connected: [2, 3] });
+  const peer = { id: 2, state: "replicate", match: 10, active: true, heardMs: 900 };
+  for (let ms = 1000; ms <= 10_000; ms += 500) {
+    // The last that it sent comes late.
+    status.peers = [{ ...peer, heardMs: ms < 2000 ? 900 : 1900 }];
+    cluster.tick(ms);
+  }
+  status.peers = [{ ...peer, state: "probe", heardMs: 10_400 }];
+  cluster.tick(10_500);
+  expect(changes).toEqual([]);
+});
+
+test("an id that nobody took goes when its node is heard under the one it has", () => {
+  const { server, status, changes } = leading({
+    ...MEMBERS,
+    voters: [1, 2, 3, 1005],
+    learners: [1007],
+    addresses: { ...MEMBERS.addresses, 1005: "d:1", 1007: "d:1" },
+  });
+  const cluster = clusterWith(server, { connected: [2, 3, 1005] });
+  for (let ms = 1000; ms <= 3000; ms += 500) {
+    status.peers = [{ id: 1005, state: "replicate", match: 0, active: true, heardMs: ms - 10 }];
+    cluster.tick(ms);
+  }
+  expect(changes).toEqual([]);
+  status.peers = [{ id: 1005, state: "replicate", match: 0, active: true, heardMs: 3490 }];
+  cluster.tick(3500);
+  expect(changes).toEqual([{ kind: "remove", id: 1007 }]);
 });
 
 test("a leader that is deposed amid a removal asks its successor what became of it", async () => {
