@@ -25,6 +25,10 @@ const READS_MS = 40;
 /** As a node joins: all is sent again until it has come. */
 const LOSE_SHARE_MAX = 0.1;
 const FULL_MS_MAX = 1000;
+/** Commands that wait begin and are over within these, and how late what is sent of them comes. */
+const WAITS_MS = 60;
+const WAITS_OVER_MS = 4000;
+const SLOW_MS_MAX = 400;
 /** An election is over by then. */
 const ELECTION_TIMEOUTS = 8;
 
@@ -42,7 +46,9 @@ export class Acceptance {
     if (!await this.#allVote()) return;
     if (!await this.#handOver()) return;
     if (!await this.#handOverAmidWrites()) return;
+    if (random.next() < 0.5 && !await this.#waitOn()) return;
     if (random.next() < 0.5 && !await this.#loseLeader()) return;
+    if (random.next() < 0.25 && !await this.#replace()) return;
     if (random.next() < 0.5 && !await this.#join()) return;
     if (random.next() < 0.5 && !await this.#remove()) return;
     if (!await within(LIMIT_MS, isConverged)) stuck("all nodes converge", "they do not again");
@@ -110,7 +116,7 @@ export class Acceptance {
 
   /** One that lacks what was written just before leads when it has that. */
   async #handOverAmidWrites(): Promise<boolean> {
-    const { world, workload, random, within, stuck } = this.#options;
+    const { within } = this.#options;
     // Nobody else hands over, nor stands for election.
     const isCalm = () =>
       this.#leader?.server?.driver.raft.status().peers.every(({ state }) =>
@@ -120,14 +126,36 @@ export class Acceptance {
     const leader = this.#leader;
     const others = this.#voters.filter((id) => id !== leader?.id);
     if (leader === undefined || others.length === 0) return true;
+    return await this.#handOverBehindWrites(leader, others, "amid writes");
+  }
+
+  async #handOverBehindWrites(
+    leader: SimNode,
+    others: readonly number[],
+    when: string,
+  ): Promise<boolean> {
+    const { world, workload, random, stuck } = this.#options;
     for (let left = 1 + random.below(4); left > 0; left--) {
       SimClient.once(world, workload, leader, workload.hunted("write", "linearizable"));
     }
     const id = others[random.below(others.length)];
     const { answer } = await this.#ask({ kind: "transfer", id }, leader);
     if (answer.ok) return true;
-    stuck("leadership is handed over amid writes", `to node ${id}: ${answer.error}`);
+    stuck(`leadership is handed over ${when}`, `to node ${id}: ${answer.error}`);
     return false;
+  }
+
+  /** A leader that has just begun to change the voters hands over; its successor ends that. */
+  async #handOverAmidChange(): Promise<boolean> {
+    const { world, within } = this.#options;
+    const outgoing = () =>
+      this.#leader?.server?.driver.raft.status().configuration.votersOutgoing ?? [];
+    if (!await within(LIMIT_MS, () => outgoing().length > 0)) return true;
+    const leader = this.#leader!;
+    const others = outgoing().filter((id) => id !== leader.id && this.#nodeOf(id) !== undefined);
+    world.network.rules.loseShare = 0;
+    if (others.length === 0) return true;
+    return await this.#handOverBehindWrites(leader, others, "amid a change of voters");
   }
 
   get #leader(): SimNode | undefined {
@@ -173,6 +201,60 @@ export class Acceptance {
     SimClient.once(world, workload, node, workload.hunted("read", "linearizable"), done);
   }
 
+  /** Who waits as its node loses its connections waits on in its place, as long as it said. */
+  async #waitOn(): Promise<boolean> {
+    const { world, workload, random, within, stuck } = this.#options;
+    const { scheduler, network, truth } = world;
+    const node = this.#any();
+    if (node === undefined) return true;
+    for (let left = 2 + random.below(6); left > 0; left--) {
+      const wait = () => SimClient.once(world, workload, node, workload.waited("wait", 0));
+      scheduler.after(random.next() * WAITS_MS, wait);
+    }
+    for (let atMs = WAITS_MS; atMs < WAITS_OVER_MS; atMs += random.next() * WAITS_OVER_MS) {
+      scheduler.after(atMs, () => {
+        // Some are over while what they ask for is on its way.
+        for (const { name } of world.nodes) {
+          if (name !== node.name) network.slow(node.name, name, random.next() * SLOW_MS_MAX);
+        }
+        for (const socket of node.process?.sockets ?? []) socket.reset();
+      });
+    }
+    const overMs = scheduler.nowMs + WAITS_OVER_MS;
+    await within(WAITS_OVER_MS, () => scheduler.nowMs >= overMs);
+    network.heal();
+    if (await within(LIMIT_MS, () => truth.reference.waiting.length === 0)) return true;
+    stuck("nobody waits for longer than it said", JSON.stringify(truth.reference.waiting));
+    return false;
+  }
+
+  /** A machine that lost its data joins again and leads; what it was before is a member no more. */
+  async #replace(): Promise<boolean> {
+    const { world, random, within, isConverged, stuck } = this.#options;
+    const voters = this.#voters;
+    const node = this.#any();
+    if (voters.length < 3 || node === undefined || node === this.#leader) return true;
+    if (world.nodes.some(({ isDamaged }) => isDamaged)) return true;
+    await within(LIMIT_MS, isConverged);
+    node.isRetired = true;
+    node.crash(true, "to be wiped");
+    const doesVote = () =>
+      node.id !== 0 && !voters.includes(node.id) &&
+      this.#leader?.server?.driver.raft.status().configuration.voters.includes(node.id) === true;
+    if (!await within(LIMIT_MS, doesVote)) {
+      stuck("who has lost its data comes to vote again", `${node.name} as node ${node.id}`);
+      return false;
+    }
+    if (random.next() < 0.7) {
+      const { answer } = await this.#ask({ kind: "transfer", id: node.id }, this.#leader);
+      if (!answer.ok) {
+        stuck("leadership is handed to who joined", `node ${node.id}: ${answer.error}`);
+        return false;
+      }
+    }
+    return await this.#allVote();
+  }
+
   /** A new node comes to vote, though the log may not begin where it could follow. */
   async #join(): Promise<boolean> {
     const { world, random, addNode, within, stuck } = this.#options;
@@ -192,6 +274,7 @@ export class Acceptance {
       node.machine.rules.fullShare = 1;
       world.scheduler.after(random.next() * FULL_MS_MAX, () => node.machine.rules.fullShare = 0);
     }
+    if (random.next() < 0.5 && !await this.#handOverAmidChange()) return false;
     const isIn = await within(LIMIT_MS, () => this.#voters.includes(node.id));
     rules.loseShare = 0;
     if (isIn) return true;
@@ -205,6 +288,7 @@ export class Acceptance {
     const voters = this.#voters;
     if (voters.length < 2) return true;
     const id = voters[random.below(voters.length)];
+    if (random.next() < 0.5) await this.#waitAt(id);
     const { answer } = await this.#ask({ kind: "remove", id });
     // What an attempt has done whose answer was lost the next one finds done.
     if (!answer.ok && world.truth.configuration!.addresses[id] !== undefined) {
@@ -216,6 +300,11 @@ export class Acceptance {
       stuck("who is removed leaves", "the members are not settled");
       return false;
     }
+    const { reference } = world.truth;
+    if (!await within(LIMIT_MS, () => reference.waiting.every((each) => each.node !== id))) {
+      stuck("nobody waits who is gone", JSON.stringify(reference.waiting));
+      return false;
+    }
     let isServed = false;
     const read = () => {
       this.#read(node, (text) => isServed ||= !text.startsWith("-"));
@@ -225,6 +314,17 @@ export class Acceptance {
     if (await within(LIMIT_MS, () => isServed)) return true;
     stuck("the others go on without who was removed", node.name);
     return false;
+  }
+
+  /** Some wait there until they are served. */
+  async #waitAt(id: number): Promise<void> {
+    const { world, workload, within } = this.#options;
+    const node = this.#nodeOf(id);
+    if (node === undefined) return;
+    for (let left = 3; left > 0; left--) {
+      SimClient.once(world, workload, node, workload.waited("wait", 1));
+    }
+    await within(LIMIT_MS, () => world.truth.reference.waiting.length === 3);
   }
 
   /** Asks again what another change stood in the way of, unless it is this node that is asked. */

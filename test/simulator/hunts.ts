@@ -97,6 +97,37 @@ export class Hunts {
   }
 
   /**
+   * What a leader takes reaches nobody in time, and it is writing that still as the next one cuts
+   * it off. No connection ends over it.
+   */
+  cutOff(): boolean {
+    const { world } = this.#options;
+    const leader = this.#leader();
+    if (leader === undefined || world.nodes.length < 3) return false;
+    this.#cutOff(leader);
+    return true;
+  }
+
+  #cutOff(leader: SimNode): void {
+    const { world, random, later, electionTimeoutMs } = this.#options;
+    world.note(`hunt: ${leader.name} is to be cut off`);
+    for (const { name } of world.nodes) {
+      if (name !== leader.name) world.network.slow(leader.name, name, 4 * electionTimeoutMs);
+    }
+    leader.machine.rules.stallMs = 20 * electionTimeoutMs;
+    for (let left = 1 + random.below(4); left > 0; left--) {
+      later(random.next() * 60, () => this.#send(leader, "write", "linearizable"));
+    }
+    for (let atMs = electionTimeoutMs; atMs < 4 * electionTimeoutMs; atMs += 40) {
+      later(atMs, () => this.#writeBeside(leader));
+    }
+    later(5 * electionTimeoutMs, () => {
+      leader.machine.rules.stallMs = 0;
+      world.network.heal();
+    });
+  }
+
+  /**
    * One is away until the log that it lacks is gone: it needs a snapshot. A leader takes writes
    * meanwhile that are never committed, and has more of them than the snapshot covers.
    */
@@ -405,14 +436,7 @@ export class Hunts {
     if (!leader.isUp) return;
     const chance = random.next();
     if (chance < 0.2) {
-      // What it takes is being written yet as the next one cuts it off.
-      leader.machine.rules.stallMs = 5 * electionTimeoutMs;
-      for (let i = 1 + random.below(4); i > 0; i--) {
-        later(i * 20, () => this.#send(leader, "write", "linearizable"));
-      }
-      for (const other of world.nodes) this.#cut(leader, other);
-      later(electionTimeoutMs * (1 + random.next() * 2), () => world.network.heal());
-      later(electionTimeoutMs * 4, () => leader.machine.rules.stallMs = 0);
+      this.#cutOff(leader);
     } else if (chance < 0.5) this.#options.crash(leader, random.next() < 0.5);
     else {
       // Some of those that it has reached lose it too.

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import process from "node:process";
-import { patchesIn, ScratchCopy } from "./scratch_copy.ts";
+import { patchesIn, ROOT, ScratchCopy } from "./scratch_copy.ts";
 
 // Applies each patch of mutants/ to a scratch copy of the program and shows the seed that finds
-// it; as many at a time as there are processors. Usage: bun run mutants [NAME…]. Exit code 1 when
-// one lives, or does not apply.
+// it; as many at a time as there are processors. First the same seeds run without a bug, as a seed
+// that fails then would find each of them. Usage: bun run mutants [NAME…]. Exit code 1 when one
+// lives, or does not apply.
 
 const SEEDS_MAX = 200;
 const TICKS = 8000;
@@ -24,10 +25,10 @@ interface Run {
   readonly status: number | null;
 }
 
-async function simulate(copy: ScratchCopy): Promise<Run> {
+async function simulate(path: string, jobs: number): Promise<Run> {
   const args = ["--seed", "1", "--seeds", String(SEEDS_MAX), "--ticks", String(TICKS)];
-  const child = spawn(process.execPath, ["cli/main.ts", "sim", "--jobs", "1", ...args], {
-    cwd: copy.path,
+  const child = spawn(process.execPath, ["cli/main.ts", "sim", "--jobs", String(jobs), ...args], {
+    cwd: path,
     stdio: ["ignore", "pipe", "pipe"],
     timeout: TIME_OUT_MS,
   });
@@ -42,7 +43,7 @@ async function simulate(copy: ScratchCopy): Promise<Run> {
 async function judge(patch: string, copy: ScratchCopy): Promise<Verdict> {
   const problem = copy.plant(patch);
   if (problem !== undefined) return { seeds: 0, invariant: `no patch: ${problem}` };
-  const { stdout, stderr, status } = await simulate(copy);
+  const { stdout, stderr, status } = await simulate(copy.path, 1);
   const found = /^seed (\d+): (.*)$/m.exec(stdout);
   if (found !== null) return { seeds: Number(found[1]), invariant: found[2] };
   if (status === null) return { seeds: 1, invariant: "it does not end" };
@@ -71,6 +72,8 @@ async function work(): Promise<void> {
 }
 
 if (left.length < wanted.length) throw new Error("There is no patch of such a name");
+const sound = await simulate(ROOT, availableParallelism());
+if (sound.status !== 0) throw new Error(`It fails without a bug:\n${sound.stdout.slice(-2000)}`);
 console.log("| mutant | seeds | found by |\n| --- | --- | --- |");
 await Promise.all(Array.from({ length: availableParallelism() }, work));
 console.log(living === 0 ? "\nall are found" : `\n${living} live`);

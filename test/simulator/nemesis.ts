@@ -184,6 +184,7 @@ export class Nemesis {
     "hunt at an old leader": () => this.#hunts.oldLeader(),
     "short reigns": () => this.#hunts.shortReigns(),
     "emptied": () => this.#hunts.emptied(),
+    "cut off": () => this.#hunts.cutOff(),
     "left behind": () => this.#hunts.leftBehind(),
     "come and gone": () => this.#hunts.comeAndGone(),
     "repeated": () => this.#hunts.repeated(),

@@ -7,6 +7,9 @@ export class ProcessDied extends Error {
   override name = "ProcessDied";
 }
 
+/** How far off monotonic clocks run where no leases need hold. */
+export const DRIFT_MAX = 0.3;
+
 /** How a machine's clocks run. */
 export interface ClockRules {
   /** Of the monotonic clock, against true time. */

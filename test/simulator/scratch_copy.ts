@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url).href);
+/** The project's own folder. */
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url).href);
 
 /** A copy of the program that bugs are planted in; it is removed at the end of the process. */
 export class ScratchCopy {

@@ -12,6 +12,7 @@ import type { Process } from "./process.ts";
 const USUAL_MS_MAX = 3;
 const SLOW_MS_MAX = 60;
 const SLOW_SHARE = 0.1;
+const STEP_MS = SLOW_MS_MAX;
 
 /**
  * The twin of WorkerLogWriter: a job runs some time after it was handed over, when much else has
@@ -46,8 +47,14 @@ export class SimLogWriter implements LogWriter {
     this.#job = job;
     this.#failure = undefined;
     const msMax = this.#random() < SLOW_SHARE ? SLOW_MS_MAX : USUAL_MS_MAX;
-    this.#process.clock.after(this.#random() * Math.max(msMax, this.#stallMs()), () => {
+    this.#endLater(job, this.#random() * Math.max(msMax, this.#stallMs()));
+  }
+
+  /** The job takes so long, or until the disk does not stall any more. */
+  #endLater(job: LogJob, ms: number): void {
+    this.#process.clock.after(Math.min(ms, STEP_MS), () => {
       if (this.#job !== job) return;
+      if (ms > STEP_MS && this.#stallMs() > 0) return this.#endLater(job, ms - STEP_MS);
       this.#run(job);
       this.onDone();
     });

@@ -6,6 +6,7 @@ import { type Drain, drainLater, loadDrain } from "./drain.ts";
 import { FREE_DBS } from "./free_truth.ts";
 import { Nemesis } from "./nemesis.ts";
 import type { Waiter } from "./reference_waiters.ts";
+import { DRIFT_MAX } from "./process.ts";
 import { purgedRows, unfinished } from "./rest.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type ClientRules, SimClient } from "./sim_client.ts";
@@ -198,7 +199,7 @@ class Simulation {
       bootstrapExpect,
     });
     // Leases hold while clocks run alike to within a tenth.
-    const drift = this.#areClocksFair ? 0.045 : 0.3;
+    const drift = this.#areClocksFair ? 0.045 : DRIFT_MAX;
     node.clockRules.rate = 1 + (random.next() * 2 - 1) * drift;
     node.clockRules.wallOffsetMs = (random.next() * 2 - 1) * 500;
     return node;
@@ -353,11 +354,12 @@ class Simulation {
   /** Each member takes a write and answers it. */
   async #serveAll(): Promise<void> {
     const { requestTimeoutMs } = this.#rules;
+    const byClockMs = requestTimeoutMs / (1 - DRIFT_MAX);
     if (!await this.#serveWaiters()) return;
     for (const client of this.#clients) {
       if (this.#isOutOfReach(client)) continue;
       // Reads and writes of one connection take turns, each for as long as a request may wait.
-      const limitMs = this.#scheduler.nowMs + requestTimeoutMs * (2 + client.waiting);
+      const limitMs = this.#scheduler.nowMs + byClockMs * (2 + client.waiting);
       // Its node may be removed meanwhile.
       const isOver = () => client.waiting === 0 || this.#isOutOfReach(client);
       if (!await this.#runUntil(isOver, limitMs)) {

@@ -168,11 +168,11 @@ export class Workload {
   }
 
   /** A pop that waits where many do, or what one of them gets. */
-  waited(kind: "wait" | "push"): Operation {
+  waited(kind: "wait" | "push", longShare = 0.4): Operation {
     const token = `t${this.#next++}`;
     const argv = kind === "push"
       ? ["RPUSH", waitedKey(this.#random), token]
-      : waitWords(this.#random, token, WAITED_KEY, 0.4);
+      : waitWords(this.#random, token, WAITED_KEY, longShare);
     return { argv, db: 0, token, consistency: "linearizable", floor: 0, takenAt: 0 };
   }
 
