@@ -175,6 +175,8 @@ class TransactionRun {
   readonly #queue: readonly QueuedCommand[];
   #isDone = false;
   #isGivenUp = false;
+  /** It holds the session: it does no more once it was given up, whatever comes of it later. */
+  #isHolding = false;
   /** The protocol version that each reply is given in. */
   #protocols: (2 | 3)[] = [];
 
@@ -196,7 +198,7 @@ class TransactionRun {
   /** From now until it is done, what it does to the session holds back what follows. */
   submitted(): void {
     if (!this.hasLocal || this.#isDone) return;
-    this.#session.localRunning = true;
+    this.#hold();
     this.#session.onGiveUp = () => {
       this.#isGivenUp = true;
       this.#done();
@@ -226,7 +228,7 @@ class TransactionRun {
   /** Runs one without data. */
   runLocal(): Reply | Promise<Reply> {
     // What would wait alone (WAIT) does not within a transaction.
-    this.#session.localRunning = true;
+    this.#hold();
     const replies = this.#queue.map(({ command, argv }) => {
       const reply = this.#runLocal(command as LocalCommand, argv);
       this.#protocols.push(this.#session.protocol);
@@ -258,12 +260,19 @@ class TransactionRun {
     return new TransactionReply(replies, written, isMixed ? this.#protocols : undefined);
   }
 
+  #hold(): void {
+    this.#isHolding = true;
+    this.#session.localRunning = true;
+  }
+
   #done(): void {
     this.#isDone = true;
     if (this.#session.tracking !== undefined) this.#session.tracking.isCaching = false;
     this.#options.monitor(this.#session, EXEC, this.#argv);
+    if (!this.#isHolding) return;
+    this.#isHolding = false;
     this.#session.localRunning = false;
-    if (this.hasLocal) this.#session.onGiveUp = undefined;
+    this.#session.onGiveUp = undefined;
   }
 
   /** What concerns the session is left when its client is gone, or was told of a failure. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { DataCommand } from "../../src/commands/command.ts";
+import type { DataCommand, LocalCommand } from "../../src/commands/command.ts";
 import type { DataContext } from "../../src/commands/data_context.ts";
 import { OK } from "../../src/resp/reply.ts";
 import { Touches } from "../../src/server/touches.ts";
@@ -24,4 +24,31 @@ test("a stale WATCH of a key whose time has come by the clock alone watches it",
   session.consistency = "stale";
   expect(transactions.watch(session, ["WATCH", "k"])).toBe(true);
   expect(session.watches?.keys).toEqual([{ db: 0, key: "k", version: 7 }]);
+});
+
+test("an EXEC that was given up and comes late does not let the next command go on", () => {
+  const submitted: DataCommand[] = [];
+  const options = {
+    touches: new Touches(new ChangeRecorder()),
+    submit: (_session: unknown, command: DataCommand) => submitted.push(command) > 0,
+    monitor: () => {},
+    answers: { ran: () => {}, monotonicMs: () => 0 },
+  } as unknown as TransactionsOptions;
+  const transactions = new Transactions(options);
+  const set: DataCommand = { name: "set", arity: 3, path: "write", run: () => OK };
+  const multi: LocalCommand = { name: "multi", arity: 1, path: "local", run: () => OK };
+  const exec: LocalCommand = { ...multi, name: "exec" };
+  for (const queued of [[set], [set, multi]]) {
+    const session = new FakeSession();
+    session.beginTransaction();
+    for (const command of queued) session.transaction!.push({ command, argv: ["X"], db: 0 }, 1);
+    expect(transactions.take(session, exec, ["EXEC"])).toBe(true);
+    session.onGiveUp?.();
+    // A BLPOP begins: nothing may overtake it.
+    session.localRunning = true;
+    const onGiveUp = () => {};
+    session.onGiveUp = onGiveUp;
+    submitted.pop()!.run({ db: 0, isLocal: true } as DataContext, ["EXEC"]);
+    expect(session).toMatchObject({ localRunning: true, onGiveUp });
+  }
 });

@@ -152,7 +152,11 @@ export class Acceptance {
       this.#leader?.server?.driver.raft.status().configuration.votersOutgoing ?? [];
     if (!await within(LIMIT_MS, () => outgoing().length > 0)) return true;
     const leader = this.#leader!;
-    const others = outgoing().filter((id) => id !== leader.id && this.#nodeOf(id) !== undefined);
+    // A message of one that is about to connect again comes late.
+    const { peers } = leader.server!.driver.raft.status();
+    const others = outgoing().filter((id) =>
+      peers.some((peer) => peer.id === id && peer.state === "replicate")
+    );
     world.network.rules.loseShare = 0;
     if (others.length === 0) return true;
     return await this.#handOverBehindWrites(leader, others, "amid a change of voters");

@@ -36,6 +36,11 @@ const FOUND = [
   { seed: 208, ticks: 5000, what: "an installed snapshot is lost with the power at a later time" },
   { seed: 106, ticks: 8000, what: "a read that waits is answered twice" },
   { seed: 68, ticks: 8000, what: "who has joined is removed for what it was before" },
+  {
+    seed: 113000010,
+    ticks: 10_000,
+    what: "an EXEC that was given up lets what waits be overtaken",
+  },
   { seed: 110005236, ticks: 10_000, what: "leadership goes to one that lacks what is added last" },
   { seed: 95000032, ticks: 20_000, what: "WAIT counts on old voters that the leader has left" },
 ];
