@@ -306,11 +306,13 @@ export class ClusterNode {
   }
 
   /**
-   * Whether a node may have been admitted behind the end of this node's log: a leader that it does
-   * not know must still reach a node that was away, or has just joined.
+   * Whether a node may have been admitted behind what this node knows to be committed: a leader
+   * that it does not know must still reach a node that was away, or has just joined. What else is
+   * in the log here may have another's entry in its place there.
    */
   #mayBeNew(nodeId: number): boolean {
-    return nodeId > JOINED_ID_BASE + this.#storage.log.lastIndex;
+    const commit = this.#server?.driver.raft.status().commit ?? this.#storage.log.hardState.commit;
+    return nodeId > JOINED_ID_BASE + commit;
   }
 
   #accepted(connection: PeerConnection): FrameHandler {

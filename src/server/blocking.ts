@@ -48,6 +48,8 @@ class BlockedClient {
   readonly endings: { readonly kind: Ending; readonly settle: (found: boolean) => void }[] = [];
   /** It was answered, or has gone. */
   isOver = false;
+  /** It was dropped, and asks to wait on. */
+  isDropped = false;
 
   constructor(pending: Pending, id: number) {
     this.pending = pending;
@@ -126,6 +128,7 @@ export class Blocking implements LocalBlocking {
     if (client === undefined) return;
     // A cancellation that is on its way would find nothing.
     if (client.endings.length > 0) return this.cancelled(waiter.sequence, true);
+    client.isDropped = true;
     const { position, sequence, keys, argv } = waiter;
     const words = [REWAIT_NAME, String(position), String(sequence), String(keys.length)];
     this.#send(client, [...words, ...keys, ...argv], waiter.db);
@@ -135,6 +138,7 @@ export class Blocking implements LocalBlocking {
     const client = this.#inLog.get(from);
     if (client === undefined) return;
     this.#inLog.delete(from);
+    client.isDropped = false;
     client.id = to;
     this.#inLog.set(to, client);
     // What was to end the command of before will find nothing.
@@ -145,8 +149,8 @@ export class Blocking implements LocalBlocking {
 
   /** The state is that of a snapshot: what became of those that wait there no more is not known. */
   snapshotInstalled(): void {
-    for (const sequence of [...this.#inLog.keys()]) {
-      if (!this.#isWaiting(sequence)) this.#leaveLog(sequence, OUTCOME_UNKNOWN);
+    for (const [sequence, { isDropped }] of [...this.#inLog]) {
+      if (!isDropped && !this.#isWaiting(sequence)) this.#leaveLog(sequence, OUTCOME_UNKNOWN);
     }
     this.#readers.allTouched();
   }
@@ -154,11 +158,19 @@ export class Blocking implements LocalBlocking {
   /** A command that a snapshot has in place of this node's log: true when it waits there. */
   waitsInSnapshot(sequence: number, pending: Pending): boolean {
     const { waiting } = pending.command;
+    if (pending.argv[0] === REWAIT_NAME) return this.#rewaitsInSnapshot(sequence, pending);
     if (!this.#isWaiting(sequence) || waiting === undefined) return false;
     // One that was given up is blank, and waits for nothing.
     const timeoutMs = pending.isAbandoned ? 0 : waiting.timeoutMs(pending.argv);
     this.waits(sequence, pending, new Waiting([], timeoutMs));
     return true;
+  }
+
+  #rewaitsInSnapshot(sequence: number, { argv }: Pending): boolean {
+    const isWaiting = this.#isWaiting(sequence);
+    if (isWaiting) this.rewaited(Number(argv[2]), sequence);
+    else this.#leaveLog(Number(argv[2]), OUTCOME_UNKNOWN);
+    return isWaiting;
   }
 
   #isWaiting(sequence: number): boolean {

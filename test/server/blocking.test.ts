@@ -4,6 +4,7 @@ import type { DataCommand } from "../../src/commands/command.ts";
 import type { DataContext } from "../../src/commands/data_context.ts";
 import type { Answers } from "../../src/server/answers.ts";
 import { Blocking } from "../../src/server/blocking.ts";
+import { OUTCOME_UNKNOWN } from "../../src/server/errors.ts";
 import type { Pending } from "../../src/server/session.ts";
 import { Touches } from "../../src/server/touches.ts";
 import { Waiters } from "../../src/server/waiters.ts";
@@ -62,6 +63,44 @@ test("one that was given up and waits within a snapshot is ended", () => {
   expect(blocking.waitsInSnapshot(1, pending)).toBe(true);
   expect(enqueued.map(([, sequence]) => sequence)).toEqual(["1"]);
   expect(session.replies).toEqual([]);
+});
+
+/** A client's command 1 that waited and was dropped: it asks to wait on, as command 2. */
+function drop(): Pending {
+  const argv = ["BLPOP", "k", "0"];
+  wait(1, argv);
+  blocking.waits(1, pendingOf(session, argv), new Waiting(["k"], 0));
+  const waiter = waiters.find(1, 1, 1)!;
+  waiters.remove(waiter);
+  blocking.dropped(waiter);
+  return { ...pendingOf(session, argv), argv: enqueued.pop()!, isAbandoned: true };
+}
+
+test("one that was dropped and asks to wait on does so behind a snapshot", () => {
+  drop();
+  blocking.snapshotInstalled();
+  expect(session.replies).toEqual([]);
+  wait(2, ["BLPOP", "k", "0"]);
+  blocking.rewaited(1, 2);
+  blocking.served(2, ["k", "v"]);
+  expect(session.replies).toEqual([["k", "v"]]);
+  expect(enqueued).toEqual([]);
+});
+
+test("one that was dropped and waits on within a snapshot does so", () => {
+  const pending = drop();
+  wait(2, ["BLPOP", "k", "0"]);
+  blocking.snapshotInstalled();
+  expect(blocking.waitsInSnapshot(2, pending)).toBe(true);
+  blocking.served(2, ["k", "v"]);
+  expect(session.replies).toEqual([["k", "v"]]);
+});
+
+test("what became of one that waited on is not known when a snapshot has it no more", () => {
+  const pending = drop();
+  blocking.snapshotInstalled();
+  blocking.waitsInSnapshot(2, pending);
+  expect(session.replies).toEqual([OUTCOME_UNKNOWN]);
 });
 
 test("what follows a large command that waits is held back no longer than that waits", () => {

@@ -80,7 +80,7 @@ export class Acceptance {
   async #allVote(): Promise<boolean> {
     const { world, within, stuck } = this.#options;
     const doVote = () =>
-      this.#voters.length > 0 && world.truth.configuration!.learners.length === 0 &&
+      this.#voters.length > 0 && world.truth.configuration!.learners.every(this.#isNobody) &&
       this.#voters.every((id) => this.#nodeOf(id) !== undefined);
     // A request may have less time than the pause before the next attempt to connect.
     const isSo = () => doVote() && this.#voters.every((id) => this.#reachesAll(id));
@@ -91,10 +91,19 @@ export class Acceptance {
     return false;
   }
 
+  /** An id that was given as its node asked again, which was removed under the one that it took. */
+  readonly #isNobody = (id: number): boolean => {
+    const { nodes, truth } = this.#options.world;
+    const addresses = truth.configuration!.addresses;
+    const node = nodes.find(({ address }) => address === addresses[id]);
+    return node !== undefined && node.id !== 0 && addresses[node.id] === undefined;
+  };
+
   #reachesAll(id: number): boolean {
     const { server, core } = this.#nodeOf(id) ?? {};
     if (server === undefined || core === undefined) return false;
-    return core.cluster.view(server).status().members.every(({ isConnected }) => isConnected);
+    const { members } = core.cluster.view(server).status();
+    return members.every(({ id, isConnected }) => isConnected || this.#isNobody(id));
   }
 
   /** A voter that is asked to lead does so, and reads go on meanwhile. */
