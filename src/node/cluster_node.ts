@@ -347,7 +347,7 @@ export class ClusterNode {
   #followMembers(): void {
     const server = this.#server;
     if (server === undefined) return;
-    const { configuration, id: self } = server.driver.raft.status();
+    const { configuration, id: self, lastIndex } = server.driver.raft.status();
     if (configuration === this.#configuration) return;
     this.#configuration = configuration;
     const { voters, votersOutgoing, learners, addresses } = configuration;
@@ -359,10 +359,12 @@ export class ClusterNode {
         members.set(member, addresses[member]);
       }
     }
-    this.#peers.setMembers(members);
+    // Whose admission comes later in the log than what this node has of it; it may be its own.
+    const isAwaited = (id: number) => id > JOINED_ID_BASE + lastIndex;
+    this.#peers.setMembers(members, isAwaited);
     this.#others = new Set(members.keys());
     this.#remember(() => this.#memory.keep(this.#others));
-    if (addresses[self] === undefined) {
+    if (addresses[self] === undefined && !isAwaited(self)) {
       this.#logger.warn("this node was removed from its cluster: it may be stopped", {
         node: self,
       });

@@ -93,10 +93,17 @@ export class Peers {
     else this.#planPing();
   }
 
-  /** Keeps a message connection to each of these nodes, and to no others. */
-  setMembers(addresses: ReadonlyMap<number, string>): void {
+  /**
+   * Keeps a message connection to each of these nodes, and to no others; but what connections there
+   * are with those that are `awaited`, as this node has yet to hear of their admission, stay.
+   */
+  setMembers(
+    addresses: ReadonlyMap<number, string>,
+    awaited: (id: number) => boolean = () => false,
+  ): void {
     for (const [id, member] of this.#members) {
       if (addresses.has(id)) continue;
+      if (member.connection !== undefined && awaited(id)) continue;
       // While it is one, so that its end is told of as that of any other.
       member.connection?.close("it is no member any more");
       this.#members.delete(id);

@@ -228,6 +228,19 @@ function helloOf(toNodeId: number): Hello {
   };
 }
 
+test("a connection with one that is yet to be heard of as a member stays", async () => {
+  const [one, two] = [await start(1), await start(2)];
+  one.meet(two);
+  two.meet(one);
+  await until(() => areConnected(one, two), "a connection");
+  one.peers.setMembers(new Map(), (id) => id === 2);
+  await sleep(50);
+  expect(areConnected(one, two)).toBe(true);
+  one.peers.setMembers(new Map());
+  await until(() => !two.peers.isConnected(1), "the end of it");
+  expect(one.left).toEqual([2]);
+});
+
 test("a proof that was overheard proves nothing on another connection", async () => {
   const one = await start(1);
   one.peers.setMembers(new Map([[2, "127.0.0.1:1"]]));
