@@ -251,9 +251,13 @@ export class Acceptance {
     await within(LIMIT_MS, isConverged);
     node.isRetired = true;
     node.crash(true, "to be wiped");
-    const doesVote = () =>
-      node.id !== 0 && !voters.includes(node.id) &&
-      this.#leader?.server?.driver.raft.status().configuration.voters.includes(node.id) === true;
+    // It has caught up, too: a transfer does not wait for long.
+    const doesVote = () => {
+      const status = this.#leader?.server?.driver.raft.status();
+      return node.id !== 0 && !voters.includes(node.id) && status !== undefined &&
+        status.configuration.voters.includes(node.id) &&
+        status.peers.some(({ id, match }) => id === node.id && match === status.lastIndex);
+    };
     if (!await within(LIMIT_MS, doesVote)) {
       stuck("who has lost its data comes to vote again", `${node.name} as node ${node.id}`);
       return false;
