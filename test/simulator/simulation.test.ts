@@ -41,7 +41,11 @@ const FOUND = [
     ticks: 10_000,
     what: "an EXEC that was given up lets what waits be overtaken",
   },
-  { seed: 114005016, ticks: 10_000, what: "a leader is refused that joined behind what is in doubt" },
+  {
+    seed: 114005016,
+    ticks: 10_000,
+    what: "a leader is refused that joined behind what is in doubt",
+  },
   { seed: 114105043, ticks: 10_000, what: "ids that nobody has are waited for" },
   { seed: 110005236, ticks: 10_000, what: "leadership goes to one that lacks what is added last" },
   { seed: 95000032, ticks: 20_000, what: "WAIT counts on old voters that the leader has left" },
