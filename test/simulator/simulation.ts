@@ -356,6 +356,8 @@ class Simulation {
     const { requestTimeoutMs } = this.#rules;
     const byClockMs = requestTimeoutMs / (1 - DRIFT_MAX);
     if (!await this.#serveWaiters()) return;
+    // What comes to processes that stood still until now is asked for too.
+    await this.#runUntil(() => false, this.#scheduler.nowMs + 1);
     for (const client of this.#clients) {
       if (this.#isOutOfReach(client)) continue;
       // Reads and writes of one connection take turns, each for as long as a request may wait.
