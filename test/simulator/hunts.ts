@@ -432,7 +432,7 @@ export class Hunts {
   }
 
   #endReign(leader: SimNode): void {
-    const { world, random, later, electionTimeoutMs } = this.#options;
+    const { world, random, later } = this.#options;
     if (!leader.isUp) return;
     const chance = random.next();
     if (chance < 0.2) {
