@@ -201,7 +201,9 @@ export class Acceptance {
           const node = this.#nodeOf(id)!;
           this.#read(node, (text) => {
             reads.open--;
-            if (text.startsWith("-")) reads.refused = `${node.name}: ${text}`;
+            // A removal that was asked for before may have come meanwhile.
+            const isMember = world.truth.configuration!.addresses[id] !== undefined;
+            if (isMember && text.startsWith("-")) reads.refused = `${node.name}: ${text}`;
           });
         });
       }
