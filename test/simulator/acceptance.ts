@@ -238,6 +238,8 @@ export class Acceptance {
     const overMs = scheduler.nowMs + WAITS_OVER_MS;
     await within(WAITS_OVER_MS, () => scheduler.nowMs >= overMs);
     network.heal();
+    // What is under way yet, and all behind it, comes late.
+    await within(SLOW_MS_MAX, () => scheduler.nowMs >= overMs + SLOW_MS_MAX);
     if (await within(LIMIT_MS, () => truth.reference.waiting.length === 0)) return true;
     stuck("nobody waits for longer than it said", JSON.stringify(truth.reference.waiting));
     return false;
