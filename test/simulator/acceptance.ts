@@ -44,6 +44,8 @@ export class Acceptance {
   async run(): Promise<void> {
     const { random, within, isConverged, stuck } = this.#options;
     if (!await this.#allVote()) return;
+    // Nobody is lost: each may go.
+    this.#options.world.mayRemove = () => true;
     if (!await this.#handOver()) return;
     if (!await this.#handOverAmidWrites()) return;
     if (random.next() < 0.5 && !await this.#waitOn()) return;

@@ -98,7 +98,6 @@ export class Nemesis {
   heal(): void {
     this.#isOver = true;
     const { world } = this.#options;
-    world.mayRemove = () => true;
     const { rules } = world.network;
     Object.assign(rules, {
       latencyMsMax: 2,
