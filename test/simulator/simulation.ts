@@ -49,7 +49,7 @@ const FREE_DEPTH = 24;
 /** After all has healed: leader, equal data and answers must come within these. */
 const LEADER_TIMEOUTS = 20;
 const CONVERGE_MS = 60_000;
-/** What a process may stand still for, and how much of a command takes long in pieces. */
+/** What a process stands still or waits for data; how much of a command takes long in pieces. */
 const STALLED_MS = 4000;
 const LARGE_BYTES = 300;
 /** Of a key that is to expire. */
@@ -356,7 +356,6 @@ class Simulation {
     const { requestTimeoutMs } = this.#rules;
     const byClockMs = requestTimeoutMs / (1 - DRIFT_MAX);
     if (!await this.#serveWaiters()) return;
-    // What comes to processes that stood still until now is asked for too.
     await this.#runUntil(() => false, this.#scheduler.nowMs + 1);
     for (const client of this.#clients) {
       if (this.#isOutOfReach(client)) continue;
@@ -369,7 +368,8 @@ class Simulation {
       }
     }
     const isOpen = () => this.#openCount > 0;
-    const answeredByMs = this.#scheduler.nowMs + 2 * requestTimeoutMs;
+    // One that waits for data may be the last of many on its connection.
+    const answeredByMs = this.#scheduler.nowMs + 2 * requestTimeoutMs + STALLED_MS;
     if (isOpen() && !await this.#runUntil(() => !isOpen(), answeredByMs)) {
       return this.#stuck("every request is answered", `${this.#openCount} connections wait`);
     }
