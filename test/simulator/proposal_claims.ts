@@ -1,6 +1,7 @@
 import type { Entry, NodeId, Ready } from "../../src/raft/types.ts";
 import { decodeBatch, decodeSegment, type Segment } from "../../src/server/batch.ts";
 import type { Server } from "../../src/server/server.ts";
+import { SEGMENTS_PER_ENTRY_MAX } from "../../src/server/writes.ts";
 
 /** What the claims on what a leader puts into the log are judged by. */
 export interface ProposalClaimsOptions {
@@ -110,6 +111,8 @@ export class ProposalClaims {
     }
     // An entry without any, or with what is dropped, goes its own way.
     if (segments.every(({ node }) => node === 0)) return;
+    // What an entry has no room for comes with the next.
+    if (segments.length >= SEGMENTS_PER_ENTRY_MAX) return;
     for (const due of this.#due.values()) {
       if (segments.some((each) => nameOf(each) === nameOf(due))) continue;
       violate("a leader takes what follows", `node ${id} leaves out ${nameOf(due)}`);
