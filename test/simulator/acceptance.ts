@@ -29,6 +29,8 @@ const FULL_MS_MAX = 1000;
 const WAITS_MS = 60;
 const WAITS_OVER_MS = 4000;
 const SLOW_MS_MAX = 400;
+/** Until then what was sent while links were slow has come, in election timeouts. */
+const SLOW_TIMEOUTS = 5;
 /** An election is over by then. */
 const ELECTION_TIMEOUTS = 8;
 
@@ -42,10 +44,13 @@ export class Acceptance {
 
   /** Takes the steps, until one fails. */
   async run(): Promise<void> {
-    const { random, within, isConverged, stuck } = this.#options;
+    const { world, random, within, isConverged, stuck } = this.#options;
+    // What slow links hold back yet comes first.
+    const quietMs = world.scheduler.nowMs + SLOW_TIMEOUTS * world.electionTimeoutMs;
+    await within(LIMIT_MS, () => world.scheduler.nowMs >= quietMs);
     if (!await this.#allVote()) return;
     // Nobody is lost: each may go.
-    this.#options.world.mayRemove = () => true;
+    world.mayRemove = () => true;
     if (!await this.#handOver()) return;
     if (!await this.#handOverAmidWrites()) return;
     if (random.next() < 0.5 && !await this.#waitOn()) return;
