@@ -111,10 +111,12 @@ export class ProposalClaims {
     }
     // An entry without any, or with what is dropped, goes its own way.
     if (segments.every(({ node }) => node === 0)) return;
+    for (const [node, due] of this.#due) {
+      if (segments.some((each) => nameOf(each) === nameOf(due))) this.#due.delete(node);
+    }
     // What an entry has no room for comes with the next.
     if (segments.length >= SEGMENTS_PER_ENTRY_MAX) return;
     for (const due of this.#due.values()) {
-      if (segments.some((each) => nameOf(each) === nameOf(due))) continue;
       violate("a leader takes what follows", `node ${id} leaves out ${nameOf(due)}`);
     }
     this.#due = new Map();
