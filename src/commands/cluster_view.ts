@@ -34,7 +34,8 @@ export interface ClusterStatus {
 
 /** A change of the cluster, or another task for its leader. */
 export type ClusterRequest =
-  | { readonly kind: "join"; readonly address: string }
+  /** With the same nonce, asked again of the same leader, it is the same node's: one id for it. */
+  | { readonly kind: "join"; readonly address: string; readonly nonce?: string }
   | { readonly kind: "add"; readonly id: number; readonly address: string }
   | { readonly kind: "promote"; readonly id: number }
   | { readonly kind: "remove"; readonly id: number }

@@ -28,7 +28,11 @@ const address = v.pipe(v.string(), v.maxLength(300));
 /** What one node may ask another. */
 const RequestSchema = v.variant("kind", [
   v.strictObject({ kind: v.literal("standing") }),
-  v.strictObject({ kind: v.literal("join"), address }),
+  v.strictObject({
+    kind: v.literal("join"),
+    address,
+    nonce: v.optional(v.pipe(v.string(), v.maxLength(64))),
+  }),
   v.strictObject({ kind: v.literal("add"), id, address }),
   v.strictObject({ kind: v.literal("promote"), id }),
   v.strictObject({ kind: v.literal("remove"), id }),

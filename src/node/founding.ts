@@ -82,6 +82,8 @@ export interface FoundingOptions {
  */
 export class Founding {
   readonly #options: FoundingOptions;
+  /** Of this process alone: an id is for one that has not run under it. */
+  #nonce: string | undefined;
   #record: Record_;
   #seen = new Map<string, Founder>();
   /** By target: what keeps this node from it. */
@@ -163,8 +165,9 @@ export class Founding {
   }
 
   async #join(target: string): Promise<boolean> {
-    const { requests, address, logger } = this.#options;
-    const answer = await requests.ask(target, { kind: "join", address });
+    const { requests, address, entropy, logger } = this.#options;
+    this.#nonce ??= randomHex(entropy, 16);
+    const answer = await requests.ask(target, { kind: "join", address, nonce: this.#nonce });
     const parsed = v.safeParse(AdmissionSchema, answer);
     if (!parsed.success || !parsed.output.ok) {
       const error = parsed.success && !parsed.output.ok ? parsed.output.error : "no answer";

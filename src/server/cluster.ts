@@ -15,6 +15,7 @@ import type {
   Refusal,
 } from "../raft/types.ts";
 import type { Identity } from "../storage/raft_log_types.ts";
+import { Admissions } from "./admissions.ts";
 import { holdersHere } from "./replica_wait.ts";
 import type { Server } from "./server.ts";
 
@@ -52,6 +53,7 @@ export class Cluster implements ClusterView {
   #promoteCheckedMs = 0;
   /** Since when each member that nobody answers for is known to be one. */
   readonly #absentMs = new Map<NodeId, number>();
+  readonly #admissions = new Admissions();
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -238,17 +240,20 @@ export class Cluster implements ClusterView {
       return { ok: true, id: Math.max(0, holdersHere(server, request.id) - missing) };
     }
     if (request.kind === "transfer") return await this.#transfer(request.id, deadlineMs);
+    const admission = this.#admissions.find(request, status);
     // From the index of the entry that admits the node, so that none is ever given twice.
-    const id = request.kind === "join" ? JOINED_ID_BASE + status.lastIndex + 1 : request.id;
-    const change: MembershipChange = request.kind === "join"
-      ? { kind: "add_learner", id, address: request.address }
-      : request.kind === "add"
+    const id = request.kind === "join"
+      ? admission?.id ?? JOINED_ID_BASE + status.lastIndex + 1
+      : request.id;
+    const change: MembershipChange = request.kind === "join" || request.kind === "add"
       ? { kind: "add_learner", id, address: request.address }
       : request;
-    const proposed = server.changeMembership(change);
+    const proposed = admission ?? server.changeMembership(change);
     if (!proposed.ok) {
       return { ok: false, error: refusalText(proposed.reason, request, status.configuration) };
     }
+    const { index } = proposed;
+    this.#admissions.note(request, { ok: true, id, index, term: status.term }, status);
     while (server.monotonicMs() < deadlineMs) {
       const { applied, configuration, configurationIndex } = server.driver.raft.status();
       // After a change of leader the entry there may be another than the one proposed. The end of

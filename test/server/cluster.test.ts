@@ -34,6 +34,39 @@ test("a change whose place in the log was taken by another entry is not confirme
   });
 });
 
+test("one that asks again to join has the id it was given, and another from who leads next", async () => {
+  const { server, status, changes } = leading(MEMBERS);
+  const changeMembership = ({ id, address }: { id: number; address: string }) => {
+    changes.push(id);
+    const index = ++status.lastIndex;
+    const { learners, addresses } = status.configuration;
+    status.configuration = {
+      ...MEMBERS,
+      learners: [...learners, id],
+      addresses: { ...addresses, [id]: address },
+    };
+    return { ok: true, index, term: status.term };
+  };
+  const cluster = clusterWith({
+    ...server,
+    changeMembership,
+    monotonicMs: () => performance.now(),
+  });
+  const join = async (nonce?: string, address = "d:1") => {
+    const answer = await cluster.request({ kind: "join", address, nonce });
+    return answer.ok ? answer.id : answer.error;
+  };
+  expect([await join("n"), await join("n"), await join("m", "e:1"), await join("n")])
+    .toEqual([1011, 1011, 1012, 1011]);
+  // Nobody knows whether it is another one.
+  expect([await join(), await join()]).toEqual([1013, 1014]);
+  status.configuration = MEMBERS;
+  expect([await join("n"), await join("n")]).toEqual([1015, 1015]);
+  status.term++;
+  expect([await join("n"), await join("n")]).toEqual([1016, 1016]);
+  expect(changes).toEqual([1011, 1012, 1013, 1014, 1015, 1016]);
+});
+
 test("a removal is confirmed when the end of joint consensus is committed", async () => {
   const end: Configuration = { ...MEMBERS, voters: [1, 2], addresses: { 1: "a:1", 2: "b:1" } };
   let status = STATUS;
@@ -66,7 +99,14 @@ test("a removal is confirmed when the end of joint consensus is committed", asyn
 /** A leader of these members, whose changes are kept in `changes`. */
 function leading(configuration: Configuration) {
   const changes: unknown[] = [];
-  const status = { configuration, lastIndex: 10, peers: [] as unknown[] };
+  const status = {
+    configuration,
+    configurationIndex: 1,
+    lastIndex: 10,
+    applied: 99,
+    term: 1,
+    peers: [] as unknown[],
+  };
   const server = {
     driver: { raft: { status: () => status } },
     leadership: { isLeader: true, term: 1, leader: 1 },

@@ -42,6 +42,11 @@ const FOUND = [
     what: "an EXEC that was given up lets what waits be overtaken",
   },
   {
+    seed: 125005144,
+    ticks: 10_000,
+    what: "a node that asks again to join is given hundreds of ids, which vote for nobody",
+  },
+  {
     seed: 114005016,
     ticks: 10_000,
     what: "a leader is refused that joined behind what is in doubt",
