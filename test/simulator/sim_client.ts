@@ -214,6 +214,11 @@ class SimSession extends Session {
     return this.process.isAlive && !this.closed;
   }
 
+  /** Its node does what it can; one that closes its storage has closed its connections. */
+  get #isServed(): boolean {
+    return this.isLive && !this.process.isBlocked && this.node.server !== undefined;
+  }
+
   get oldest(): { readonly text: string; readonly sinceMs: number } | undefined {
     const argv = this.operations[0]?.argv;
     return argv && { text: argv.join(" "), sinceMs: this.#oldestMs };
@@ -264,7 +269,7 @@ class SimSession extends Session {
 
   #mustHear(key: Bytes, kept: Kept, looks: number): void {
     this.#world.scheduler.after(HEARING_MS, () => {
-      if (!this.isLive || this.process.isBlocked || this.#kept.get(key) !== kept) return;
+      if (!this.#isServed || this.#kept.get(key) !== kept) return;
       if (looks > 1) return this.#mustHear(key, kept, looks - 1);
       const what = `client ${this.id} has ${kept.text} of ${key} as of ${kept.at}`;
       this.#world.truth.violate("a client is told of what changes", what);
@@ -282,7 +287,7 @@ class SimSession extends Session {
     const told = this.#told;
     // What is due may follow the reply.
     this.#world.scheduler.after(50, () => {
-      if (!this.isLive || this.process.isBlocked || this.#told > told) return;
+      if (!this.#isServed || this.#told > told) return;
       const what = `client ${this.id} has ${kept} of ${key}, and reads ${text}`;
       this.#world.truth.violate("a client is told of what changes", what);
     });
