@@ -72,6 +72,11 @@ export class Process {
     return this.#blockedUntilMs > this.#options.scheduler.nowMs;
   }
 
+  /** Something is there that it has not taken. */
+  get isBehind(): boolean {
+    return this.isBlocked || this.#waiting.length > 0 || this.#waitingTimers.length > 0;
+  }
+
   /** SIGSTOP, and SIGCONT after a while. */
   block(untilMs: number): void {
     this.#blockedUntilMs = Math.max(this.#blockedUntilMs, untilMs);
@@ -86,7 +91,7 @@ export class Process {
   /** Has the process do something: now, or when it runs again. */
   enter(run: () => void, isTimer = false): void {
     if (!this.isAlive) return;
-    if (this.isBlocked || this.#waiting.length > 0 || this.#waitingTimers.length > 0) {
+    if (this.isBehind) {
       (isTimer ? this.#waitingTimers : this.#waiting).push(run);
       return;
     }

@@ -444,7 +444,7 @@ class Simulation {
   }
 
   #leader(): SimNode | undefined {
-    return this.#world.nodes.find((node) => node.server?.leadership.isLeader);
+    return this.#world.nodes.find(({ server }) => server?.leadership.isLeader);
   }
 
   /** No key is left whose time has come, and no reply that was to be remembered until then. */
@@ -462,8 +462,8 @@ class Simulation {
   #isConverged(): boolean {
     const { commit, configuration } = this.#truth;
     if (configuration === undefined || configuration.votersOutgoing.length > 0) return false;
-    return this.#world.nodes.every((node) =>
-      !this.#isMember(node) || node.server?.driver.raft.status().applied === commit
+    return this.#world.nodes.filter((each) => this.#isMember(each)).every(({ server, process }) =>
+      server?.driver.raft.status().applied === commit && process?.isBehind === false
     );
   }
 
