@@ -108,6 +108,12 @@ export class SimClient {
     return this.#session?.isLive ? this.#session.operations.length : 0;
   }
 
+  /** What keeps it waiting. */
+  get standing(): string {
+    const { id, node, oldest } = this.#session ?? {};
+    return `client ${id} at ${node?.name} waits for ${this.waiting}: ${oldest?.text} first`;
+  }
+
   /** Where its command waits for data; undefined when none does. */
   get blockedAt(): SimNode | undefined {
     const session = this.#session;

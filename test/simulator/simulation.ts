@@ -359,12 +359,12 @@ class Simulation {
     await this.#runUntil(() => false, this.#scheduler.nowMs + 1);
     for (const client of this.#clients) {
       if (this.#isOutOfReach(client)) continue;
-      // Reads and writes of one connection take turns, each for as long as a request may wait.
-      const limitMs = this.#scheduler.nowMs + byClockMs * (2 + client.waiting);
+      // Reads, writes and pops of one connection take turns, each for as long as it may wait.
+      const limitMs = this.#scheduler.nowMs + (byClockMs + STALLED_MS) * (2 + client.waiting);
       // Its node may be removed meanwhile.
       const isOver = () => client.waiting === 0 || this.#isOutOfReach(client);
       if (!await this.#runUntil(isOver, limitMs)) {
-        return this.#stuck("every request is answered", `${client.waiting} are not`);
+        return this.#stuck("every request is answered", client.standing);
       }
     }
     const isOpen = () => this.#openCount > 0;
