@@ -67,7 +67,10 @@ export class SimLogWriter implements LogWriter {
   }
 
   wait(): void {
-    if (this.#job !== undefined) this.#run(this.#job);
+    if (this.#job === undefined) return;
+    this.#run(this.#job);
+    // The thread has told of its end all the same.
+    this.#process.clock.after(0, () => this.onDone());
   }
 
   close(): Promise<void> {
