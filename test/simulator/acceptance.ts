@@ -72,8 +72,8 @@ export class Acceptance {
   }
 
   #any(): SimNode | undefined {
-    const voters = this.#voters;
-    return this.#nodeOf(voters[this.#options.random.below(Math.max(1, voters.length))]);
+    const there = this.#voters.filter((id) => this.#nodeOf(id) !== undefined);
+    return this.#nodeOf(there[this.#options.random.below(Math.max(1, there.length))]);
   }
 
   /** One of the voters, when these are settled. */
@@ -179,7 +179,10 @@ export class Acceptance {
   }
 
   get #leader(): SimNode | undefined {
-    return this.#options.world.nodes.find(({ server }) => server?.leadership.isLeader);
+    const term = ({ server }: SimNode) => server!.leadership.term;
+    // One that leads no more may not know it yet.
+    return this.#options.world.nodes.filter(({ server }) => server?.leadership.isLeader)
+      .sort((a, b) => term(b) - term(a))[0];
   }
 
   /** What others read waits until there is another leader. */
