@@ -1,14 +1,12 @@
-import { toBuffer } from "../base/bytes.ts";
-import { decodeConfiguration, memberIds } from "../raft/membership.ts";
+import { memberIds } from "../raft/membership.ts";
 import type { NodeId, RaftCore } from "../raft/types.ts";
 import type { Identity } from "../storage/raft_log_types.ts";
-import type { RedisOperations } from "../storage/redis_operations.ts";
+import { OTHER_NODES } from "./waiting_commands.ts";
 import type { Waiters } from "./waiters.ts";
 import type { Writes } from "./writes.ts";
 
 export interface WaiterDropsOptions {
   readonly raft: RaftCore;
-  readonly ops: RedisOperations;
   readonly writes: Writes;
   readonly identity: Identity;
 }
@@ -16,8 +14,8 @@ export interface WaiterDropsOptions {
 /**
  * What the leader does about waiting commands of nodes that are gone: nothing may be served to a
  * client that is no more. It drops those of a node whose connection ends, and at the begin of its
- * term those of every node that it has no connection to, or that has started anew. A node that is
- * there after all has its clients wait on, in their places.
+ * term those of every node that is no member, or that it has no connection to, or that has started
+ * anew. A node that is there after all has its clients wait on, in their places.
  */
 export class WaiterDrops {
   readonly #options: WaiterDropsOptions;
@@ -46,25 +44,14 @@ export class WaiterDrops {
   roleChanged(isLeader: boolean): void {
     this.#due = new Map();
     if (!isLeader || !this.#mayHaveWaiters) return;
-    const { identity } = this.#options;
-    for (const node of this.#nodes()) {
-      this.#due.set(node, this.#connected.get(node) ?? Infinity);
+    const { raft, identity } = this.#options;
+    const members = new Set(memberIds(raft.status().configuration));
+    for (const [node, incarnation] of this.#connected) {
+      if (members.has(node)) this.#due.set(node, incarnation);
     }
     this.#due.set(identity.nodeId, identity.incarnation);
-  }
-
-  /** Those that may have waiters, also in what is not yet applied: some have left since. */
-  #nodes(): Set<NodeId> {
-    const { raft, ops } = this.#options;
-    const { origins, configuration } = ops.applied;
-    const nodes = new Set(memberIds(raft.status().configuration));
-    if (configuration !== "") {
-      for (const id of memberIds(decodeConfiguration(toBuffer(configuration)))) nodes.add(id);
-    }
-    for (const { node } of [...origins, ...this.#waiters.all()]) nodes.add(node);
-    // What a leader does of its own has no node.
-    nodes.delete(0);
-    return nodes;
+    // Also those that joined and left in what is not yet applied, whom nobody knows of yet.
+    this.#due.set(OTHER_NODES, Infinity);
   }
 
   /** Proposes what is due; false when it could not, and nothing else may come before it. */

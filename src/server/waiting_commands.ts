@@ -21,6 +21,8 @@ export const CANCEL_NAME = "\0cancel";
 export const REWAIT_NAME = "\0rewait";
 /** `DROP_NAME, (node, incarnation) …`: what waits for runs of a node before that one is dropped. */
 export const DROP_NAME = "\0drop";
+/** Stands there for each node that is not named. */
+export const OTHER_NODES = 0;
 
 /** What becomes of the waiting commands of this node's clients. */
 export interface LocalWaiters {
@@ -95,8 +97,9 @@ export class WaitingCommands {
   #drop(argv: readonly Bytes[]): Reply {
     const before = new Map<number, number>();
     for (let at = 1; at < argv.length; at += 2) before.set(Number(argv[at]), Number(argv[at + 1]));
+    const others = before.get(OTHER_NODES) ?? 0;
     const dropped = [...this.#waiters.all()].filter(({ node, incarnation }) =>
-      incarnation < (before.get(node) ?? 0)
+      incarnation < (before.get(node) ?? others)
     );
     for (const waiter of dropped) this.#waiters.remove(waiter);
     for (const waiter of dropped) if (this.#isLocal(waiter)) this.#local.dropped(waiter);

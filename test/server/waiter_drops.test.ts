@@ -3,15 +3,8 @@ import type { RaftCore, RaftStatus } from "../../src/raft/types.ts";
 import { WaiterDrops } from "../../src/server/waiter_drops.ts";
 import { Waiters } from "../../src/server/waiters.ts";
 import type { Writes } from "../../src/server/writes.ts";
-import { ModelRedisOperations } from "../storage/model_redis_operations.ts";
 
-test("a new leader drops what one that has left may have in entries not yet applied", () => {
-  const ops = new ModelRedisOperations();
-  ops.setApplied({
-    ...ops.applied,
-    index: 5,
-    origins: [{ node: 0, incarnation: 1, sequence: 1 }, { node: 4, incarnation: 2, sequence: 9 }],
-  });
+test("a new leader drops what all have but members that are there, applied or not", () => {
   const configuration = {
     voters: [1, 2, 3],
     votersOutgoing: [],
@@ -23,17 +16,22 @@ test("a new leader drops what one that has left may have in entries not yet appl
   let dropped: (readonly [number, number])[] = [];
   const drops = new WaiterDrops({
     raft: { status: () => status } as Partial<RaftCore> as RaftCore,
-    ops,
     writes: {
       proposeDrop: (before) => {
         dropped = [...before];
         return true;
       },
+      peerGone() {},
     } as Partial<Writes> as Writes,
     identity: { clusterId: "", nodeId: 1, incarnation: 7, runs: [] },
   }, new Waiters(() => {}));
   drops.connected(2, 3);
+  // It was removed, and its connection has not ended yet.
+  drops.connected(4, 2);
   drops.roleChanged(true);
   expect(drops.propose()).toBe(true);
-  expect(dropped).toEqual([[1, 7], [2, 3], [3, Infinity], [4, Infinity]]);
+  expect(dropped).toEqual([[2, 3], [1, 7], [0, Infinity]]);
+  drops.disconnected(2, true);
+  expect(drops.propose()).toBe(true);
+  expect(dropped).toEqual([[2, Infinity]]);
 });

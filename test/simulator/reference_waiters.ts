@@ -45,10 +45,11 @@ export class ReferenceWaiters {
         each.node !== node || each.incarnation !== incarnation || each.sequence !== Number(words[0])
       );
     } else if (name === "\0drop") {
-      for (let i = 0; i < words.length; i += 2) {
-        const [dropped, before] = [Number(words[i]), Number(words[i + 1])];
-        this.#keep((each) => each.node !== dropped || each.incarnation >= before);
-      }
+      const runs = new Map<string, string>();
+      for (let i = 0; i < words.length; i += 2) runs.set(words[i], words[i + 1]);
+      // "0" names all others.
+      const before = (node: number) => Number(runs.get(String(node)) ?? runs.get("0") ?? 0);
+      this.#keep((each) => each.incarnation >= before(each.node));
     } else if (name === "\0rewait") {
       const before = nameInLog({ node, incarnation, sequence: Number(words[1]) });
       const place = this.#places.get(before) ?? Infinity;

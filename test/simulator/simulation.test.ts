@@ -42,6 +42,11 @@ const FOUND = [
     what: "an EXEC that was given up lets what waits be overtaken",
   },
   {
+    seed: 131000180,
+    ticks: 10_000,
+    what: "who joined and left in what is not applied yet waits for data for ever",
+  },
+  {
     seed: 125005144,
     ticks: 10_000,
     what: "a node that asks again to join is given hundreds of ids, which vote for nobody",
