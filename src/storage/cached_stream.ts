@@ -11,7 +11,7 @@ import { Collection, type CollectionChanges, type CollectionHost } from "./colle
 import { TABLES_OF } from "./collections.ts";
 import { bytesOf, type ElementRow, type ElementTables, type RowSlice } from "./element_tables.ts";
 import { heldBytes, StreamEntries } from "./stream_entries.ts";
-import { compareIds, ID_MAX, ID_ZERO, idOf, idText, type StreamId } from "./stream_id.ts";
+import { compareIds, ID_MAX, ID_ZERO, idOf, idText, lesser, type StreamId } from "./stream_id.ts";
 import { type NodeLimits, type StreamNode, StreamNodes } from "./stream_nodes.ts";
 import * as rows from "./stream_rows.ts";
 import { trimStream } from "./stream_trim.ts";
@@ -111,7 +111,7 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
       isChanged = true;
     };
     const { count, upTo, heldBytes } = trimStream(request, this.#entries, this.#nodes, changed);
-    // Whatever is added later has a greater id.
+    // Whatever is added later has a greater id, or `#lower` is called before.
     if (upTo !== undefined) this.noteTrimmed(ENTRIES, rows.idRow(upTo), count, -heldBytes);
     // A node may go that has deleted entries only.
     if (isChanged) this.tell(count === 0 ? "aside" : "set");
@@ -120,11 +120,25 @@ export class CachedStream extends Collection implements StreamOperations, GroupH
 
   setCounters(counters: Partial<StreamCounters>): void {
     const isNew = this.owner === 0;
+    if (compareIds(counters.lastId ?? ID_MAX, this.lastId) < 0) this.#lower(counters.lastId!);
     this.lastId = counters.lastId ?? this.lastId;
     this.maxDeletedId = counters.maxDeletedId ?? this.maxDeletedId;
     this.entriesAdded = counters.entriesAdded ?? this.entriesAdded;
     this.#noteCounters();
     this.tell(isNew ? "set" : "aside");
+  }
+
+  /** Entries to come may have ids that were passed before. */
+  #lower(lastId: StreamId): void {
+    if (this.length === 0) this.noteCleared(ENTRIES, rows.idRow(ID_MAX));
+    this.#entries.lower(lastId);
+    this.#settledTo = lesser(this.#settledTo, lastId);
+    this.#frozenTo = lesser(this.#frozenTo, lastId);
+    const node = this.#nodes.last;
+    // Its last entries were deleted.
+    if (node !== undefined && compareIds(lastId, node.lastId) < 0) {
+      this.#setNode({ ...node, lastId: idOf(lastId) }, false);
+    }
   }
 
   get nodeCount(): number {

@@ -25,6 +25,8 @@ export interface TrimmedRows {
 export interface CollectionChanges {
   /** One for each table of the type; none when there are none. */
   readonly changes: readonly ElementChanges[];
+  /** To be deleted before the changes are written. */
+  readonly cleared: TrimmedRows | undefined;
   /** To be deleted when the changes are written. */
   readonly trimmed: TrimmedRows | undefined;
 }
@@ -73,6 +75,7 @@ export abstract class Collection {
   #changes: ElementChanges[] | undefined;
   /** Those that the running flush writes. */
   #frozen: readonly ElementChanges[] | undefined;
+  #cleared: TrimmedRows | undefined;
   #trimmed: TrimmedRows | undefined;
   readonly host: CollectionHost;
   /** What `note` was told, for `tell`. */
@@ -146,9 +149,11 @@ export abstract class Collection {
 
   /** Hands out what changed; until `settled` is called it may be in SQL or not. */
   takeChanges(): CollectionChanges {
-    const taken = { changes: this.#changes ?? [], trimmed: this.#trimmed };
+    const changes = this.#changes ?? [];
+    const taken = { changes, cleared: this.#cleared, trimmed: this.#trimmed };
     this.#frozen = this.#changes;
     this.#changes = undefined;
+    this.#cleared = undefined;
     this.#trimmed = undefined;
     this.isListed = false;
     return taken;
@@ -180,6 +185,7 @@ export abstract class Collection {
     this.owner = 0;
     this.#changes = undefined;
     this.#frozen = undefined;
+    this.#cleared = undefined;
     this.#trimmed = undefined;
     this.hasRows = false;
     this.bytes = COLLECTION_OVERHEAD_BYTES;
@@ -212,6 +218,18 @@ export abstract class Collection {
     const before = this.#trimmed;
     this.#trimmed = { table, upTo, rows: rows + (before?.rows ?? 0) };
     this.#note(heldBytes, rowBytes(upTo), before === undefined ? 1 : 0);
+  }
+
+  /**
+   * Notes that nothing is left of the table that is trimmed, whose last row was at most this one,
+   * and that rows may come that lie before those which went.
+   */
+  protected noteCleared(table: number, upTo: ElementRow): void {
+    const changed = this.#changes?.[table];
+    const rows = (changed?.size ?? 0) + (this.#trimmed?.rows ?? 0) + (this.#cleared?.rows ?? 0);
+    changed?.clear();
+    this.#trimmed = undefined;
+    if (rows > 0) this.#cleared = { table, upTo, rows };
   }
 
   #note(heldBytes: number, writtenBytes: number, rows: number): void {

@@ -198,6 +198,7 @@ export class SqlRedisOperations implements RedisOperations {
     const version = isAside(kind) ? row?.version : undefined;
     this.#put(db, key, { type, value: "", expireAtMs, details }, version);
     const { elements } = this.#tables;
+    // Each command is written by itself: what it trims is not what it writes.
     const { changes, trimmed } = collection.takeChanges();
     for (const [at, rows] of changes.entries()) {
       for (const row of rows.values()) elements.write(TABLES_OF[type][at], collection.owner, row);

@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { CachedKey } from "./cached_key.ts";
 import { type CollectionType, TABLES_OF } from "./collections.ts";
-import type { CollectionChanges } from "./collection.ts";
+import type { CollectionChanges, TrimmedRows } from "./collection.ts";
 import type { ElementRow } from "./element_tables.ts";
 import { crashPoint } from "./crash_point.ts";
 import type { Keyspace, Ledger, OwnerPurge } from "./keyspace.ts";
@@ -336,7 +336,8 @@ export class StateFlusher {
     const { elements } = this.#tables;
     const bytesPerLook = this.#rowsPerLook * BYTES_PER_ROW;
     let bytes = 0;
-    for (const { type, owner, changes, trimmed } of parts) {
+    for (const { type, owner, changes, cleared, trimmed } of parts) {
+      yield* this.#trim(type, owner, cleared);
       for (const [at, rows] of changes.entries()) {
         const table = TABLES_OF[type][at];
         for (const row of rows.values()) {
@@ -347,12 +348,15 @@ export class StateFlusher {
           yield;
         }
       }
-      if (trimmed === undefined) continue;
-      const table = TABLES_OF[type][trimmed.table];
-      for (let left = trimmed.rows; left > 0; left -= PURGED_PER_LOOK) {
-        elements.trim(table, owner, trimmed.upTo, PURGED_PER_LOOK);
-        yield;
-      }
+      yield* this.#trim(type, owner, trimmed);
+    }
+  }
+
+  *#trim(type: CollectionType, owner: number, rows: TrimmedRows | undefined): Generator<void> {
+    for (let left = rows?.rows ?? 0; left > 0; left -= PURGED_PER_LOOK) {
+      const table = TABLES_OF[type][rows!.table];
+      this.#tables.elements.trim(table, owner, rows!.upTo, PURGED_PER_LOOK);
+      yield;
     }
   }
 

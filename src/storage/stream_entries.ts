@@ -9,6 +9,7 @@ import {
   idBefore,
   idOf,
   idText,
+  lesser,
   type StreamId,
 } from "./stream_id.ts";
 import type { StreamEntry } from "./streams.ts";
@@ -75,6 +76,12 @@ export class StreamEntries {
   stand(count: number, upTo: StreamId): void {
     this.#stored = count;
     this.#storedTo = upTo;
+  }
+
+  /** All are up to this id, and those to come behind it, whatever went before. */
+  lower(lastId: StreamId): void {
+    this.#storedTo = lesser(this.#storedTo, lastId);
+    this.#trimmedTo = lesser(this.#trimmedTo, lastId);
   }
 
   /** Leaves up to `limit` entries to SQL, which has all up to this id: the bytes that they took. */

@@ -21,6 +21,11 @@ export function isZeroId(id: StreamId): boolean {
   return id.ms === 0 && id.seq === 0;
 }
 
+/** The one that comes first. */
+export function lesser(a: StreamId, b: StreamId): StreamId {
+  return compareIds(a, b) < 0 ? a : b;
+}
+
 /** The next greater id; undefined behind the last one. */
 export function idAfter({ ms, seq }: StreamId): StreamId | undefined {
   if (seq !== UINT64_MAX) return { ms, seq: addUint64(seq, 1) };

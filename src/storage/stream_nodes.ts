@@ -46,6 +46,10 @@ export class StreamNodes {
     return this.#nodes.first;
   }
 
+  get last(): StreamNode | undefined {
+    return this.#nodes.last;
+  }
+
   values(): Iterable<StreamNode> {
     return this.#nodes.values();
   }
