@@ -125,8 +125,8 @@ export class Snapshots implements SnapshotService {
       while (storage.ops.durable.index < index && clock.monotonicMs() < deadlineMs) {
         await sleep(clock, 10);
       }
-      if (this.#isStopped || this.#isInstalling) throw new Error("it is being installed");
       await this.#making?.catch(() => {});
+      if (this.#isStopped || this.#isInstalling) throw new Error("it is being installed");
       const info = await this.#make();
       if (!this.#isNeededBefore(info.index)) await this.#purgeTo(metaOf(info));
       return { ok: true, index: info.index };

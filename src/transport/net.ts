@@ -35,10 +35,13 @@ export interface Net {
   ): Promise<PeerListener>;
 }
 
+/** The end of a peer that went without a word is noticed, be nothing sent to it. */
+const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelay: 30_000 };
+
 export const SYSTEM_NET: Net = {
-  connect: ({ host, port }) => connect({ host, port }),
+  connect: ({ host, port }) => connect({ host, port, ...KEEP_ALIVE }),
   listen({ host, port }, accept, failed) {
-    const server = createServer(accept);
+    const server = createServer(KEEP_ALIVE, accept);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       server.listen({ host, port }, () => {

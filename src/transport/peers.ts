@@ -265,7 +265,9 @@ export class Peers {
 
   #established(connection: PeerConnection): void {
     if (connection.purpose !== "messages") {
-      this.#handlers.set(connection, this.#options.accepted(connection));
+      const handler = this.#options.accepted(connection);
+      // It may have been closed at once: then nothing of it is told any more.
+      if (connection.isEstablished) this.#handlers.set(connection, handler);
       return;
     }
     const { nodeId, address } = connection.remote;
