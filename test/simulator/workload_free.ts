@@ -215,6 +215,11 @@ function elementWords(random: Prng, letter: string, key: Bytes, other: Bytes): B
   );
 }
 
+/** Ids begin anew, behind those of what is left. */
+const BEGIN_ANEW = "redis.pcall('XTRIM',KEYS[1],'MAXLEN',ARGV[1]) " +
+  "redis.pcall('XSETID',KEYS[1],'0-1') " +
+  "for i=2,ARGV[2] do redis.pcall('XADD',KEYS[1],'0-'..i,'f','v') end";
+
 function streamWords(random: Prng, key: Bytes): Bytes[] {
   const group = GROUPS[random.below(2)];
   const consumer = `c${random.below(3)}`;
@@ -251,7 +256,9 @@ function streamWords(random: Prng, key: Bytes): Bytes[] {
     case 16:
       return onFirst(key, `'XDEL',KEYS[1]`, 1);
     case 17:
-      return ["XGROUP", "DELCONSUMER", key, group, consumer];
+      return random.next() < 0.4
+        ? ["XGROUP", "DELCONSUMER", key, group, consumer]
+        : ["EVAL", BEGIN_ANEW, "1", key, below(2), below(6)];
     default:
       return ["XADD", key, "*", "f", "v".repeat(random.below(40))];
   }
