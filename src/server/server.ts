@@ -111,7 +111,7 @@ export class Server {
       schedule: () => this.#schedule(),
       stillWaits: (...waiter) => this.features.blocking.waitsInSnapshot(...waiter),
       giveUp: (pending, reply) => {
-        pending.session.onGiveUp?.();
+        if (!pending.isAbandoned) pending.session.onGiveUp?.();
         this.#completeLogged(pending, reply, 0);
       },
     });

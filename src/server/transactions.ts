@@ -197,7 +197,8 @@ class TransactionRun {
 
   /** From now until it is done, what it does to the session holds back what follows. */
   submitted(): void {
-    if (!this.hasLocal || this.#isDone) return;
+    // One that was refused is answered, and leaves its session idle.
+    if (!this.hasLocal || this.#isDone || this.#session.idle) return;
     this.#hold();
     this.#session.onGiveUp = () => {
       this.#isGivenUp = true;

@@ -43,6 +43,7 @@ export interface WritesOptions {
   readonly isHeldBack: () => boolean;
   /** Asks for another turn of the loop, in which `send` is called. */
   readonly schedule: () => void;
+  /** Not for the first time, maybe: what holds the session of an abandoned one is another. */
   readonly giveUp: (pending: Pending, reply: ErrorReply) => void;
   /** A command that a snapshot covers waits for data there: it goes on waiting. */
   readonly stillWaits: (sequence: number, pending: Pending) => boolean;

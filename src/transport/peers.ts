@@ -290,6 +290,8 @@ export class Peers {
       }
       member.connection = undefined;
       existing.close("");
+      // The process that had it is gone; otherwise it goes on, on another connection.
+      if (existing.remote.runs[0] !== connection.remote.runs[0]) this.#options.disconnected(nodeId);
     }
     member.connection = connection;
     member.address = address;

@@ -25,15 +25,18 @@ let server: Server;
 let turns: (() => void)[];
 let written: string;
 let session: RespSession;
+let clock: FakeClock;
 
 beforeEach(() => {
   turns = [];
+  clock = new FakeClock();
   written = "";
   const identity = { clusterId: "", nodeId: 1, incarnation: 1, runs: [] };
   const hardState = { term: 1, votedFor: 0, commit: 0 };
   const raft: Partial<RaftCore> = {
     status: () => ({ term: 1, commit: 0, applied: 0 }) as Partial<RaftStatus> as RaftStatus,
     ready: () => undefined,
+    snapshotInstalled: () => {},
     tick: () => {},
   };
   const applied = { index: 0, logTimeMs: 0, origins: [] } as Partial<AppliedState> as AppliedState;
@@ -42,7 +45,7 @@ beforeEach(() => {
     log: { identity, hardState } as Partial<RaftLog> as RaftLog,
     ops: { applied, nextExpiryMs: () => Infinity } as Partial<RedisOperations> as RedisOperations,
     beside: makeBesideKeys(),
-    clock: new FakeClock(),
+    clock,
     logger: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     seed: 1,
     schedule: (turn) => turns.push(turn),
@@ -121,4 +124,29 @@ test("nothing is kept of what follows a protocol error that waits for its turn",
   const flood = Buffer.alloc(1024 * 1024, "x");
   for (let i = 0; i < 4; i++) session.receive(flood);
   expect(session.queryBufferBytes).toBeLessThan(1024 * 1024);
+});
+
+test("a connection goes on behind an EXEC that is refused", () => {
+  session.receive(Buffer.from("MULTI\r\nSET k v\r\nPING\r\n"));
+  run();
+  server.beginStop();
+  session.receive(Buffer.from("EXEC\r\nPING\r\n"));
+  run();
+  expect(written).toMatch(/^\+OK\r\n\+QUEUED\r\n\+QUEUED\r\n-EXECABORT [^\r]*\r\n\+PONG\r\n$/);
+  expect(server.quiet).toBe(true);
+});
+
+test("a snapshot that has what was given up before lets nothing overtake a wait", () => {
+  session.receive(Buffer.from("SET k v\r\n"));
+  run();
+  clock.nowMs += 11_000;
+  server.tick();
+  session.receive(Buffer.from("BLPOP q 0\r\n"));
+  run();
+  expect(session.localRunning).toBe(true);
+  (server.ops.applied as { origins: unknown }).origins = [
+    { node: 1, incarnation: 1, sequence: 1 },
+  ];
+  server.snapshotInstalled(1);
+  expect(session.localRunning).toBe(true);
 });

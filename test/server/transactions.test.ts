@@ -30,7 +30,10 @@ test("an EXEC that was given up and comes late does not let the next command go 
   const submitted: DataCommand[] = [];
   const options = {
     touches: new Touches(new ChangeRecorder()),
-    submit: (_session: unknown, command: DataCommand) => submitted.push(command) > 0,
+    submit: (session: FakeSession, command: DataCommand) => {
+      session.pendingLog++;
+      return submitted.push(command) > 0;
+    },
     monitor: () => {},
     answers: { ran: () => {}, monotonicMs: () => 0 },
   } as unknown as TransactionsOptions;

@@ -241,6 +241,34 @@ test("a connection with one that is yet to be heard of as a member stays", async
   expect(one.left).toEqual([2]);
 });
 
+/** Comes in as node 2. */
+async function enter(to: TestNode, run: number): Promise<RawPeer> {
+  const hello = { ...helloOf(to.id), incarnation: run, runs: [run] };
+  const raw = new RawPeer(to.peers.port);
+  raw.send(FRAME.hello, hello);
+  const challenge = JSON.parse((await raw.answer(FRAME.challenge)).payload.toString());
+  raw.send(FRAME.proof, { proof: makeProof("secret", "dialer", hello, challenge) });
+  return raw;
+}
+
+test(
+  "that a silent process is gone is told before the next one on its machine is there",
+  async () => {
+    const one = await start(1);
+    one.peers.setMembers(new Map([[2, "127.0.0.1:1"]]));
+    await enter(one, 1);
+    await until(() => one.connects === 1, "a connection");
+    // It answers nothing, and is taken to be there until two pings are unheard.
+    await until(async () => {
+      const next = await enter(one, 2);
+      await sleep(100);
+      return one.connects === 2 || (next.socket.destroy(), false);
+    }, "the next process");
+    expect(one.left).toEqual([2]);
+  },
+  20_000,
+);
+
 test("a proof that was overheard proves nothing on another connection", async () => {
   const one = await start(1);
   one.peers.setMembers(new Map([[2, "127.0.0.1:1"]]));
