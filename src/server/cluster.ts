@@ -252,8 +252,7 @@ export class Cluster implements ClusterView {
     if (!proposed.ok) {
       return { ok: false, error: refusalText(proposed.reason, request, status.configuration) };
     }
-    const { index } = proposed;
-    this.#admissions.note(request, { ok: true, id, index, term: status.term }, status);
+    if (admission === undefined) this.#admissions.note(request, { ...proposed, id }, status);
     while (server.monotonicMs() < deadlineMs) {
       const { applied, configuration, configurationIndex } = server.driver.raft.status();
       // After a change of leader the entry there may be another than the one proposed. The end of

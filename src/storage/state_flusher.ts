@@ -337,7 +337,7 @@ export class StateFlusher {
     const bytesPerLook = this.#rowsPerLook * BYTES_PER_ROW;
     let bytes = 0;
     for (const { type, owner, changes, cleared, trimmed } of parts) {
-      yield* this.#trim(type, owner, cleared);
+      if (cleared !== undefined) yield* this.#trim(type, owner, cleared);
       for (const [at, rows] of changes.entries()) {
         const table = TABLES_OF[type][at];
         for (const row of rows.values()) {
@@ -348,14 +348,14 @@ export class StateFlusher {
           yield;
         }
       }
-      yield* this.#trim(type, owner, trimmed);
+      if (trimmed !== undefined) yield* this.#trim(type, owner, trimmed);
     }
   }
 
-  *#trim(type: CollectionType, owner: number, rows: TrimmedRows | undefined): Generator<void> {
-    for (let left = rows?.rows ?? 0; left > 0; left -= PURGED_PER_LOOK) {
-      const table = TABLES_OF[type][rows!.table];
-      this.#tables.elements.trim(table, owner, rows!.upTo, PURGED_PER_LOOK);
+  *#trim(type: CollectionType, owner: number, rows: TrimmedRows): Generator<void> {
+    const table = TABLES_OF[type][rows.table];
+    for (let left = rows.rows; left > 0; left -= PURGED_PER_LOOK) {
+      this.#tables.elements.trim(table, owner, rows.upTo, PURGED_PER_LOOK);
       yield;
     }
   }
