@@ -231,6 +231,7 @@ export class Hunts {
     const { nodes } = world;
     const any = () => nodes[random.below(nodes.length)];
     const lost = any();
+    if (random.next() < 0.3) this.#clog(lost);
     for (let left = 3 + random.below(4); left > 0; left--) {
       later(random.next() * 60, () => this.#wait(random.next() < 0.5 ? any() : lost, "wait"));
     }
@@ -342,6 +343,38 @@ export class Hunts {
     later(1 + random.next() * 10, () => process?.block(untilMs));
   }
 
+  /** The leader has as much under way as it may: what others send it next has to wait there. */
+  #clog(lost: SimNode): void {
+    const { world, random, later } = this.#options;
+    const leader = this.#leader();
+    if (leader === undefined || leader === lost) return;
+    const addedMs = 150 + random.next() * 300;
+    for (const { name } of world.nodes) world.network.slow(leader.name, name, addedMs);
+    for (let atMs = 0; atMs < 50; atMs += 8) {
+      later(atMs, () => this.#send(leader, "write", "linearizable"));
+    }
+  }
+
+  /** One that joins does not hear its answer; and is removed, or asks again. */
+  unheardJoiner(node: SimNode, remove: (id: number) => void): void {
+    const { world, random, later, electionTimeoutMs } = this.#options;
+    const isRemoved = random.next() < 0.6;
+    let left = 1000;
+    const look = () => {
+      const leader = this.#leader();
+      const configuration = leader?.server?.driver.raft.status().configuration;
+      const id = configuration?.learners.find((each) =>
+        configuration.addresses[each] === node.address && !node.ids.includes(each)
+      );
+      if (id === undefined) return left-- > 0 ? later(2, look) : undefined;
+      world.note(`hunt: ${node.name} does not hear that it has joined`);
+      for (const other of world.nodes) this.#cut(node, other);
+      if (isRemoved) later(random.next() * 100, () => remove(id));
+      later(random.next() * 3 * electionTimeoutMs, () => world.network.heal());
+    };
+    look();
+  }
+
   #wait(node: SimNode, kind: "wait" | "push"): void {
     const { world, workload } = this.#options;
     SimClient.once(world, workload, node, workload.waited(kind));
@@ -362,8 +395,11 @@ export class Hunts {
     const { world, random, later } = this.#options;
     const { network, nodes } = world;
     const others = nodes.filter((node) => node !== leader);
-    if (way === "stopped") return leader.process?.block(world.scheduler.nowMs + forMs * 0.8);
-    if (way === "hands over") {
+    if (way === "stopped") {
+      // As it goes on, clients have it look at a clock long past before it hears of its successor.
+      if (random.next() < 0.7) { for (const other of others) network.cut(other.name, leader.name); }
+      leader.process?.block(world.scheduler.nowMs + forMs * 0.8);
+    } else if (way === "hands over") {
       const to = others[random.below(others.length)].id;
       // What it hears of its successor comes late, or not at all.
       if (random.next() < 0.3) this.#slow(leader, 20 + random.next() * 150);

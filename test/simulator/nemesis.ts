@@ -15,6 +15,8 @@ const HUNTING_SHARE = 0.3;
 const AMID_CHANGE_SHARE = 0.3;
 /** Of those who join, with how many another one lags until they vote. */
 const LAGGING_SHARE = 0.4;
+/** Of those who join, how many do not hear at once that they have. */
+const UNHEARD_SHARE = 0.25;
 /** Of the seeds in which members may leave until one is left. */
 const SHRINKING_SHARE = 0.2;
 /** Seeds with few kinds of faults. */
@@ -385,6 +387,9 @@ export class Nemesis {
 
   /** What a node writes first comes once in its life. */
   #startNew(node: SimNode): void {
+    if (this.#random.next() < UNHEARD_SHARE) {
+      this.#hunts.unheardJoiner(node, (id) => this.#request({ kind: "remove", id }));
+    }
     if (this.#random.next() < 0.2) this.#armCrash(node);
     node.start();
   }
@@ -446,6 +451,13 @@ export class Nemesis {
 
   #wipe(node: SimNode): boolean {
     if (!this.#isSpare(node)) return false;
+    const leader = this.#leader();
+    if (leader !== undefined && leader !== node && this.#random.next() < 0.5) {
+      // Its leader does not hear of it, and takes it for one that is there when it is back.
+      this.#world.network.cut(leader.name, node.name);
+      this.#world.network.cut(node.name, leader.name);
+      this.#healLater();
+    }
     node.crash(true, "to be wiped");
     node.isRetired = true;
     return true;

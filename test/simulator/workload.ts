@@ -22,7 +22,7 @@ import {
   watchWords,
   writeWords,
 } from "./workload_commands.ts";
-import { drawFocus, freeWords } from "./workload_free.ts";
+import { drawFocus, freeTransaction, freeWords } from "./workload_free.ts";
 
 /** One request of a client. */
 export interface Operation {
@@ -71,7 +71,12 @@ export class Workload {
   next(db: number, consistency: Session["consistency"]): Operation[] {
     const random = this.#random;
     if (FREE_DBS.includes(db)) {
-      return [this.#operation(freeWords(random, db, this.#focus), db, "", consistency)];
+      const of = (argv: readonly Bytes[]) => this.#operation(argv, db, "", consistency);
+      if (random.next() < 0.06) {
+        return freeTransaction(random, db, this.#focus).map(of)
+          .map((each) => ({ ...each, isPart: each.argv[0] !== "EXEC" }));
+      }
+      return [of(freeWords(random, db, this.#focus))];
     }
     const chance = random.next();
     if (chance < 0.44) return [this.#operation(readWords(random), db, "", consistency)];

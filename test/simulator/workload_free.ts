@@ -69,6 +69,24 @@ export function freeWords(random: Prng, db: number, focus: string): Bytes[] {
   return elementWords(random, letter, key, other);
 }
 
+/** Some commands as one, among which reads draw by chance as well and the database may change. */
+export function freeTransaction(random: Prng, db: number, focus: string): Bytes[][] {
+  const queue: Bytes[][] = [];
+  for (let left = 1 + random.below(5); left > 0; left--) {
+    const letter = random.next() < 0.5 ? focus : random.next() < 0.5 ? "s" : drawFocus(random);
+    const at = random.below(2);
+    const key = `${letter}${at}`;
+    const other = `${letter}${1 - at}`;
+    const chance = random.next();
+    if (chance < 0.3) queue.push(directRead(random, letter, key));
+    else if (chance < 0.4) queue.push(["SRANDMEMBER", "s0"], ["SPOP", "s0"]);
+    else if (chance < 0.5) queue.push(["SELECT", String(random.next() < 0.5 ? db : 5 - db)]);
+    else if (chance < 0.6) queue.push(blockWords(random, key, other));
+    else queue.push(elementWords(random, letter, key, other));
+  }
+  return [["MULTI"], ...queue, ["EXEC"]];
+}
+
 /** What becomes of a key of any type, or of a whole database. */
 function wholeWords(random: Prng, db: number, key: Bytes, other: Bytes): Bytes[] {
   const otherDb = String(5 - db);
@@ -109,11 +127,14 @@ function wholeWords(random: Prng, db: number, key: Bytes, other: Bytes): Bytes[]
 }
 
 function readWords(random: Prng, letter: string, key: Bytes): Bytes[] {
+  return ["EVAL", CALL, "1", key, ...directRead(random, letter, key)];
+}
+
+function directRead(random: Prng, letter: string, key: Bytes): Bytes[] {
   const reads = READS[letter];
   const [name, ...words] = reads[random.below(reads.length)].split("|");
   const at = name === "XINFO" ? 1 : 0;
-  const argv = [name, ...words.slice(0, at), key, ...words.slice(at)];
-  return ["EVAL", CALL, "1", key, ...argv];
+  return [name, ...words.slice(0, at), key, ...words.slice(at)];
 }
 
 /** Many elements at a time, so that there are large collections; or two that go with one another. */
