@@ -31,6 +31,8 @@ const WAITS_OVER_MS = 4000;
 const SLOW_MS_MAX = 400;
 /** Until then what was sent while links were slow has come, in election timeouts. */
 const SLOW_TIMEOUTS = 5;
+/** How long a leader does not hear that a machine was lost: less than its silence tells. */
+const UNSEEN_MS = 4000;
 /** An election is over by then. */
 const ELECTION_TIMEOUTS = 8;
 
@@ -263,6 +265,13 @@ export class Acceptance {
     if (voters.length < 3 || node === undefined || node === this.#leader) return true;
     if (world.nodes.some(({ isDamaged }) => isDamaged)) return true;
     await within(LIMIT_MS, isConverged);
+    const leader = this.#leader;
+    if (leader !== undefined && leader !== node && random.next() < 0.6) {
+      // It takes what it was before for one that is there.
+      world.network.cut(leader.name, node.name);
+      world.network.cut(node.name, leader.name);
+      world.scheduler.after(UNSEEN_MS, () => world.network.heal());
+    }
     node.isRetired = true;
     node.crash(true, "to be wiped");
     // It has caught up, too: a transfer does not wait for long.

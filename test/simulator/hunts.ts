@@ -24,6 +24,7 @@ const WAYS = [
   "deaf",
   "mute",
   "stopped",
+  "stopped",
   "late answers",
   "hands over",
   "hands over",
@@ -54,7 +55,7 @@ export class Hunts {
     const way = WAYS[random.below(WAYS.length)];
     world.note(`hunt: ${leader.name} leads, then ${way}`);
     const hasRival = way === "usurped" || way === "forgotten";
-    const isLong = way === "late answers" || way === "hands over late" || hasRival;
+    const isLong = hasRival || ["late answers", "hands over late", "stopped"].includes(way);
     const forMs = electionTimeoutMs * ((isLong ? 4 : 1.5) + random.next() * 2);
     // What is written meanwhile a rival would lack, who then could not win.
     const quietMs = hasRival ? electionTimeoutMs * 3 : 0;

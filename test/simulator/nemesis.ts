@@ -3,6 +3,7 @@ import type { ClusterRequest } from "../../src/commands/cluster_view.ts";
 import { Hunts } from "./hunts.ts";
 import { RealMachine } from "./machine.ts";
 import { SETTLES, type SimNode } from "./sim_node.ts";
+import { Spares } from "./spares.ts";
 import type { Workload } from "./workload.ts";
 import type { World } from "./world.ts";
 
@@ -53,8 +54,7 @@ export class Nemesis {
   readonly #hunts: Hunts;
   /** How often an event of `AIMED` is followed by a crash. */
   readonly #aimedShare: number;
-  /** How many voters stay, whoever leaves. */
-  readonly #votersMin: number;
+  readonly #spares: Spares;
   readonly #aimed = new Set<SimNode>();
   #isOver = false;
 
@@ -75,11 +75,11 @@ export class Nemesis {
     options.world.onCrash = (node) => this.#crashed(node);
     options.world.mayRemove = (id) => {
       const node = this.#world.nodes.find(({ ids }) => ids[ids.length - 1] === id);
-      return node === undefined || node.isRetired || node.isDamaged || this.#mayLeave(node);
+      return node === undefined || node.isRetired || node.isDamaged || this.#spares.mayLeave(node);
     };
     options.world.onEvent = (node, event) => this.#aim(node, event);
     this.#aimedShare = this.#random.next() < 0.6 ? this.#random.next() * 0.5 : 0;
-    this.#votersMin = this.#random.next() < SHRINKING_SHARE ? 1 : 3;
+    this.#spares = new Spares(this.#world, this.#random.next() < SHRINKING_SHARE ? 1 : 3);
     if (options.world.nodes.length < 3) this.#plan("join", 200 + this.#random.next() * 1000);
     const kinds = Object.keys(this.#faults);
     // What a few of them do takes its time where little else goes wrong.
@@ -182,6 +182,7 @@ export class Nemesis {
     "join": () => this.#join(),
     "removal": () => this.#remove(this.#victim()),
     "wipe": () => this.#wipe(this.#any()),
+    "wipe unseen": () => this.#wipeUnseen(),
     "hunt at an old leader": () => this.#hunts.oldLeader(),
     "short reigns": () => this.#hunts.shortReigns(),
     "emptied": () => this.#hunts.emptied(),
@@ -388,51 +389,20 @@ export class Nemesis {
   /** What a node writes first comes once in its life. */
   #startNew(node: SimNode): void {
     if (this.#random.next() < UNHEARD_SHARE) {
-      this.#hunts.unheardJoiner(node, (id) => this.#request({ kind: "remove", id }));
+      this.#hunts.unheardJoiner(node, (id) => {
+        this.#request({ kind: "remove", id });
+        this.#renew(node, id);
+      });
     }
     if (this.#random.next() < 0.2) this.#armCrash(node);
     node.start();
   }
 
-  /** Nodes that the cluster counts on; undefined while that changes. */
-  #voters(): readonly number[] | undefined {
-    const configuration = this.#world.truth.configuration;
-    if (configuration === undefined || configuration.votersOutgoing.length > 0) return undefined;
-    const isSettled = this.#world.nodes.every((node) => {
-      if (!configuration.voters.includes(node.ids[node.ids.length - 1])) return true;
-      // One that is down may come back with a change in its log that is not committed.
-      const own = node.server?.driver.raft.status().configuration;
-      return own !== undefined && own.voters.join() === configuration.voters.join();
-    });
-    return isSettled ? configuration.voters : undefined;
-  }
-
-  /** The voters beside this node; undefined when one of them is lost, or may be. */
-  #othersOf(node: SimNode): readonly number[] | undefined {
-    const others = this.#voters()?.filter((id) => id !== node.ids[node.ids.length - 1]);
-    const areThere = others?.every((id) =>
-      this.#world.nodes.some((each) =>
-        each.ids[each.ids.length - 1] === id && !each.isRetired && !each.isDamaged
-      )
-    );
-    return areThere ? others : undefined;
-  }
-
-  /** Whether the cluster can do without this node for ever, though it counts on it. */
-  #isSpare(node: SimNode): boolean {
-    const others = this.#othersOf(node);
-    return others !== undefined && others.length >= 2 &&
-      others.length > this.#voters()!.length / 2;
-  }
-
-  /** Whether this node may be removed, as one that lives until that is done. */
-  #mayLeave(node: SimNode): boolean {
-    return (this.#othersOf(node)?.length ?? 0) >= this.#votersMin;
-  }
-
   #remove(node: SimNode): boolean {
     const id = node.id;
-    if (id === 0 || !this.#voters()?.includes(id) || !this.#mayLeave(node)) return false;
+    if (id === 0 || !this.#spares.voters()?.includes(id) || !this.#spares.mayLeave(node)) {
+      return false;
+    }
     const leader = this.#leader() ?? this.#any();
     const chance = this.#random.next();
     // Before anybody hears of it, or when some have.
@@ -450,29 +420,54 @@ export class Nemesis {
   }
 
   #wipe(node: SimNode): boolean {
-    if (!this.#isSpare(node)) return false;
-    const leader = this.#leader();
-    if (leader !== undefined && leader !== node && this.#random.next() < 0.5) {
-      // Its leader does not hear of it, and takes it for one that is there when it is back.
-      this.#world.network.cut(leader.name, node.name);
-      this.#world.network.cut(node.name, leader.name);
-      this.#healLater();
-    }
+    if (!this.#spares.isSpare(node)) return false;
     node.crash(true, "to be wiped");
     node.isRetired = true;
     return true;
   }
 
+  /** Its leader does not hear of it, and takes it for one that is there when it is back. */
+  #wipeUnseen(): boolean {
+    const leader = this.#leader();
+    const spare = this.#world.nodes.filter((each) =>
+      each !== leader && each.id !== 0 && this.#spares.isSpare(each)
+    );
+    if (leader === undefined || spare.length === 0) return false;
+    const node = spare[this.#random.below(spare.length)];
+    this.#world.network.cut(leader.name, node.name);
+    this.#world.network.cut(node.name, leader.name);
+    const { scheduler, network } = this.#world;
+    scheduler.after(20 + this.#random.next() * 100, () => this.#revive(node));
+    scheduler.after(1000 + this.#random.next() * 3500, () => network.heal());
+    return this.#wipe(node);
+  }
+
+  /** One that comes to hear that it has joined when it was removed again is to join anew. */
+  #renew(node: SimNode, id: number, looks = 400): void {
+    this.#world.scheduler.after(50, () => {
+      const isMember = this.#world.truth.configuration?.addresses[id] !== undefined;
+      if (looks > 0 && (isMember || node.id === 0)) return this.#renew(node, id, looks - 1);
+      if (node.id !== id || isMember) return;
+      node.crash(false, "removed");
+      node.isRetired = true;
+    });
+  }
+
   #rejoin(node: SimNode): void {
     node.wipe();
-    node.join = this.#world.nodes.filter((each) => each !== node).map(({ address }) => address);
+    const { nodes, network } = this.#world;
+    const others = nodes.filter((each) => each !== node);
+    const reached = others.filter(({ name }) => !network.isCut(node.name, name));
+    node.join = (reached.length > 0 ? reached : others).map(({ address }) => address);
     if (this.#isOver) node.start();
     else this.#startNew(node);
   }
 
   /** Turns a bit on the disk of a node that is down: its log must see it, or be spared. */
   #flip(node: SimNode): boolean {
-    if (!this.#isSpare(node) || node.machine instanceof RealMachine || node.isDamaged) return false;
+    if (!this.#spares.isSpare(node) || node.machine instanceof RealMachine || node.isDamaged) {
+      return false;
+    }
     node.crash(true, "its disk is damaged");
     node.isDamaged = node.machine.flipBit();
     return node.isDamaged;

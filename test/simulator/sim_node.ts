@@ -305,11 +305,21 @@ export class SimNode {
     world.truth.violate("who is heard is not cut off", what);
   }
 
+  /** What its leader takes for lost is not what the machine there runs as. */
+  #judgeReplaced(lost: unknown): void {
+    const { world } = this.#options;
+    const node = world.nodes.find(({ id }) => id !== 0 && id === lost);
+    if (node === undefined) return;
+    const what = `${this.name} removes node ${lost}, as which ${node.name} runs`;
+    world.truth.violate("who is replaced is gone", what);
+  }
+
   #logger(): Logger {
     const { world } = this.#options;
     const note: Logger["info"] = (message, fields) => {
       world.counted(this, message);
       if (message === "disconnected") this.#judgeEnd(fields?.node, fields?.reason);
+      if (message === "replaced by a new node at its address") this.#judgeReplaced(fields?.node);
       if (world.trace.isFull) {
         world.note(`${this.name} log: ${message} ${JSON.stringify(fields ?? {})}`);
       }
