@@ -200,6 +200,22 @@ test("a leader takes other nodes' segments of its term, in order and of their ow
   expect(proposedKeys()).toEqual(["ab", "cd"]);
 });
 
+test("what a node has sent that is gone does not come behind what is done about that", () => {
+  leadership = { isLeader: true, term: 5, leader: 1 };
+  Object.assign(raft, { uncommitted: 4 });
+  writes.receive(4, 5, foreign(1, "ab"));
+  writes.send();
+  expect(proposed).toEqual([]);
+  writes.peerGone(4);
+  Object.assign(raft, { uncommitted: 0 });
+  writes.send();
+  expect(proposed).toEqual([]);
+  // It is back, and sends all of it again.
+  writes.receive(4, 5, foreign(1, "abc"));
+  writes.send();
+  expect(proposedKeys()).toEqual(["abc"]);
+});
+
 test("a node that does not lead takes nothing", () => {
   writes.receive(4, 5, foreign(1, "a"));
   leadership = { isLeader: true, term: 5, leader: 1 };
