@@ -280,9 +280,9 @@ export class Writes {
       if (item.piece?.isLast === false) continue;
       const pending = item.piece?.whole ?? item;
       if (pending.deadlineMs > nowMs) {
-        if (item.piece === undefined) break;
-        // One that moved on is not in the order of their times.
-        waiting.add(pending.session);
+        // Pieces are not in the order of their times: they come in later, or have moved on.
+        if (item.piece !== undefined) waiting.add(pending.session);
+        else if (this.outbox.pieces === 0) break;
         continue;
       }
       if (pending.isAbandoned || waiting.has(pending.session)) continue;

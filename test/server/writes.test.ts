@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "bun:test";
-import { PIECE_BYTES } from "../../src/constants.ts";
+import { PIECE_BYTES, PIECES_UNDER_WAY_MAX } from "../../src/constants.ts";
 import type { RaftCore } from "../../src/raft/types.ts";
 import { decodeBatch, decodeSegment, encodeSegment } from "../../src/server/batch.ts";
 import { NOT_DONE, OUTCOME_UNKNOWN } from "../../src/server/errors.ts";
@@ -274,6 +274,20 @@ test("a large command whose time is up is answered behind what came before it", 
   writes.take(pendingOf(session, ["SET", "b", "x".repeat(3 * PIECE_BYTES)], 2000));
   writes.abandonOverdue(2000);
   expect(session.replies).toEqual([OUTCOME_UNKNOWN, NOT_DONE]);
+});
+
+test("what follows a large command is answered behind it, whoever came between its pieces", () => {
+  // All of it is in the outbox then, behind what came there before, and what follows is not.
+  const bytes = (PIECES_UNDER_WAY_MAX - 0.5) * PIECE_BYTES;
+  writes.take(pendingOf(session, ["SET", "a", "x".repeat(bytes)], 2000));
+  // A read that turned to the log.
+  writes.take(pendingOf(session, ["GET", "b"], 2000));
+  const other = new FakeSession();
+  writes.take(pendingOf(other, ["SET", "c", "1"], 3000));
+  writes.send();
+  writes.abandonOverdue(2000);
+  expect(session.replies).toEqual([OUTCOME_UNKNOWN, NOT_DONE]);
+  expect(other.replies).toEqual([]);
 });
 
 test("what follows a large command that has moved on is answered behind it", () => {

@@ -42,6 +42,11 @@ const FOUND = [
     what: "an EXEC that was given up lets what waits be overtaken",
   },
   {
+    seed: 160001487,
+    ticks: 10_000,
+    what: "what follows a large command is given up before it",
+  },
+  {
     seed: 131000180,
     ticks: 10_000,
     what: "who joined and left in what is not applied yet waits for data for ever",
