@@ -1,7 +1,8 @@
 import process from "node:process";
+import { ErrorReply } from "../src/resp/reply.ts";
 import { type CheckResult, checkSummary } from "./check_report.ts";
 import { CheckClients } from "./check_clients.ts";
-import { Connections, Endpoint } from "./check_endpoint.ts";
+import { callWithin, Connections, Endpoint } from "./check_endpoint.ts";
 import { CHECK_FLAGS } from "./check_flags.ts";
 import { AnswerError } from "./cluster_client.ts";
 import { flagHelp, parseCommandLine, type Settings } from "./flags.ts";
@@ -11,6 +12,8 @@ import { toldToStop } from "./stop_signals.ts";
 import { UsageError } from "./usage_error.ts";
 
 const PROGRESS_MS = 1000;
+/** To whoever has not signed in. */
+const DENIED = /^NOAUTH /;
 /** How often it is looked whether a violation was found. */
 const LOOK_MS = 50;
 
@@ -29,16 +32,17 @@ export async function check(args: readonly string[]): Promise<number> {
   }
   if (positionals.length > 0) throw new UsageError(`check takes flags only: ${positionals[0]}`);
   const endpoints = settings.addr.map((text) => endpointOf(text, settings));
+  const stop = toldToStop();
   let lists: boolean;
   try {
-    lists = await hasLists(endpoints);
+    lists = await Promise.race([hasLists(endpoints, settings.timeout), stop.then(neverBegun)]);
   } catch (error) {
     if (!(error instanceof ConnectionError || error instanceof AnswerError)) throw error;
     if (settings.json) console.log(JSON.stringify({ ok: false, error: error.message }));
     else console.error(error.message);
     return 1;
   }
-  const result = await run(settings, endpoints, lists);
+  const result = await run(settings, endpoints, { lists, stop });
   const { text, isGood } = checkSummary(result, settings.json);
   console.log(text);
   return isGood ? 0 : 1;
@@ -55,7 +59,9 @@ export function checkHelp(): string {
     "speaks RESP; a node that refuses writes is read only. Its keys begin with balsa-check: and are",
     "removed in the end.",
     "",
-    "Exit code 0: linearizable; 1: not, with the smallest part of the history that shows it.",
+    "Exit code 0: linearizable; 1: not, with the smallest part of the history that shows it, or not",
+    "decided: nothing was written or read, some keys could not be read in the end, or errors came",
+    "that no store should give.",
     "",
     flagHelp(CHECK_FLAGS),
   ].join("\n");
@@ -66,14 +72,22 @@ function endpointOf(text: string, settings: Settings<typeof CHECK_FLAGS>): Endpo
   return new Endpoint({ host, port, password: settings.password, user: settings.user });
 }
 
+function neverBegun(): never {
+  throw new AnswerError("told to stop before an address answered");
+}
+
 /** Asks the first that answers whether it knows lists. Throws what the last one that fails says. */
-async function hasLists(endpoints: readonly Endpoint[]): Promise<boolean> {
+async function hasLists(endpoints: readonly Endpoint[], timeoutMs: number): Promise<boolean> {
   const connections = new Connections();
   try {
     for (const [i, endpoint] of endpoints.entries()) {
       try {
         const client = await connections.to(endpoint);
-        const reply = await client.call("COMMAND", "INFO", "RPUSH");
+        const reply = await callWithin(client, ["COMMAND", "INFO", "RPUSH"], timeoutMs);
+        if (reply === undefined) throw new ConnectionError(`No answer from ${endpoint.name}`);
+        if (reply instanceof ErrorReply && DENIED.test(reply.text)) {
+          throw new AnswerError(reply.text);
+        }
         return Array.isArray(reply) && Array.isArray(reply[0]) && reply[0].length > 0;
       } catch (error) {
         if (i === endpoints.length - 1) throw error;
@@ -88,7 +102,7 @@ async function hasLists(endpoints: readonly Endpoint[]): Promise<boolean> {
 async function run(
   settings: Settings<typeof CHECK_FLAGS>,
   endpoints: readonly Endpoint[],
-  lists: boolean,
+  { lists, stop }: { readonly lists: boolean; readonly stop: Promise<void> },
 ): Promise<CheckResult> {
   const seed = settings.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
   const clients = new CheckClients({
@@ -110,17 +124,18 @@ async function run(
     );
   }, PROGRESS_MS);
   let isTold = false;
-  void toldToStop().then(() => isTold = true);
+  void stop.then(() => isTold = true);
   clients.start();
   while (!isTold && seconds() < settings.seconds && recorder.verdict.kind !== "violation") {
     await new Promise((wake) => setTimeout(wake, LOOK_MS));
   }
   clearInterval(progress);
   await clients.stop();
-  await clients.readAll();
+  const unread = recorder.verdict.kind === "violation" ? 0 : await clients.readAll();
   const verdict = recorder.check();
   await clients.close();
   const { complaints } = clients;
   const keys = recorder.requests.length;
-  return { seed, seconds: seconds(), counts: recorder.counts, keys, verdict, complaints };
+  const { counts, refusals } = recorder;
+  return { seed, seconds: seconds(), counts, refusals, keys, unread, verdict, complaints };
 }

@@ -35,6 +35,7 @@ const BALLAST_ONE_IN = 200;
 /** Of the writes that were acknowledged, those that are read back at once elsewhere. */
 const READ_BACK_ONE_IN = 3;
 const RETRY_MS = 20;
+/** For so long no key can be read at the end: the others are given up. */
 const FINAL_READ_MS = 10_000;
 const FINAL_LANES = 16;
 
@@ -72,19 +73,28 @@ export class CheckClients {
     await Promise.all(this.#lanes);
   }
 
-  /** Reads every key once more, so that what was lost since shows; closes the connections. */
-  async readAll(): Promise<void> {
+  /**
+   * Reads every key once more, so that what was lost since shows. How many could not be read: what
+   * became of them nobody knows.
+   */
+  async readAll(): Promise<number> {
     const requests = this.recorder.requests.map(readOf);
-    const endMs = performance.now() + FINAL_READ_MS;
+    let left = requests.length;
+    let endMs = performance.now() + FINAL_READ_MS;
     const lane = async (i: number): Promise<void> => {
       for (let request = requests.pop(); request !== undefined; request = requests.pop()) {
         while (performance.now() < endMs) {
-          if (await this.#perform(this.#connections[i % this.#connections.length], request)) break;
+          if (await this.#perform(this.#connections[i % this.#connections.length], request)) {
+            left--;
+            endMs = performance.now() + FINAL_READ_MS;
+            break;
+          }
           await sleep(RETRY_MS);
         }
       }
     };
     await Promise.all(Array.from({ length: FINAL_LANES }, (_, i) => lane(i)));
+    return left;
   }
 
   /** Removes all keys that were written, as far as the store lets it; closes the connections. */
@@ -138,7 +148,7 @@ export class CheckClients {
     } catch (error) {
       if (!(error instanceof ConnectionError || error instanceof AnswerError)) throw error;
       if (error instanceof AnswerError) this.#complain(error.message);
-      endpoint.isSuspect = true;
+      endpoint.markSilent();
       return false;
     } finally {
       endpoint.inUse--;
@@ -155,7 +165,9 @@ export class CheckClients {
     const reply = await callWithin(client, request.argv, timeoutMs);
     const outcome = reply === undefined ? UNKNOWN : outcomeOf(request, reply);
     call.end(outcome);
-    endpoint.isSuspect = reply === undefined;
+    if (reply === undefined) endpoint.markSilent();
+    else endpoint.markAnswered();
+    if (client.malformed !== undefined) this.#complain(client.malformed);
     if (outcome.kind === "done") {
       this.#options.onDone?.(request.isRead);
       return true;

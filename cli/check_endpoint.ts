@@ -13,14 +13,20 @@ export interface EndpointOptions {
 
 /** How long a node that refused writes as a replica is not asked for one. */
 const READ_ONLY_MS = 1000;
+/** How long one that did not answer is left alone: the longer the more often. */
+const AWAY_MS_MIN = 20;
+const AWAY_MS_MAX = 1000;
+const SIGN_IN_TIMEOUT_MS = 3000;
 
 /** One address of the store: what is known of it, shared by all clients. */
 export class Endpoint {
   readonly options: EndpointOptions;
-  /** Did not answer the last time: one client at a time tries it. */
-  isSuspect = false;
   /** Commands that wait for a reply. */
   inUse = 0;
+  /** Never answered, or not the last time: one client at a time tries it, now and then. */
+  #isSuspect = true;
+  #awayMs = AWAY_MS_MIN;
+  #awayUntilMs = 0;
   #readOnlyUntilMs = 0;
 
   constructor(options: EndpointOptions) {
@@ -33,8 +39,20 @@ export class Endpoint {
 
   /** Whether it is worth a try. */
   isUsable(isRead: boolean): boolean {
-    if (this.isSuspect && this.inUse > 0) return false;
-    return isRead || performance.now() >= this.#readOnlyUntilMs;
+    const nowMs = performance.now();
+    if (this.#isSuspect && (this.inUse > 0 || nowMs < this.#awayUntilMs)) return false;
+    return isRead || nowMs >= this.#readOnlyUntilMs;
+  }
+
+  markAnswered(): void {
+    this.#isSuspect = false;
+    this.#awayMs = AWAY_MS_MIN;
+  }
+
+  markSilent(): void {
+    this.#isSuspect = true;
+    this.#awayUntilMs = performance.now() + this.#awayMs;
+    this.#awayMs = Math.min(this.#awayMs * 2, AWAY_MS_MAX);
   }
 
   markReadOnly(): void {
@@ -70,7 +88,9 @@ export class Connections {
 async function connect({ host, port, password, user }: EndpointOptions): Promise<RespClient> {
   const client = await RespClient.connect(host, port);
   if (!password) return client;
-  const reply = await client.call("AUTH", ...[user ?? [], password].flat().map(utf8Encode));
+  const words = [user ?? [], password].flat().map(utf8Encode);
+  const reply = await callWithin(client, ["AUTH", ...words], SIGN_IN_TIMEOUT_MS);
+  if (reply === undefined) throw new ConnectionError(`No answer from ${hostPort(host, port)}`);
   if (!(reply instanceof ErrorReply)) return client;
   client.close();
   throw new AnswerError(reply.text);

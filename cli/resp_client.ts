@@ -19,6 +19,8 @@ export class RespClient {
   readonly #socket: Socket;
   readonly #decoder = new ReplyDecoder();
   readonly #waiting: PromiseWithResolvers<Reply>[] = [];
+  /** What came and is no reply, which ends the connection. */
+  malformed: string | undefined;
   #failure: ConnectionError | undefined;
   readonly #closed = Promise.withResolvers<void>();
 
@@ -82,7 +84,8 @@ export class RespClient {
       replies = this.#decoder.decode(chunk.toString("latin1"));
     } catch (error) {
       this.#socket.destroy();
-      this.#fail(error instanceof Error ? error.message : String(error));
+      this.malformed = error instanceof Error ? error.message : String(error);
+      this.#fail(this.malformed);
       return;
     }
     for (const reply of replies) {

@@ -117,7 +117,7 @@ test("a power loss shows what kill -9 does not: redis-server without fsync", asy
   disk.restorePower();
   redis = await start();
   await clients.stop();
-  await clients.readAll();
+  expect(await clients.readAll()).toBe(0);
   expect(recorder.check().kind).toBe("violation");
   await clients.close();
   await redis.server.kill9();

@@ -108,7 +108,8 @@ class Run {
     await this.#reviveAll();
     await this.#world.cluster.leader();
     await this.#clients.stop();
-    await this.#clients.readAll();
+    const unread = await this.#clients.readAll();
+    if (unread > 0) throw new Error(`${unread} keys could not be read in the end`);
     await this.#clients.close(false);
     this.#throwIfBad();
     this.#log("the end: all nodes must become equal, and be so on their disks");

@@ -6,8 +6,16 @@ import { smallestViolation } from "./smallest.ts";
 /** What became of a history. */
 export type Verdict =
   | { readonly kind: "linearizable" }
-  /** No order explains what was seen of `key`; `operations` are a smallest part that shows it. */
-  | { readonly kind: "violation"; readonly key: string; readonly operations: readonly Operation[] }
+  /**
+   * No order explains what was seen of `key`; `operations` are a smallest part that shows it, behind
+   * what the read `before` saw while nothing else was under way.
+   */
+  | {
+    readonly kind: "violation";
+    readonly key: string;
+    readonly operations: readonly Operation[];
+    readonly before?: Operation;
+  }
   /** The search for an order of the operations on `key` took too long. */
   | { readonly kind: "undecided"; readonly key: string };
 
@@ -51,6 +59,9 @@ export function explain(verdict: Verdict): string | undefined {
     case "violation":
       return [
         `key ${verdict.key} is not linearizable; no order explains:`,
+        ...verdict.before === undefined
+          ? []
+          : [`${describe(verdict.before)} (nothing else was under way)`],
         ...verdict.operations.map(describe),
       ].join("\n");
   }

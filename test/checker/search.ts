@@ -216,6 +216,16 @@ class Search {
   }
 }
 
+/** The writes of unknown outcome that may still happen: none whose value, its alone, was seen. */
+export function unfinished(operations: readonly Operation[]): Operation[] {
+  const writers = countWriters(operations);
+  const seen = firstSeen(operations);
+  return operations.filter(({ value = "", result }) => {
+    const token = tokenOf(value);
+    return result === undefined && !(writers.get(token) === 1 && seen.has(token));
+  });
+}
+
 /** The operations that matter, with what is known about those of unknown outcome. */
 function nodesOf(operations: readonly Operation[]): Node[] {
   const writers = countWriters(operations);

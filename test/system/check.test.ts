@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { afterAll, expect, test } from "bun:test";
 import { TestCluster } from "./cluster_harness.ts";
 import {
@@ -115,3 +117,50 @@ test(
   },
   LONG,
 );
+
+test(
+  "balsa check: an address that is silent, or has nobody, does not keep it from the others",
+  async () => {
+    const silent = createServer(() => {}).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    const redis = await startRedis();
+    const ports = [port, await freePort(), redis.port];
+    const args = ["--seconds", "2", "--timeout", "1s"];
+    const { code, text } = await endOf(startCheck(ports, args, "bun"));
+    expect(text).toMatch(/\noperations +\d{4,} [^]*\nverdict +linearizable/);
+    expect(code).toBe(0);
+    await redis.stop();
+    silent.close();
+  },
+  LONG,
+);
+
+test("balsa check: a store that is gone in the end is not decided", async () => {
+  const redis = await startRedis();
+  const check = startCheck([redis.port], ["--seconds", "2"], "bun");
+  await check.waitFor(/[1-9]\d* operations/);
+  await redis.kill9();
+  const { code, text } = await endOf(check);
+  expect(text).toMatch(/verdict +undecided: \d+ keys could not be read in the end/);
+  expect(code).toBe(1);
+}, LONG);
+
+test("balsa check: errors that no store should give are told, and are no pass", async () => {
+  const redis = await startRedis();
+  // As if another had put it there: its keys are this check's alone.
+  const check = startCheck([redis.port], ["--seconds", "2"], "bun");
+  await check.waitFor(/[1-9]\d* operations/);
+  const client = await RespClient.open(redis.port);
+  const script = "for _,k in ipairs(redis.call('KEYS','balsa-check:*')) do " +
+    "redis.call('DEL',k) redis.call('HSET',k,'f','v') end";
+  await client.command("EVAL", script, "0");
+  const { code, text } = await endOf(check);
+  expect(text).toMatch(/WRONGTYPE|NOT linearizable/);
+  expect(code).toBe(1);
+  await client.command("CONFIG", "SET", "requirepass", "secret");
+  const denied = await endOf(startCheck([redis.port], ["--seconds", "9"], "bun"));
+  expect(denied.text).toContain("NOAUTH");
+  expect(denied.code).toBe(1);
+  await redis.stop();
+}, LONG);

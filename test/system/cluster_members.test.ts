@@ -62,7 +62,7 @@ test(
     }
     await votersBecome(cluster, 3);
     await clients.stop();
-    await clients.readAll();
+    expect(await clients.readAll()).toBe(0);
     await clients.close();
     const { recorder, complaints } = clients;
     expect(complaints).toEqual([]);

@@ -126,7 +126,7 @@ for (const [point, writer] of [...INLINE, ...ON_WORKER]) {
 
 test("nothing acknowledged was lost through all of them", async () => {
   await clients.stop();
-  await clients.readAll();
+  expect(await clients.readAll()).toBe(0);
   await clients.close();
   expect(explain(clients.recorder.check())).toBeUndefined();
   expect(clients.complaints).toEqual([]);
