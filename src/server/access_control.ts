@@ -164,8 +164,9 @@ export class AccessControl {
     command: RunnableCommand,
     argv: readonly Bytes[],
   ): ErrorReply | undefined {
-    const denial = this.refusal(session, command, withoutUser(argv))?.denial;
-    if (denial === undefined) return undefined;
+    const refused = this.refusal(session, command, withoutUser(argv));
+    const denial = refused?.denial;
+    if (denial === undefined) return refused?.reply;
     this.note(session, denial);
     return new ErrorReply(
       "NOPERM ACLs rules changed between the moment the transaction was accumulated and the " +

@@ -41,8 +41,8 @@ export class MemoryLimit {
     if (this.maxBytes === 0) return undefined;
     const isScript = needsRoom(this.#scripting, command, argv);
     const adds = command.name === "exec"
-      ? session.transaction?.commands.some((each) => ADDS_DATA.has(each.command.name)) ?? false
-      : isScript || ADDS_DATA.has(command.name);
+      ? session.transaction?.commands.some((each) => addsData(each.command, each.argv)) ?? false
+      : isScript || addsData(command, argv);
     if (!adds) return undefined;
     if (nowMs - this.#lookedMs >= LOOK_MS) {
       this.#lookedMs = nowMs;
@@ -51,4 +51,9 @@ export class MemoryLimit {
     if (this.#usedBytes <= this.maxBytes) return undefined;
     return isScript ? NOT_FOR_FULL : OUT_OF_MEMORY;
   }
+}
+
+/** Whether a request, or the one that it sends with an idempotency key, adds data. */
+function addsData({ name }: RunnableCommand, argv: readonly Bytes[]): boolean {
+  return ADDS_DATA.has(name === "idempotent" ? argv[3]?.toLowerCase() ?? "" : name);
 }

@@ -215,6 +215,8 @@ export class StateMachine {
         this.#local.reply(pending, reply, timer.after(command));
       }
       if (recorder.listener !== undefined) this.#serveWoken();
+      // Where nobody listens any more it stays that of no later one.
+      this.#local.tracking.current = undefined;
     }
   }
 

@@ -6,6 +6,7 @@ import { type TrackingOptions, type TrackingState } from "../commands/tracking_v
 import { PushReply } from "../resp/reply.ts";
 import { isAside, type TouchKind } from "../storage/change_recorder.ts";
 import type { Answers } from "./answers.ts";
+import { withoutUser } from "./run_as.ts";
 import type { Session } from "./session.ts";
 import type { Touches, TouchListener } from "./touches.ts";
 
@@ -36,9 +37,10 @@ export class Tracking implements TouchListener {
   /** Whose command is being applied. */
   current: Session | undefined;
   readonly #options: TrackingOfNodeOptions;
-  readonly #clients = new Set<Session>();
-  /** By key, whatever the database, as in Redis. */
-  readonly #readers = new Map<Bytes, Set<Session>>();
+  /** By id. */
+  readonly #clients = new Map<number, Session>();
+  /** By key, whatever the database, as in Redis: ids, of clients that are gone too. */
+  readonly #readers = new Map<Bytes, Set<number>>();
   /** What each is to be told; null: everything has changed. */
   #due: (readonly [Session, readonly Bytes[] | null])[] = [];
   /** Changed keys with a client by prefix, and who changed each last. */
@@ -65,7 +67,8 @@ export class Tracking implements TouchListener {
   }
 
   get prefixCount(): number {
-    return new Set([...this.#clients].flatMap((client) => client.tracking?.prefixes ?? [])).size;
+    return new Set([...this.#clients.values()].flatMap((client) => client.tracking?.prefixes ?? []))
+      .size;
   }
 
   get keyCount(): number {
@@ -87,14 +90,14 @@ export class Tracking implements TouchListener {
     }
     session.tracking = { ...options, prefixes: [...prefixes], isCaching: false, isBroken: false };
     session.endTracking = () => this.disable(session);
-    this.#clients.add(session);
+    this.#clients.set(session.id, session);
     if (this.#clients.size === 1) this.#options.touches.update();
   }
 
   disable(session: Session): void {
     session.tracking = undefined;
     session.endTracking = undefined;
-    if (this.#clients.delete(session) && this.isIdle) {
+    if (this.#clients.delete(session.id) && this.isIdle) {
       this.#readers.clear();
       this.#options.touches.update();
     }
@@ -109,6 +112,8 @@ export class Tracking implements TouchListener {
     const isScript = SCRIPTS.test(command.name);
     if (command.path !== "read" && !isScript) return command;
     if (tracking === undefined || tracking.bcast) return command;
+    // Each of its commands is asked for by itself; it ends CLIENT CACHING as it is done.
+    if (command.name === "exec") return command;
     const { isCaching } = tracking;
     if (!isOneOfMany) tracking.isCaching = false;
     if (tracking.optin && !isCaching || tracking.optout && isCaching) return command;
@@ -126,7 +131,8 @@ export class Tracking implements TouchListener {
     return (context, argv) => {
       context.scriptHasRead = false;
       const reply = run(context, argv);
-      if (context.scriptHasRead) this.note(session, argv.slice(3, 3 + Number(argv[2])));
+      const words = withoutUser(argv);
+      if (context.scriptHasRead) this.note(session, words.slice(3, 3 + Number(words[2])));
       return reply;
     };
   }
@@ -135,8 +141,8 @@ export class Tracking implements TouchListener {
   note(session: Session, keys: readonly Bytes[]): void {
     for (const key of keys) {
       const readers = this.#readers.get(key);
-      if (readers === undefined) this.#readers.set(key, new Set([session]));
-      else readers.add(session);
+      if (readers === undefined) this.#readers.set(key, new Set([session.id]));
+      else readers.add(session.id);
     }
     this.#dropOldest();
   }
@@ -158,16 +164,17 @@ export class Tracking implements TouchListener {
   /** Databases were emptied, or all came with a snapshot: everything has changed. */
   flushed(): void {
     this.#readers.clear();
-    for (const client of this.#clients) this.#tell(client, null);
+    for (const client of this.#clients.values()) this.#tell(client, null);
   }
 
   #invalidate(key: Bytes): void {
     const readers = this.#readers.get(key);
     if (readers === undefined) return;
     this.#readers.delete(key);
-    for (const session of readers) {
-      const { tracking } = session;
-      if (tracking === undefined || tracking.bcast) continue;
+    for (const id of readers) {
+      const session = this.#clients.get(id);
+      const tracking = session?.tracking;
+      if (session === undefined || tracking === undefined || tracking.bcast) continue;
       if (!(tracking.noloop && session === this.current)) this.#tell(session, [key]);
     }
   }
@@ -185,7 +192,7 @@ export class Tracking implements TouchListener {
     if (this.#changed.size === 0) return;
     const changed = [...this.#changed];
     this.#changed.clear();
-    for (const session of this.#clients) {
+    for (const session of this.#clients.values()) {
       if (session.tracking?.bcast) this.#sendByPrefix(session, session.tracking, changed);
     }
   }

@@ -114,7 +114,10 @@ export class Transactions {
     if (transaction.isBroken) return answer(EXEC_ABORTED);
     if (watches?.isDirty) return answer(NIL_ARRAY);
     const watched = watches?.keys ?? [];
-    const queue = withDatabases(transaction.commands).map((each) => this.#checked(session, each));
+    // One that is refused selects no database for those behind it.
+    const queue = withDatabases(
+      transaction.commands.map((each) => this.#checked(session, each)),
+    );
     if (watched.length === 0 && queue.every((each) => each.command.path === "local")) {
       return this.#execLocal(session, command, argv, queue);
     }

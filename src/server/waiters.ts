@@ -44,6 +44,8 @@ export class Waiters implements TouchListener {
   #byOrigin = new Map<string, Waiter>();
   /** In the order of positions. */
   #byKey = new Map<KeyId, Waiter[]>();
+  /** How many wait for a stream: they are told that it is gone, whoever is before them. */
+  #streams = 0;
   /** Keys with waiters that have changed, in the order of their first changes. */
   #ready = new Map<KeyId, readonly [db: number, key: Bytes]>();
 
@@ -92,6 +94,7 @@ export class Waiters implements TouchListener {
 
   remove(waiter: Waiter): void {
     this.#byPosition.delete(waiter.position);
+    if (waitingOf(waiter).type === "stream") this.#streams--;
     this.#byOrigin.delete(originOf(waiter));
     for (const key of waiter.keys) {
       const id = idOf(waiter.db, key);
@@ -133,8 +136,8 @@ export class Waiters implements TouchListener {
         for (const waiter of [...this.#byKey.get(id) ?? []]) {
           if (!this.#byPosition.has(waiter.position)) continue;
           const reply = tryAgain(context, waiter, db, key);
-          if (reply === "nothing") break;
-          if (reply instanceof Waiting) continue;
+          if (reply === "nothing" && this.#streams === 0) break;
+          if (reply === "nothing" || reply instanceof Waiting) continue;
           this.remove(waiter);
           served(waiter, reply);
         }
@@ -152,6 +155,7 @@ export class Waiters implements TouchListener {
   #enter(waiter: Waiter): void {
     assert(!this.#byPosition.has(waiter.position), "each waiter has a position of its own");
     this.#byPosition.set(waiter.position, waiter);
+    if (waitingOf(waiter).type === "stream") this.#streams++;
     this.#byOrigin.set(originOf(waiter), waiter);
     for (const key of waiter.keys) {
       const id = idOf(waiter.db, key);
@@ -166,6 +170,7 @@ export class Waiters implements TouchListener {
     this.#byOrigin = new Map();
     this.#byKey = new Map();
     this.#ready = new Map();
+    this.#streams = 0;
     this.#last = 0;
     for (const [position, data] of table.rows) {
       if (position === LAST) this.#last = Number(data);
@@ -175,17 +180,22 @@ export class Waiters implements TouchListener {
   }
 }
 
-/** "nothing": nor can any other waiter of the key be served. */
+function waitingOf({ argv }: Waiter): NonNullable<DataCommand["waiting"]> {
+  const command = resolve(argv);
+  assert(!(command instanceof ErrorReply) && command.path !== "local", "a command on data waits");
+  const { waiting } = command as DataCommand;
+  assert(waiting !== undefined, "a command that waits can");
+  return waiting;
+}
+
+/** "nothing": nor can any other waiter of the key be served that does not wait for a stream. */
 function tryAgain(
   context: DataContext,
   waiter: Waiter,
   db: number,
   key: Bytes,
 ): Reply | Waiting | "nothing" {
-  const command = resolve(waiter.argv);
-  assert(!(command instanceof ErrorReply) && command.path !== "local", "a command on data waits");
-  const { waiting } = command as DataCommand;
-  assert(waiting !== undefined, "a command that waits can");
+  const waiting = waitingOf(waiter);
   context.db = db;
   if (waiting.type !== "stream") {
     const record = context.find(key);

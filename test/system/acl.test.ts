@@ -74,6 +74,14 @@ const CHANGED = `
   a: ACL SETUSER virginia on nopass ~* &* +@all
   b: AUTH virginia any
   b: MULTI
+  b: SELECT 3
+  b: SET k here
+  b: SORT l BY w_*
+  a: ACL SETUSER virginia -select resetkeys ~k ~l
+  b: EXEC
+  b: GET k
+  a: ACL SETUSER virginia +select ~*
+  b: MULTI
   b: SET k v
   b: PUBLISH c x
   b: GET k

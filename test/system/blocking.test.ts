@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { blocked, compareConversations } from "./conversation.ts";
 import { until } from "./harness.ts";
-import { RespClient } from "./resp_client.ts";
+import { RespClient, type RespError } from "./resp_client.ts";
 import { Trio } from "./trio.ts";
 
 const trio = new Trio();
@@ -242,6 +242,21 @@ test("a client that is gone is not served", async () => {
     expect(await pusher.command("LPOP", "gone")).toBe("x");
     for (const each of [pusher, other]) each.close();
   }
+});
+
+test("who waits for a stream hears that it is gone, also behind one who waits for a list", async () => {
+  const [one, two] = trio.cluster.nodes;
+  const other = await RespClient.open(one.port);
+  await other.command("DEL", "mixed");
+  const first = await blocked(two.port, "BLPOP", "mixed", "0");
+  await other.command("XGROUP", "CREATE", "mixed", "g", "$", "MKSTREAM");
+  const words = ["XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS", "mixed", ">"];
+  const second = await blocked(two.port, ...words);
+  await other.command("DEL", "mixed");
+  expect(String(((await second.read()) as RespError).text)).toStartWith("UNBLOCKED");
+  await other.command("RPUSH", "mixed", "x");
+  expect(await first.read()).toEqual(["mixed", "x"]);
+  for (const client of [first, second, other]) client.close();
 });
 
 test("a failover loses and doubles nothing, and keeps the order", async () => {

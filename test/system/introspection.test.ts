@@ -188,6 +188,9 @@ test("beyond maxmemory what adds data is refused, and nothing else", async () =>
   await client.command("CONFIG", "SET", "maxmemory", "1");
   const refused = "OOM command not allowed when used memory > 'maxmemory'.";
   expect(await client.command("SET", "k", "2")).toEqual(new RespError(refused));
+  const once = ["IDEMPOTENT", "once", "1000"];
+  expect(await client.command(...once, "SET", "k", "2")).toEqual(new RespError(refused));
+  expect(await client.command(...once, "DEL", "nothing")).toBe(0);
   expect(await client.command("GET", "k")).toBe("1");
   expect(await client.command("MULTI")).toBe("OK");
   expect(await client.command("LPUSH", "l", "x")).toEqual(new RespError(refused));

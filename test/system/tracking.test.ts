@@ -139,6 +139,30 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     p: SET k 2
     A< 1
     A: CLIENT CACHING YES`,
+  "OPTIN, and a transaction that only reads": `
+    p: SET k 1
+    A: CLIENT TRACKING ON OPTIN
+    A: CLIENT CACHING YES
+    A: MULTI
+    A: GET k
+    A: EXEC
+    p: SET k 2
+    A< 1
+    A: GET k
+    p: SET k 3
+    A: PING
+    A: CLIENT TRACKING OFF`,
+  "scripts of a user who is held to rules": `
+    p: SET k 1
+    p: ACL SETUSER held on nopass ~* &* +@all -debug
+    A: AUTH held x
+    A: CLIENT TRACKING ON
+    A: EVAL "return redis.call('get',KEYS[1])" 1 k
+    p: SET k 2
+    A< 1
+    A: CLIENT TRACKING OFF
+    A: AUTH default x
+    p: ACL DELUSER held`,
   "by prefix": `
     p: FLUSHALL
     A: DBSIZE
@@ -211,4 +235,20 @@ test("a key that expires is told", async () => {
   }, "a read before it expires");
   expect(await client.read()).toEqual(["invalidate", ["short"]]);
   client.close();
+});
+
+test("a key that expires behind a wait in vain is told", async () => {
+  const client = await RespClient.open(trio.balsa.port);
+  const other = await RespClient.open(trio.balsa.port);
+  await client.command("HELLO", "3");
+  await until(async () => {
+    await client.command("CLIENT", "TRACKING", "OFF");
+    await other.command("SET", "short", "x", "PX", "300");
+    // The last of this client's commands that is applied: nobody is told of changes then.
+    await client.command("BLPOP", "nothing", "0.01");
+    await client.command("CLIENT", "TRACKING", "ON", "NOLOOP");
+    return await client.command("GET", "short") === "x";
+  }, "a read before it expires");
+  expect(await client.read()).toEqual(["invalidate", ["short"]]);
+  for (const each of [client, other]) each.close();
 });
