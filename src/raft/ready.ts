@@ -55,6 +55,7 @@ export class ReadyMaker {
     );
     return {
       hardState,
+      commit: log.commit,
       entries,
       persistToken,
       messages: this.#takeMessages("messages"),
@@ -77,6 +78,7 @@ export class ReadyMaker {
     const hardState = this.#takeHardState();
     return {
       hardState,
+      commit: 0,
       entries: NONE,
       persistToken: hardState === undefined
         ? undefined
@@ -94,8 +96,8 @@ export class ReadyMaker {
   }
 
   /**
-   * Only term and vote make a write of their own: the commit index goes along as a hint, since a
-   * restarted node learns it again.
+   * Only term and vote make a write of their own: the commit index goes along with any as a hint,
+   * since a restarted node learns it again.
    */
   #takeHardState(): HardState | undefined {
     const { term, votedFor, log } = this.#state;

@@ -75,6 +75,11 @@ export interface Ready {
   /** To make durable, before `persisted(persistToken)`; undefined when unchanged. */
   readonly hardState: HardState | undefined;
   /**
+   * The commit index, as far as this and what was handed out before make the log: a hint that goes
+   * along with what is made durable. 0 beside a snapshot, whose log is another.
+   */
+  readonly commit: number;
+  /**
    * To append to the durable log before `persisted(persistToken)`. The first index may be at or
    * below the log's last: all from there on is truncated first, in the same transaction.
    */

@@ -37,10 +37,14 @@ const DISK_FULL_RETRY_MS = 250;
 interface Persist {
   readonly entries: readonly Entry[];
   readonly hardState: HardState | undefined;
+  /** Of the log as it is with these entries. */
+  readonly commit: number;
   readonly token: PersistToken | undefined;
   /** To send when it is durable. */
   readonly messages: readonly Message[];
 }
+
+type Gathered = Pick<Persist, "entries" | "hardState" | "commit">;
 
 /** Carries out what the Raft core asks for: makes durable, applies, answers read points. */
 export class RaftDriver {
@@ -126,6 +130,7 @@ export class RaftDriver {
       this.#persist({
         entries: ready.entries,
         hardState: ready.hardState,
+        commit: ready.commit,
         token: ready.persistToken,
         messages: ready.messagesAfterPersist,
       });
@@ -162,17 +167,17 @@ export class RaftDriver {
   /** Writes what is unwritten: all that has gathered in one commit, then the next. */
   #write(): void {
     while (this.#unwritten.length > 0 && this.#underWay === 0 && !this.#isFull) {
-      const { count, entries, hardState } = this.#gather();
+      const { count, ...gathered } = this.#gather();
       this.#underWay = count;
-      if (!this.#append(entries, hardState)) return;
+      if (!this.#append(gathered)) return;
       this.#written();
     }
     this.#startInstall();
   }
 
   /** What can be written in one commit: entries that follow one another, the latest vote. */
-  #gather(): Pick<Persist, "entries" | "hardState"> & { count: number } {
-    let { entries, hardState } = this.#unwritten[0];
+  #gather(): Gathered & { count: number } {
+    let { entries, hardState, commit } = this.#unwritten[0];
     let count = 1;
     for (; count < this.#unwritten.length; count++) {
       const next = this.#unwritten[count];
@@ -181,26 +186,30 @@ export class RaftDriver {
       }
       if (next.entries.length > 0) entries = entries.concat(next.entries);
       hardState = next.hardState ?? hardState;
+      commit = Math.max(commit, next.commit);
     }
-    return { count, entries, hardState };
+    return { count, entries, hardState, commit };
   }
 
   /** Whether it is durable; false: later, or the disk is full. Any other failure is thrown. */
-  #append(entries: readonly Entry[], hardState: HardState | undefined): boolean {
-    // The commit index in it is a hint that rides on the next append; alone it costs no fsync.
+  #append({ entries, hardState, commit }: Gathered): boolean {
+    // The commit index is a hint that rides on the next append; alone it costs no fsync.
     const voteChanged = hardState !== undefined &&
       (hardState.term !== this.#durableTerm || hardState.votedFor !== this.#durableVote);
     if (entries.length === 0 && !voteChanged) return true;
+    const { term, votedFor } = voteChanged
+      ? hardState
+      : { term: this.#durableTerm, votedFor: this.#durableVote };
     try {
       const isDurable = this.#log.append(
         entries,
-        voteChanged ? hardState : undefined,
+        { term, votedFor, commit },
         (outcome) => this.#ended(outcome),
       );
       if (voteChanged) {
         assert(isDurable, "a vote is durable at once");
-        this.#durableTerm = hardState.term;
-        this.#durableVote = hardState.votedFor;
+        this.#durableTerm = term;
+        this.#durableVote = votedFor;
       }
       return isDurable;
     } catch (error) {

@@ -205,8 +205,10 @@ export class RaftLog implements LogStore {
   ): boolean {
     this.#commits.check();
     this.settle();
-    const state = hardState ?? this.#hardState;
-    const { term, votedFor } = this.#hardState;
+    const { term, votedFor, commit } = this.#hardState;
+    const state = hardState === undefined
+      ? this.#hardState
+      : { ...hardState, commit: Math.max(hardState.commit, commit) };
     assert(state.term >= term, "the term of a node never goes back");
     const stateChanged = state.term !== term || state.votedFor !== votedFor;
     let isDurable = true;
@@ -223,8 +225,9 @@ export class RaftLog implements LogStore {
       this.#commits.run(() => this.#meta.hardState = this.#storable(state));
       crashPoint("vote_after");
     }
-    // A change of the commit index alone is a hint: it is written with the next entries.
-    this.#hardState = state;
+    // A change of the commit index alone is a hint: it is written with the next entries. Of what is
+    // under way it holds once that is written: it may be replaced before, if the disk is full.
+    if (isDurable) this.#hardState = state;
     return isDurable;
   }
 
@@ -380,14 +383,14 @@ export class RaftLog implements LogStore {
   /** Appends behind the last entry; false when `written` is to be called. */
   #appendUsual(
     entries: readonly Entry[],
-    { commit }: HardState,
+    state: HardState,
     written: ((outcome: AppendOutcome) => void) | undefined,
   ): boolean {
     const last = entries[entries.length - 1];
     const { rows, endBytes } = this.#rows.encode(
       entries,
       this.#endBytes,
-      Math.min(commit, last.index),
+      Math.min(state.commit, last.index),
     );
     const purge = this.#purgeBefore > 0 ? this.#purgeRange(this.#purgeBefore) : undefined;
     const checkpoints = this.#commits.isCheckpointDue(endBytes - this.#endBytes);
@@ -396,6 +399,7 @@ export class RaftLog implements LogStore {
       if (purge === undefined) this.#purgeBefore = 0;
       else this.#row = undefined;
       this.#appended(entries, endBytes);
+      this.#hardState = state;
     };
     const { beside, sql } = this.#commits;
     if (written !== undefined && beside !== undefined) {

@@ -16,6 +16,7 @@ import { entriesOf } from "../storage/raft_log_fixture.ts";
 
 const NOTHING: Ready = {
   hardState: undefined,
+  commit: 0,
   entries: [],
   persistToken: undefined,
   messages: [],
@@ -40,6 +41,8 @@ let ended: AppendOutcome | undefined;
 let driver: RaftDriver;
 let tokens: number;
 let role: Role;
+/** Term, vote and commit that the log was given last. */
+let stored: HardState;
 
 beforeEach(() => {
   events = [];
@@ -54,13 +57,17 @@ beforeEach(() => {
     status: () => ({ id: 1, term: 3, role }) as Partial<RaftStatus> as RaftStatus,
     reportSnapshot: () => {},
   };
+  stored = { term: 1, votedFor: 0, commit: 0 };
   const log: Partial<LogStore> = {
-    hardState: { term: 1, votedFor: 0, commit: 0 },
+    hardState: stored,
     append(entries, hardState, written) {
       const what = entries.map(({ index, term }) => `${index}/${term}`).join(" ");
-      events.push(`append ${what}${hardState === undefined ? "" : ` term ${hardState.term}`}`);
+      const { term, votedFor } = stored;
+      stored = hardState ?? stored;
+      const isChanged = stored.term !== term || stored.votedFor !== votedFor;
+      events.push(`append ${what}${isChanged ? ` term ${stored.term}` : ""}`);
       // As the store does: what changes term or vote is durable at once.
-      if (hardState !== undefined || written === undefined) return true;
+      if (isChanged || written === undefined) return true;
       expect(end).toBeUndefined();
       end = written;
       return false;
@@ -84,10 +91,11 @@ beforeEach(() => {
 });
 
 /** The core hands out a write, with a message of `term` to send when it is durable. */
-function hand(term: number, entries: Entry[], hardState?: HardState): void {
+function hand(term: number, entries: Entry[], hardState?: HardState, commit = 0): void {
   const message: Message = { type: "heartbeat_response", from: 1, to: 2, term, round: 0 };
   const persistToken = { term, sequence: ++tokens };
-  readies.push({ ...NOTHING, entries, hardState, persistToken, messagesAfterPersist: [message] });
+  const written = { entries, hardState, commit, persistToken };
+  readies.push({ ...NOTHING, ...written, messagesAfterPersist: [message] });
   driver.advance();
 }
 
@@ -115,6 +123,19 @@ test("what gathers while an append is under way is the next one; nothing leaves 
     "persisted 4",
     "send 1",
   ]);
+});
+
+test("the commit index goes along with what is written, as it was when that was handed out", () => {
+  hand(1, entriesOf(1, 3), undefined, 1);
+  expect(stored.commit).toBe(1);
+  hand(1, entriesOf(4, 4), undefined, 3);
+  hand(1, [], undefined, 3);
+  // In a write of its own: where it replaces what is in the log, less of that may be committed.
+  hand(2, entriesOf(4, 4, 2), { term: 2, votedFor: 0, commit: 3 }, 3);
+  finish("durable");
+  expect(stored).toEqual({ term: 1, votedFor: 0, commit: 3 });
+  finish("durable");
+  expect(stored).toEqual({ term: 2, votedFor: 0, commit: 3 });
 });
 
 test("entries that replace others are a write of their own, behind those", () => {

@@ -438,7 +438,7 @@ export class Nemesis {
     this.#world.network.cut(node.name, leader.name);
     const { scheduler, network } = this.#world;
     scheduler.after(20 + this.#random.next() * 100, () => this.#revive(node));
-    scheduler.after(1000 + this.#random.next() * 3500, () => network.heal());
+    scheduler.after(2000 + this.#random.next() * 3000, () => network.heal());
     return this.#wipe(node);
   }
 
@@ -455,10 +455,7 @@ export class Nemesis {
 
   #rejoin(node: SimNode): void {
     node.wipe();
-    const { nodes, network } = this.#world;
-    const others = nodes.filter((each) => each !== node);
-    const reached = others.filter(({ name }) => !network.isCut(node.name, name));
-    node.join = (reached.length > 0 ? reached : others).map(({ address }) => address);
+    node.join = this.#world.nodes.filter((each) => each !== node).map(({ address }) => address);
     if (this.#isOver) node.start();
     else this.#startNew(node);
   }
