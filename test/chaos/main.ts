@@ -76,6 +76,12 @@ function runtimesOf(names: string | undefined): Runtime[] {
   return here;
 }
 
+function numberOf(flag: string, text: string, min: number): number {
+  const number = Number(text);
+  if (text !== "" && number >= min && number < Infinity) return number;
+  throw new Error(`--${flag} takes a number from ${min} on, not "${text}"\n\n${HELP}`);
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -93,19 +99,23 @@ async function main(): Promise<void> {
   const faults = (values.faults?.split(",") ?? Object.keys(FAULTS)) as FaultName[];
   const unknown = faults.find((name) => !(name in FAULTS));
   if (unknown !== undefined) throw new Error(`no fault ${unknown}\n\n${HELP}`);
+  const sizes = values.nodes.split(",").map((text) => numberOf("nodes", text, 3));
+  const minutes = numberOf("minutes", values.minutes, 0.1);
+  const firstSeed = numberOf("seed", values.seed, 0);
+  const roundMs = numberOf("round", values.round, 5) * 1000;
   const runtimes = runtimesOf(values.runtimes);
-  const sizes = values.nodes.split(",").map(Number);
+  if (runtimes.length === 0) throw new Error("none of these runtimes is here");
   const startMs = performance.now();
-  const endMs = startMs + Number(values.minutes) * 60_000;
+  const endMs = startMs + minutes * 60_000;
   const totals = new Totals();
   for (let i = 0; i === 0 || performance.now() < endMs - 5000; i++) {
-    const seed = Number(values.seed) + i;
+    const seed = firstSeed + i;
     const nodes = sizes[i % sizes.length];
     const log = (text: string): void => {
       const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
       console.log(`${seconds.padStart(5)} s  seed ${seed}, ${nodes} nodes: ${text}`);
     };
-    const durationMs = Math.min(Number(values.round) * 1000, endMs - performance.now());
+    const durationMs = Math.min(roundMs, endMs - performance.now());
     totals.add(
       await runChaos({
         nodes,
@@ -120,6 +130,7 @@ async function main(): Promise<void> {
     );
   }
   console.log(`\n${totals.summary}`);
+  if (totals.faults.size === 0) throw new Error("no fault was done in this time");
 }
 
 // Networks and disks are taken down at the exit.

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import process from "node:process";
 import { createInterface } from "node:readline";
 import { selfCommand } from "../../src/runtime/self_command.ts";
 import { loadSqlite } from "../../src/storage/sqlite.ts";
@@ -58,15 +59,22 @@ type Report = { readonly totals: Totals } | { readonly failure: string };
 /** Runs a share of the seeds as the child of `runMany`: reports go to stdout as lines of JSON. */
 export async function runAsChild(options: Omit<ManyOptions, "progress" | "jobs">): Promise<number> {
   const end = options.firstSeed + options.seeds;
-  for (let firstSeed = options.firstSeed; firstSeed < end; firstSeed += SEEDS_PER_REPORT) {
-    const seeds = Math.min(SEEDS_PER_REPORT, end - firstSeed);
-    const result = await runSeeds({ ...options, firstSeed, seeds, jobs: 1, progress: () => {} });
-    console.log(JSON.stringify({ totals: result.totals }));
-    if (result.failure === undefined) continue;
-    console.log(JSON.stringify({ failure: result.failure }));
-    return 1;
+  // It ends with its parent.
+  process.stdin.on("end", () => process.exit(1)).resume();
+  try {
+    for (let firstSeed = options.firstSeed; firstSeed < end; firstSeed += SEEDS_PER_REPORT) {
+      const seeds = Math.min(SEEDS_PER_REPORT, end - firstSeed);
+      const result = await runSeeds({ ...options, firstSeed, seeds, jobs: 1, progress: () => {} });
+      console.log(JSON.stringify({ totals: result.totals }));
+      await new Promise((turn) => setImmediate(turn));
+      if (result.failure === undefined) continue;
+      console.log(JSON.stringify({ failure: result.failure }));
+      return 1;
+    }
+    return 0;
+  } finally {
+    process.stdin.destroy();
   }
-  return 0;
 }
 
 /** Runs seeds in several processes, up to the first that fails. */
@@ -101,7 +109,7 @@ function startChild(
   const own = ["sim", "--child", "--seed", String(firstSeed), "--seeds", String(seeds)];
   own.push("--ticks", String(ticks));
   if (nodes !== undefined) own.push("--nodes", String(nodes));
-  const child = spawn(program, [...args, ...own], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, [...args, ...own], { stdio: ["pipe", "pipe", "inherit"] });
   let isDone = false;
   createInterface({ input: child.stdout }).on("line", (line) => {
     const read = JSON.parse(line) as Report;
