@@ -102,7 +102,7 @@ async function hasLists(endpoints: readonly Endpoint[], timeoutMs: number): Prom
 async function run(
   settings: Settings<typeof CHECK_FLAGS>,
   endpoints: readonly Endpoint[],
-  { lists, stop }: { readonly lists: boolean; readonly stop: Promise<void> },
+  { lists, stop }: { readonly lists: boolean; readonly stop: Promise<unknown> },
 ): Promise<CheckResult> {
   const seed = settings.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
   const clients = new CheckClients({
