@@ -37,11 +37,11 @@ const WAYS = [
 
 /** Faults with clients about them that look just where something would show. */
 export class Hunts {
-  readonly options: HuntsOptions;
+  readonly #options: HuntsOptions;
   #isReigning = false;
 
   constructor(options: HuntsOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /**
@@ -49,7 +49,7 @@ export class Hunts {
    * written to: it must never answer what is no longer so.
    */
   oldLeader(): boolean {
-    const { world, random, electionTimeoutMs, areClocksFair } = this.options;
+    const { world, random, electionTimeoutMs, areClocksFair } = this.#options;
     const leader = this.#leader();
     if (leader === undefined || world.nodes.length < 3) return false;
     const way = WAYS[random.below(WAYS.length)];
@@ -65,9 +65,9 @@ export class Hunts {
     const everyMs = 2 + random.next() * 10;
     const read = () => this.#send(leader, "read", isLease ? "lease" : "linearizable");
     for (let atMs = 0; atMs < forMs; atMs += everyMs) {
-      this.options.later(atMs, read);
+      this.#options.later(atMs, read);
       if (atMs < quietMs) continue;
-      this.options.later(atMs + random.next() * everyMs, () => this.#writeBeside(leader));
+      this.#options.later(atMs + random.next() * everyMs, () => this.#writeBeside(leader));
     }
     return true;
   }
@@ -77,7 +77,7 @@ export class Hunts {
    * stand on some disks and not on others (figure 8 of the paper).
    */
   shortReigns(): boolean {
-    const { world, random } = this.options;
+    const { world, random } = this.#options;
     if (this.#isReigning || world.nodes.length < 3) return false;
     this.#isReigning = true;
     let left = 3 + random.below(8);
@@ -88,10 +88,10 @@ export class Hunts {
       if (leader !== undefined && term !== last) {
         last = term;
         left--;
-        this.options.later(random.next() ** 2 * 40, () => this.#endReign(leader));
+        this.#options.later(random.next() ** 2 * 40, () => this.#endReign(leader));
       }
       if (left === 0) this.#isReigning = false;
-      else this.options.later(5, look);
+      else this.#options.later(5, look);
     };
     look();
     return true;
@@ -102,7 +102,7 @@ export class Hunts {
    * it off. No connection ends over it.
    */
   cutOff(): boolean {
-    const { world } = this.options;
+    const { world } = this.#options;
     const leader = this.#leader();
     if (leader === undefined || world.nodes.length < 3) return false;
     this.#cutOff(leader);
@@ -110,7 +110,7 @@ export class Hunts {
   }
 
   #cutOff(leader: SimNode): void {
-    const { world, random, later, electionTimeoutMs } = this.options;
+    const { world, random, later, electionTimeoutMs } = this.#options;
     world.note(`hunt: ${leader.name} is to be cut off`);
     for (const { name } of world.nodes) {
       if (name !== leader.name) world.network.slow(leader.name, name, 4 * electionTimeoutMs);
@@ -133,7 +133,7 @@ export class Hunts {
    * meanwhile that are never committed, and has more of them than the snapshot covers.
    */
   leftBehind(): boolean {
-    const { world, workload, random } = this.options;
+    const { world, workload, random } = this.#options;
     const leader = this.#leader();
     if (leader === undefined) return false;
     const away = random.next() < 0.4 ? leader : world.nodes[random.below(world.nodes.length)];
@@ -144,9 +144,9 @@ export class Hunts {
     if (away !== leader && random.next() < 0.9) {
       // Some wait there for what others get meanwhile, or are given without its knowledge.
       for (let left = 4; left > 0; left--) this.#wait(away, "wait");
-      this.options.later(60, cut);
+      this.#options.later(60, cut);
       for (let left = 4; left > 0; left--) {
-        this.options.later(100 + random.next() * 200, () => this.#wait(leader, "push"));
+        this.#options.later(100 + random.next() * 200, () => this.#wait(leader, "push"));
       }
     } else cut();
     if (away === leader) {
@@ -155,50 +155,50 @@ export class Hunts {
       // In one row of its log, or in several.
       for (let left = 5 + random.below(20), atMs = 0; left > 0; left--) {
         if (random.next() < 0.4) atMs += random.next() * 10;
-        this.options.later(atMs, () => this.#send(away, "write", "linearizable"));
+        this.#options.later(atMs, () => this.#send(away, "write", "linearizable"));
       }
     }
     const other = world.nodes[random.below(world.nodes.length)];
     if (other !== away) {
       const send = SimClient.stream(world, workload, other, "linearizable");
-      this.options.later(100, () => {
+      this.#options.later(100, () => {
         send(workload.hunted("write", "linearizable"));
         send(workload.hunted("replicas", "linearizable"));
       });
     }
-    const electionMs = away === leader ? this.options.electionTimeoutMs * 3 : 0;
+    const electionMs = away === leader ? this.#options.electionTimeoutMs * 3 : 0;
     const forMs = electionMs + 300 + random.next() * 1200;
     // Of the others' a few only, so that their snapshot ends amid what a leader has.
     if (away === leader) world.quietUntilMs = world.scheduler.nowMs + forMs + 100;
     const writes = away === leader ? random.below(3) : 4;
     for (let i = 0; i < writes; i++) {
-      this.options.later(forMs * (i + 1) / 5, () => this.#writeBeside(away));
+      this.#options.later(forMs * (i + 1) / 5, () => this.#writeBeside(away));
     }
-    this.options.later(forMs, () => {
-      for (const node of world.nodes) if (node !== away) this.options.snapshot(node);
+    this.#options.later(forMs, () => {
+      for (const node of world.nodes) if (node !== away) this.#options.snapshot(node);
     });
     const healMs = forMs + 200 + random.next() * 200;
-    this.options.later(healMs, () => world.network.heal());
-    this.options.later(healMs + 300, () => away.machine.rules.stallMs = 0);
+    this.#options.later(healMs, () => world.network.heal());
+    this.#options.later(healMs + 300, () => away.machine.rules.stallMs = 0);
     return true;
   }
 
   /** A database is emptied again and again, while what was in it before is being written. */
   emptied(): boolean {
-    const { nodes } = this.options.world;
-    const { random } = this.options;
+    const { nodes } = this.#options.world;
+    const { random } = this.#options;
     const node = nodes[random.below(nodes.length)];
     const forMs = 100 + random.next() * 400;
     for (let atMs = 0; atMs < forMs; atMs += 2 + random.next() * 30) {
       const kind = random.next() < 0.4 ? "empty" : "fill";
-      this.options.later(atMs, () => this.#send(node, kind, "linearizable"));
+      this.#options.later(atMs, () => this.#send(node, kind, "linearizable"));
     }
     return true;
   }
 
   /** What a client watches comes and goes again before its transaction begins. */
   comeAndGone(): boolean {
-    const { world, workload, random, later } = this.options;
+    const { world, workload, random, later } = this.#options;
     const { nodes } = world;
     const { watch, changes, transaction } = workload.comeAndGone();
     const any = () => nodes[random.below(nodes.length)];
@@ -212,7 +212,7 @@ export class Hunts {
 
   /** A request with an idempotency key is sent again all the time, until it is forgotten. */
   repeated(): boolean {
-    const { world, workload, random, later } = this.options;
+    const { world, workload, random, later } = this.#options;
     const { nodes } = world;
     const operation = workload.repeated(30 + random.below(200));
     for (let atMs = 0; atMs < 500; atMs += 3 + random.next() * 20) {
@@ -228,7 +228,7 @@ export class Hunts {
    * those that are still there.
    */
   waiters(): boolean {
-    const { world, random, later, crash } = this.options;
+    const { world, random, later, crash } = this.#options;
     const { nodes } = world;
     const any = () => nodes[random.below(nodes.length)];
     const lost = any();
@@ -256,7 +256,7 @@ export class Hunts {
 
   /** One that comes to lead is read from on one connection, in whose order it answers. */
   newLeader(): boolean {
-    const { world, workload, random, later, electionTimeoutMs, areClocksFair } = this.options;
+    const { world, workload, random, later, electionTimeoutMs, areClocksFair } = this.#options;
     const leader = this.#leader();
     const next = world.nodes[random.below(world.nodes.length)];
     if (leader === undefined || next === leader || next.id === 0) return false;
@@ -277,7 +277,7 @@ export class Hunts {
 
   /** One or two lag behind as others are asked how many have what was written. */
   lagging(leader: SimNode, learner?: SimNode): boolean {
-    const { world, workload, random, later } = this.options;
+    const { world, workload, random, later } = this.#options;
     const { nodes, network } = world;
     const others = nodes.filter((node) => node !== leader);
     if (others.length < 2) return false;
@@ -305,7 +305,7 @@ export class Hunts {
 
   /** Clients of one node keep the same keys, which change: each is told. */
   tracked(): boolean {
-    const { world, workload, random, later, areClocksFair } = this.options;
+    const { world, workload, random, later, areClocksFair } = this.#options;
     const node = world.nodes[random.below(world.nodes.length)];
     const level = areClocksFair ? "lease" : "linearizable";
     for (let left = 2 + random.below(2); left > 0; left--) {
@@ -320,7 +320,7 @@ export class Hunts {
 
   /** A leader is lost as the members change: whoever follows it needs both halves. */
   amidChange(leader: SimNode): void {
-    const { world, random, later } = this.options;
+    const { world, random, later } = this.#options;
     if (world.nodes.length < 3) return;
     world.note(`hunt: ${leader.name} changes the members`);
     later(random.next() * 15, () => this.#endReign(leader));
@@ -332,7 +332,7 @@ export class Hunts {
 
   /** What a leader takes on from now comes to nothing. */
   unheard(leader: SimNode): void {
-    const { world, random, later, electionTimeoutMs } = this.options;
+    const { world, random, later, electionTimeoutMs } = this.#options;
     world.note(`hunt: ${leader.name} is unheard`);
     for (const other of world.nodes) this.#cut(leader, other);
     const forMs = electionTimeoutMs * (2 + random.next() * 3);
@@ -346,7 +346,7 @@ export class Hunts {
 
   /** The leader has as much under way as it may: what others send it next has to wait there. */
   #clog(lost: SimNode): void {
-    const { world, random, later } = this.options;
+    const { world, random, later } = this.#options;
     const leader = this.#leader();
     if (leader === undefined || leader === lost) return;
     const addedMs = 150 + random.next() * 300;
@@ -358,7 +358,7 @@ export class Hunts {
 
   /** One that joins does not hear its answer; and is removed, or asks again. */
   unheardJoiner(node: SimNode, remove: (id: number) => void): void {
-    const { world, random, later, electionTimeoutMs } = this.options;
+    const { world, random, later, electionTimeoutMs } = this.#options;
     const isRemoved = random.next() < 0.6;
     let left = 1000;
     const look = () => {
@@ -377,23 +377,23 @@ export class Hunts {
   }
 
   #wait(node: SimNode, kind: "wait" | "push"): void {
-    const { world, workload } = this.options;
+    const { world, workload } = this.#options;
     SimClient.once(world, workload, node, workload.waited(kind));
   }
 
   #leader(): SimNode | undefined {
-    const leaders = this.options.world.nodes.filter(({ server }) => server?.leadership.isLeader);
-    return leaders[this.options.random.below(Math.max(1, leaders.length))];
+    const leaders = this.#options.world.nodes.filter(({ server }) => server?.leadership.isLeader);
+    return leaders[this.#options.random.below(Math.max(1, leaders.length))];
   }
 
   #cut(a: SimNode, b: SimNode): void {
     if (a === b) return;
-    this.options.world.network.cut(a.name, b.name);
-    this.options.world.network.cut(b.name, a.name);
+    this.#options.world.network.cut(a.name, b.name);
+    this.#options.world.network.cut(b.name, a.name);
   }
 
   #loses(leader: SimNode, way: (typeof WAYS)[number], forMs: number): void {
-    const { world, random, later } = this.options;
+    const { world, random, later } = this.#options;
     const { network, nodes } = world;
     const others = nodes.filter((node) => node !== leader);
     if (way === "stopped") {
@@ -415,12 +415,12 @@ export class Hunts {
     } else if (way === "hands over late") {
       // Its successor hears of it when it has been given up.
       const to = others[random.below(others.length)];
-      network.slow(leader.name, to.name, this.options.electionTimeoutMs * (1 + random.next()));
+      network.slow(leader.name, to.name, this.#options.electionTimeoutMs * (1 + random.next()));
       leader.process?.enter(() => {
         if (to.id !== 0) leader.server?.transferLeader(to.id);
       });
     } else if (way === "late answers") {
-      const { electionTimeoutMs } = this.options;
+      const { electionTimeoutMs } = this.#options;
       const steps = 1 + random.below(5);
       // Step by step: at once it would miss them for so long that it steps down.
       for (let step = 1; step <= steps; step++) {
@@ -446,7 +446,7 @@ export class Hunts {
    * others are started anew, and then know nothing of the leader that they have answered.
    */
   #standsAgainst(leader: SimNode, others: readonly SimNode[], areForgetful: boolean): void {
-    const { world, random, later, electionTimeoutMs, crash } = this.options;
+    const { world, random, later, electionTimeoutMs, crash } = this.#options;
     const { network } = world;
     const usurper = others[random.below(others.length)];
     // When all that was sent before has come.
@@ -462,19 +462,19 @@ export class Hunts {
   }
 
   #slow(leader: SimNode, addedMs: number): void {
-    const { network, nodes } = this.options.world;
+    const { network, nodes } = this.#options.world;
     for (const { name } of nodes) {
       if (name !== leader.name) network.slow(name, leader.name, addedMs);
     }
   }
 
   #endReign(leader: SimNode): void {
-    const { world, random, later } = this.options;
+    const { world, random, later } = this.#options;
     if (!leader.isUp) return;
     const chance = random.next();
     if (chance < 0.2) {
       this.#cutOff(leader);
-    } else if (chance < 0.5) this.options.crash(leader, random.next() < 0.5);
+    } else if (chance < 0.5) this.#options.crash(leader, random.next() < 0.5);
     else {
       // Some of those that it has reached lose it too.
       world.network.heal();
@@ -487,13 +487,13 @@ export class Hunts {
   }
 
   #writeBeside(leader: SimNode): void {
-    const { nodes } = this.options.world;
-    const node = nodes[this.options.random.below(nodes.length)];
+    const { nodes } = this.#options.world;
+    const node = nodes[this.#options.random.below(nodes.length)];
     if (node !== leader) this.#send(node, "write", "linearizable");
   }
 
   #send(node: SimNode, kind: HuntedKind, level: Session["consistency"]): void {
-    const { world, workload } = this.options;
+    const { world, workload } = this.#options;
     SimClient.once(world, workload, node, workload.hunted(kind, level));
   }
 }

@@ -1,7 +1,6 @@
 import type { Prng } from "../../src/base/prng.ts";
 import type { ClusterRequest } from "../../src/commands/cluster_view.ts";
 import { Hunts } from "./hunts.ts";
-import { loneVoter } from "./lone_hunt.ts";
 import { RealMachine } from "./machine.ts";
 import { SETTLES, type SimNode } from "./sim_node.ts";
 import { Spares } from "./spares.ts";
@@ -181,7 +180,7 @@ export class Nemesis {
     "transfer": () => this.#request({ kind: "transfer", id: this.#any().id }),
     "snapshot": () => this.#snapshot(this.#any()),
     "join": () => this.#join(),
-    "removal": () => this.#remove(this.#leaving()),
+    "removal": () => this.#remove(this.#victim()),
     "wipe": () => this.#wipe(this.#any()),
     "wipe unseen": () => this.#wipeUnseen(),
     "hunt at an old leader": () => this.#hunts.oldLeader(),
@@ -399,25 +398,12 @@ export class Nemesis {
     node.start();
   }
 
-  /** Of two voters mostly the one that leads: the other is alone then. */
-  #leaving(): SimNode {
-    const leader = this.#leader();
-    if (leader === undefined || this.#spares.voters()?.length !== 2) return this.#victim();
-    return this.#random.next() < 0.8 ? leader : this.#any();
-  }
-
   #remove(node: SimNode): boolean {
     const id = node.id;
     if (id === 0 || !this.#spares.voters()?.includes(id) || !this.#spares.mayLeave(node)) {
       return false;
     }
     const leader = this.#leader() ?? this.#any();
-    if (node === leader && this.#spares.voters()!.length === 2) {
-      const other = this.#world.nodes.find((each) =>
-        each !== node && this.#spares.voters()!.includes(each.id)
-      );
-      if (other !== undefined) loneVoter(this.#hunts.options, leader, other);
-    }
     const chance = this.#random.next();
     // Before anybody hears of it, or when some have.
     if (chance < AMID_CHANGE_SHARE) this.#hunts.unheard(leader);
