@@ -16,7 +16,9 @@ let waiters: Waiters;
 let enqueued: (readonly string[])[];
 let blocking: Blocking;
 
-beforeEach(() => {
+beforeEach(prepare);
+
+function prepare(): void {
   session = new FakeSession();
   waiters = new Waiters(() => {});
   enqueued = [];
@@ -31,7 +33,7 @@ beforeEach(() => {
     requestTimeoutMs: 1000,
     enqueue: ({ argv }) => enqueued.push(argv),
   });
-});
+}
 
 /** What the log has of a command of this node that waits. */
 function wait(sequence: number, argv: readonly string[]): void {
@@ -55,6 +57,18 @@ test("one whose wait began within a snapshot waits no longer than it asked to", 
   }
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(enqueued.map(([, sequence]) => sequence)).toEqual(["1", "2", "3", "4", "5"]);
+});
+
+test("CLIENT UNBLOCK ends a wait by the log, in which it may be served before", () => {
+  for (const kind of ["error", "timeout"] as const) {
+    const argv = ["BLPOP", "k", "0"];
+    wait(1, argv);
+    blocking.waits(1, pendingOf(session, argv), new Waiting(["k"], 0));
+    void session.blocked!.end(kind);
+    expect(enqueued.map(([, sequence]) => sequence)).toEqual(["1"]);
+    expect(session.replies).toEqual([]);
+    prepare();
+  }
 });
 
 test("one that was given up and waits within a snapshot is ended", () => {

@@ -185,12 +185,14 @@ test("a reply is remembered for its time, by log time", () => {
 
 test("the client that waits gets the remembered reply, also an error", () => {
   const fails = ["IDEMPOTENT", "k", "1000", "INCR", "text"];
-  applyToBoth(1, segment(1, [["SET", "text", "x"], fails]));
-  origin.waiting.set(3, pendingOf(new FakeSession(), fails));
-  origin.waiting.set(4, pendingOf(new FakeSession(), SET_ONCE));
+  // It would not fail any more.
+  applyToBoth(1, segment(1, [["SET", "text", "x"], fails, ["SET", "text", "1"]]));
+  origin.waiting.set(4, pendingOf(new FakeSession(), fails));
   origin.waiting.set(5, pendingOf(new FakeSession(), SET_ONCE));
-  origin.apply(2, segment(3, [fails, SET_ONCE, SET_ONCE]));
+  origin.waiting.set(6, pendingOf(new FakeSession(), SET_ONCE));
+  origin.apply(2, segment(4, [fails, SET_ONCE, SET_ONCE]));
   expect(origin.replies).toEqual([NOT_INTEGER, 5, 5]);
+  expect(origin.ops.getBinary(0, "text")).toBe("1");
 });
 
 test("an idempotency key is good for one command; what does not write needs none", () => {

@@ -4,6 +4,7 @@ import type { DataContext } from "../../src/commands/data_context.ts";
 import { OK } from "../../src/resp/reply.ts";
 import { Touches } from "../../src/server/touches.ts";
 import { Transactions, type TransactionsOptions } from "../../src/server/transactions.ts";
+import { areUnchanged } from "../../src/server/watches.ts";
 import { ChangeRecorder } from "../../src/storage/change_recorder.ts";
 import { FakeSession } from "./fakes.ts";
 
@@ -24,6 +25,25 @@ test("a stale WATCH of a key whose time has come by the clock alone watches it",
   session.consistency = "stale";
   expect(transactions.watch(session, ["WATCH", "k"])).toBe(true);
   expect(session.watches?.keys).toEqual([{ db: 0, key: "k", version: 7 }]);
+});
+
+test("what is watched is compared where it is, whatever database EXEC is in", () => {
+  const versions = new Map([["0:k", 7], ["1:k", 3]]);
+  const context = {
+    db: 1,
+    findIn: (db: number, key: string) => ({ version: versions.get(`${db}:${key}`) }),
+  } as unknown as DataContext;
+  const watched = [{ db: 0, key: "k", version: 7 }];
+  expect(areUnchanged(context, watched)).toBe(true);
+  versions.set("0:k", 8);
+  expect(areUnchanged(context, watched)).toBe(false);
+});
+
+test("RESET brings back the read level that a connection begins with", () => {
+  const session = new FakeSession();
+  session.consistency = "stale";
+  session.reset();
+  expect(session.consistency).toBe("linearizable");
 });
 
 test("an EXEC that was given up and comes late does not let the next command go on", () => {

@@ -244,3 +244,17 @@ test("fingerprint tells databases and the limits of arguments apart", () => {
   expect(new Set(prints).size).toBe(prints.length);
   expect(fingerprint(0, ["a", "b"])).toBe(prints[0]);
 });
+
+test("however many replies are remembered between two flushes, all are there behind a restart", () => {
+  const state = new State();
+  const { idempotency } = state.beside;
+  const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
+  state.entry("set", () => {
+    for (const key of keys) idempotency.add(key, "f", 5000, '""');
+  });
+  state.ops.flushAll();
+  expect(new State(state.path).beside.idempotency.size).toBe(300);
+  state.entry("set", () => idempotency.expire(5000, 250));
+  state.ops.flushAll();
+  expect(new State(state.path).beside.idempotency.size).toBe(50);
+});
