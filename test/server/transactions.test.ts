@@ -43,7 +43,7 @@ test("RESET brings back the read level that a connection begins with", () => {
   const session = new FakeSession();
   session.consistency = "stale";
   session.reset();
-  expect(session.consistency).toBe("linearizable");
+  expect<string>(session.consistency).toBe("linearizable");
 });
 
 test("an EXEC that was given up and comes late does not let the next command go on", () => {
