@@ -53,6 +53,8 @@ export interface ClusterNodeOptions {
   readonly purger: LogPurger;
   readonly outside: Outside;
   readonly fatal: (error: unknown) => void;
+  /** How long a snapshot is kept that nobody asks for. */
+  readonly snapshotIdleMs?: number;
   /** Has the node stop, to join the cluster of these members as a new one. */
   readonly beginAnew: (addresses: readonly string[]) => void;
 }
@@ -93,6 +95,7 @@ export class ClusterNode {
     this.#snapshots = new Snapshots({
       ...options,
       clock: outside.clock,
+      idleMs: options.snapshotIdleMs,
       open: (node, handler) => this.#openForSnapshot(node, handler),
     });
     this.link = new ClusterLink(logger, (message) => this.#memory.heard(message));

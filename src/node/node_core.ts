@@ -27,6 +27,8 @@ export interface NodeCoreOptions {
   readonly raft?: Partial<RaftOptions>;
   /** The size at which the log begins to be purged. */
   readonly logBytesMax?: number;
+  /** How long a snapshot is kept that nobody asks for. */
+  readonly snapshotIdleMs?: number;
   /** Of large commands in the log; its own default otherwise. */
   readonly pieceBytes?: number;
 }
@@ -44,9 +46,10 @@ export class NodeCore {
 
   constructor(options: NodeCoreOptions) {
     this.#options = options;
-    const { config, logger, storage, outside, fatal, beginAnew = () => {} } = options;
+    const { config, logger, storage, outside, fatal, snapshotIdleMs } = options;
+    const { beginAnew = () => {} } = options;
     const purger = new LogPurger(storage, logger, options.logBytesMax);
-    const parts = { config, logger, storage, purger, outside, fatal, beginAnew };
+    const parts = { config, logger, storage, purger, outside, fatal, snapshotIdleMs, beginAnew };
     this.cluster = new ClusterNode(parts);
     this.#housekeeper = new Housekeeper({
       storage,

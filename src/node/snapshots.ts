@@ -29,6 +29,8 @@ export interface SnapshotsOptions {
   /** Opens a connection for a snapshot to a member. */
   readonly open: (node: NodeId, handler: FrameHandler) => Promise<PeerConnection>;
   readonly fatal: (error: unknown) => void;
+  /** How long a snapshot is kept that nobody asks for. */
+  readonly idleMs?: number;
 }
 
 /** One peer that needs a snapshot. */
@@ -43,6 +45,8 @@ interface Transfer {
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 10_000;
 const DISK_FULL_RETRY_MS = 250;
+/** Between looks whether the log is written that a snapshot replaces. */
+const WRITE_WAIT_MS = 5;
 /** How long RAFT.SNAPSHOT waits until what is applied is written to state.db. */
 const FLUSH_WAIT_MS = 30_000;
 const IDLE_MS = Number(process.env.BALSA_TEST_SNAPSHOT_IDLE_MS ?? SNAPSHOT_IDLE_MS);
@@ -110,7 +114,7 @@ export class Snapshots implements SnapshotService {
     const isBusy = this.#transfers.size > 0 || this.#making !== undefined ||
       this.#intake.isActive || this.#isInstalling;
     if (isBusy) this.#usedMs = nowMs;
-    if (nowMs - this.#usedMs < IDLE_MS) return;
+    if (nowMs - this.#usedMs < (this.#options.idleMs ?? IDLE_MS)) return;
     this.#usedMs = nowMs;
     this.#options.storage.snapshots.forget();
     this.#intake.discard();
@@ -189,6 +193,8 @@ export class Snapshots implements SnapshotService {
     for (const { sender } of this.#transfers.values()) sender?.stop();
     await this.#intake.pause();
     await this.#making?.catch(() => {});
+    while (this.#server!.driver.hasUnwritten && !this.#isStopped) await sleep(clock, WRITE_WAIT_MS);
+    if (this.#isStopped) return;
     if (!storage.snapshots.holds(snapshot)) {
       throw new Error(`The snapshot at ${index} is gone before it was installed: start again`);
     }

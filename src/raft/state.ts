@@ -14,6 +14,8 @@ import type {
 } from "./types.ts";
 
 const SCAN_BYTES = 1024 * 1024;
+/** Answers that wait for a snapshot to be installed, of each kind. */
+const WAITING_ANSWERS_MAX = 1024;
 
 interface ConfigurationAt {
   readonly index: number;
@@ -142,12 +144,21 @@ export class RaftState {
 
   /** For what reveals nothing that could be lost in a crash. */
   sendNow(message: Message): void {
-    this.messages.push(message);
+    this.#queue(this.messages, message);
   }
 
   /** For what reveals term, vote or log of this node. */
   sendAfterPersist(message: Message): void {
-    this.messagesAfterPersist.push(message);
+    this.#queue(this.messagesAfterPersist, message);
+  }
+
+  /**
+   * Nothing leaves beside an installation, which a full disk can hold up for long: of the answers
+   * that wait for it only the latest are kept, as the others are out of date.
+   */
+  #queue(messages: Message[], message: Message): void {
+    if (this.install !== undefined && messages.length >= WAITING_ANSWERS_MAX) messages.shift();
+    messages.push(message);
   }
 
   /** Entries from `index` on were cut off before they were handed out to be written. */

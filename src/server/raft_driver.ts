@@ -27,7 +27,10 @@ export interface RaftEvents {
   roleChanged(change: RoleChange): void;
   /** These peers need a snapshot. */
   snapshotsNeeded(peers: readonly NodeId[]): void;
-  /** Put this received snapshot in place of log and state, then call `snapshotInstalled`. */
+  /**
+   * Keep this received snapshot; as soon as nothing is unwritten, which a full disk puts off, put it
+   * in place of log and state, then call `snapshotInstalled`.
+   */
   install(snapshot: SnapshotMeta): void;
 }
 
@@ -57,8 +60,6 @@ export class RaftDriver {
   #underWay = 0;
   #isFull = false;
   #retryAtMs = 0;
-  /** To be installed behind what is unwritten. */
-  #install: SnapshotMeta | undefined;
   #durableTerm: number;
   #durableVote: number;
   #advancing = false;
@@ -74,6 +75,11 @@ export class RaftDriver {
   /** Whether the disk of the log is full: nothing new may be proposed. */
   get diskFull(): boolean {
     return this.#isFull;
+  }
+
+  /** Whether something is not durable yet of what the core has handed out. */
+  get hasUnwritten(): boolean {
+    return this.#unwritten.length > 0;
   }
 
   /** Time passes, `nowMs` on a monotonic clock. */
@@ -145,18 +151,7 @@ export class RaftDriver {
     for (const id of ready.readsFailed) this.#events.unreadable(id);
     if (ready.roleChange !== undefined) this.#events.roleChanged(ready.roleChange);
     if (ready.snapshotsNeeded.length > 0) this.#events.snapshotsNeeded(ready.snapshotsNeeded);
-    if (ready.installSnapshot !== undefined) {
-      this.#install = ready.installSnapshot;
-      this.#startInstall();
-    }
-  }
-
-  /** Nothing else is handed out until it is done, so there is one at a time. */
-  #startInstall(): void {
-    const snapshot = this.#install;
-    if (snapshot === undefined || this.#unwritten.length > 0) return;
-    this.#install = undefined;
-    this.#events.install(snapshot);
+    if (ready.installSnapshot !== undefined) this.#events.install(ready.installSnapshot);
   }
 
   #persist(persist: Persist): void {
@@ -172,7 +167,6 @@ export class RaftDriver {
       if (!this.#append(gathered)) return;
       this.#written();
     }
-    this.#startInstall();
   }
 
   /** What can be written in one commit: entries that follow one another, the latest vote. */

@@ -12,6 +12,7 @@ import type { Leadership } from "./leadership.ts";
 import { CallTimer } from "./call_timer.ts";
 import { HeldCalls } from "./observed_calls.ts";
 import type { PeerLink } from "./peer_link.ts";
+import { isReadNoMore } from "./script_reads.ts";
 import type { Pending, Session } from "./session.ts";
 
 export interface ReadsOptions {
@@ -272,7 +273,9 @@ export class Reads {
         ? command.run(context, pending.argv)
         : this.#options.readWaiting(context, pending, command);
       session.pendingReads--;
-      if (session.pendingLog > 0 || isUndecided(context, session)) {
+      if (
+        session.pendingLog > 0 || isUndecided(context, session) || isReadNoMore(command, reply)
+      ) {
         this.#calls.drop();
         toLog(pending);
         continue;

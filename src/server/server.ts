@@ -35,7 +35,7 @@ import { Reads } from "./reads.ts";
 import type { ServerOptions } from "./server_options.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
 import { makePending, type Pending, type Session } from "./session.ts";
-import { asReadOfScript } from "./script_reads.ts";
+import { asLogged, asReadOfScript } from "./script_reads.ts";
 import type { SnapshotService } from "./snapshot_service.ts";
 import { type LogPosition, StateMachine } from "./state_machine.ts";
 import { withNodeLimits } from "./stream_limits.ts";
@@ -371,7 +371,7 @@ export class Server {
 
   #enqueue(pending: Pending): void {
     pending.session.pendingLog++;
-    this.#writes.take(pending);
+    this.#writes.take(asLogged(pending));
     this.#schedule();
   }
 

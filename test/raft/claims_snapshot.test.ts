@@ -29,6 +29,29 @@ describe("snapshots (7)", () => {
     expect(node.status.configuration.voters).toEqual([1, 2, 3, 4]);
   });
 
+  test("of the answers that wait for an installation the latest are kept", () => {
+    const node = new InHand();
+    node.step({ type: "install_snapshot", from: 2, term: 2, snapshot: META });
+    node.persist(node.raft.ready()!);
+    const rounds = 5000;
+    for (let round = 1; round <= rounds; round++) {
+      node.step({ type: "heartbeat", from: 2, term: 2, commit: 0, round });
+    }
+    // Those in a term that is not durable yet wait for that too.
+    for (let round = 1; round <= rounds; round++) {
+      node.step({ type: "heartbeat", from: 3, term: 3, commit: 0, round });
+    }
+    expect(node.drain().messages).toEqual([]);
+    node.log.reset(META);
+    node.raft.snapshotInstalled(5);
+    const { messages } = node.drain();
+    const answers = ofType(messages, "heartbeat_response");
+    expect(answers.length).toBeLessThan(rounds / 2);
+    expect(answers.findLast(({ to }) => to === 2)).toMatchObject({ round: rounds, term: 2 });
+    expect(answers.findLast(({ to }) => to === 3)).toMatchObject({ round: rounds, term: 3 });
+    expect(ofType(messages, "install_snapshot_response")).toMatchObject([{ index: 5, to: 2 }]);
+  });
+
   test("a second one is not taken before the first is installed", () => {
     const node = new InHand();
     node.step({ type: "install_snapshot", from: 2, term: 2, snapshot: META });

@@ -167,13 +167,17 @@ test("a vote waits for the append under way", () => {
   ]);
 });
 
-test("a snapshot is installed behind all that is to be written", () => {
+test("a snapshot is told of at once, to be installed behind all that is to be written", () => {
   hand(1, entriesOf(1, 1));
   readies.push({ ...NOTHING, installSnapshot: SNAPSHOT });
   driver.advance();
-  expect(events).toEqual(["append 1/1"]);
+  expect(events).toEqual(["append 1/1", "install 9"]);
+  expect(driver.hasUnwritten).toBe(true);
+  finish("full");
+  expect(driver.hasUnwritten).toBe(true);
+  driver.tick(1e6);
   finish("durable");
-  expect(events.slice(-1)).toEqual(["install 9"]);
+  expect(driver.hasUnwritten).toBe(false);
 });
 
 test("who leads no more tells nobody to install what it has sent", () => {

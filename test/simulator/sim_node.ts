@@ -2,34 +2,19 @@ import type { Logger } from "../../src/base/log.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { TICK_MS } from "../../src/constants.ts";
 import { NodeCore } from "../../src/node/node_core.ts";
-import type { RaftOptions } from "../../src/raft/types.ts";
 import { JOINED_ID_BASE } from "../../src/server/cluster.ts";
 import type { ServeConfig } from "../../src/server/config.ts";
 import { type NodeStorage, openNodeStorage } from "../../src/server/node_storage.ts";
 import type { Server } from "../../src/server/server.ts";
-import type { WorkLimits } from "../../src/storage/cached_options.ts";
-import type { LogWriterMode } from "../../src/storage/raft_log_types.ts";
 import type { SqliteDriver } from "../../src/storage/sqlite_types.ts";
 import { LogCorruptError } from "../../src/storage/storage_errors.ts";
 import { isDiskFull } from "../../src/storage/snapshot_maker.ts";
 import { MemoryMachine, RealMachine } from "./machine.ts";
+import type { NodeRules } from "./node_rules.ts";
 import { type ClockRules, Process, ProcessDied } from "./process.ts";
 import { ShadowLog } from "./shadow_log.ts";
 import { watch } from "./watch.ts";
 import type { World } from "./world.ts";
-
-/** What all nodes of a run have in common. */
-export interface NodeRules {
-  readonly raft: Partial<RaftOptions>;
-  readonly cacheBytes: number;
-  readonly workLimits: WorkLimits;
-  readonly changesBytes: number;
-  readonly logCacheBytes: number;
-  readonly logBytesMax: number;
-  readonly logWriter: LogWriterMode;
-  readonly pieceBytes: number;
-  readonly requestTimeoutMs: number;
-}
 
 export interface SimNodeOptions {
   readonly number: number;
@@ -199,6 +184,7 @@ export class SimNode {
       fatal: (error) => this.#threw(process, error),
       raft: rules.raft,
       logBytesMax: rules.logBytesMax,
+      snapshotIdleMs: rules.snapshotIdleMs,
       pieceBytes: rules.pieceBytes,
     });
     this.core = core;

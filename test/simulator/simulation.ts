@@ -11,7 +11,8 @@ import { purgedRows, unfinished } from "./rest.ts";
 import { Scheduler } from "./scheduler.ts";
 import { type ClientRules, SimClient } from "./sim_client.ts";
 import { drawNetRules, SimNetwork } from "./sim_net.ts";
-import { type NodeRules, PEER_PORT, SimNode } from "./sim_node.ts";
+import { type NodeRules, nodeRules } from "./node_rules.ts";
+import { PEER_PORT, SimNode } from "./sim_node.ts";
 import { Trace } from "./trace.ts";
 import { Truth, type Violation } from "./truth.ts";
 import { Workload } from "./workload.ts";
@@ -90,7 +91,7 @@ class Simulation {
     this.#isOnFiles = seed % ON_FILES_EVERY === 0;
     this.#areClocksFair = random.next() < 0.8;
     this.#electionTimeoutMs = 100 + random.below(300);
-    this.#rules = this.#nodeRules();
+    this.#rules = nodeRules(this.#random, this.#electionTimeoutMs);
     const trace = new Trace(options.isTraced === true);
     const network = new SimNetwork(
       this.#scheduler,
@@ -126,31 +127,6 @@ class Simulation {
       node.process?.die(true);
       node.machine.wipe();
     }
-  }
-
-  #nodeRules(): NodeRules {
-    const random = this.#random;
-    const electionTimeoutMs = this.#electionTimeoutMs;
-    return {
-      raft: {
-        electionTimeoutMs,
-        heartbeatMs: Math.floor(electionTimeoutMs / (4 + random.below(3))),
-        inflightMax: 1 + random.below(4),
-        appendBytesMax: [1, 200 + random.below(2000), 1024 * 1024][random.below(3)],
-        uncommittedBytesMax: random.next() < 0.2 ? 4096 : 1024 * 1024,
-      },
-      cacheBytes: random.next() < 0.5 ? 2000 + random.below(8000) : 1024 * 1024,
-      workLimits: {
-        rowsPerLook: [1, 3, 64][random.below(3)],
-        wholeElementsMax: [1, 5, 4096][random.below(3)],
-      },
-      changesBytes: [400, 4000, 64 * 1024][random.below(3)],
-      logCacheBytes: random.next() < 0.5 ? 2000 : 1024 * 1024,
-      logBytesMax: 4096 * (1 + random.below(12)),
-      requestTimeoutMs: 300 + random.below(3000),
-      logWriter: random.next() < 0.5 ? "inline" : "worker",
-      pieceBytes: random.next() < 0.7 ? 16 : 400,
-    };
   }
 
   #found(): void {

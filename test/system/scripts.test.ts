@@ -123,6 +123,36 @@ test("a script that is known at one node is known at all, and after a kill -9", 
 }, LONG);
 
 test(
+  "FCALL is as the library that stands in order before it says, not as one known here",
+  async () => {
+    const clients = await connect();
+    const [a, b] = clients;
+    const code = (isRead: boolean) =>
+      `#!lua name=turns\nredis.register_function{function_name = 'turn', callback = function(keys) ` +
+      (isRead
+        ? `return 'read ' .. redis.call('get', keys[1]) end, flags = {'no-writes'}}`
+        : `return redis.call('incr', keys[1]) end}`);
+    await a.command("SET", "turns", "0");
+    for (let count = 1; count <= 25; count++) {
+      const caller = clients[count % clients.length];
+      await a.command("FUNCTION", "LOAD", "REPLACE", code(true));
+      expect(await caller.command("FCALL", "turn", "1", "turns")).toBe(`read ${2 * count - 2}`);
+      // What follows at once on its connection, and what comes to a node that may not know it yet.
+      const [, same] = await Promise.all([
+        a.command("FUNCTION", "LOAD", "REPLACE", code(false)),
+        a.command("FCALL", "turn", "1", "turns"),
+      ]);
+      expect(same).toBe(2 * count - 1);
+      expect(await caller.command("FCALL", "turn", "1", "turns")).toBe(2 * count);
+    }
+    for (const each of clients) expect(await each.command("GET", "turns")).toBe("50");
+    await b.command("FUNCTION", "DELETE", "turns");
+    for (const each of clients) each.close();
+  },
+  LONG,
+);
+
+test(
   "libraries are known at all nodes, go to and come from redis-server, and outlive a kill",
   async () => {
     const code = `#!lua name=lib
