@@ -15,6 +15,7 @@ import type { BesideKeys } from "./beside_keys.ts";
 import { type Batch, type BatchCommand, decodeBatch, type Segment } from "./batch.ts";
 import { CallTimer } from "./call_timer.ts";
 import { digestReply } from "./digest.ts";
+import { NOT_DONE } from "./errors.ts";
 import { KeyPrefetcher } from "./key_prefetcher.ts";
 import { DELETE_MOVED, MOVED_NAME } from "./moved_key.ts";
 import { Pieces } from "./pieces.ts";
@@ -193,6 +194,7 @@ export class StateMachine {
       const sequence = firstSequence + i;
       const pending = this.#local.settle(sequence);
       const applied = this.#pieces.complete(node, commands[i], pending?.argv);
+      if (applied === undefined && pending !== undefined) this.#lost(pending);
       if (applied === undefined || applied.argv.length === 0) continue;
       if (pending === undefined) {
         this.#applyForeign(applied, node, incarnation, sequence);
@@ -218,6 +220,13 @@ export class StateMachine {
       // Where nobody listens any more it stays that of no later one.
       this.#local.tracking.current = undefined;
     }
+  }
+
+  /** The pieces before its last one were dropped as this node was removed. */
+  #lost(pending: Pending): void {
+    if (pending.isAbandoned) return;
+    pending.session.onGiveUp?.();
+    this.#local.reply(pending, NOT_DONE, 0);
   }
 
   /** A command of this node's client that may wait: its reply, or undefined when it does. */

@@ -1,12 +1,21 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { Entry } from "../../src/raft/types.ts";
 import { ErrorReply, NOT_INTEGER, type Reply } from "../../src/resp/reply.ts";
-import { encodeBatch, encodeSegment, type Segment } from "../../src/server/batch.ts";
+import { encodeConfiguration } from "../../src/raft/membership.ts";
+import {
+  encodeArguments,
+  encodeBatch,
+  encodeSegment,
+  type Segment,
+} from "../../src/server/batch.ts";
 import { makeBesideKeys } from "../../src/server/beside_keys.ts";
+import { NOT_DONE } from "../../src/server/errors.ts";
+import { PIECE_NAME } from "../../src/server/pieces.ts";
 import type { Pending } from "../../src/server/session.ts";
 import { Waiters } from "../../src/server/waiters.ts";
 import { StateMachine } from "../../src/server/state_machine.ts";
 import { NO_EXPIRY } from "../../src/storage/redis_operations.ts";
+import { configurationOf } from "../raft/cluster.ts";
 import { ModelRedisOperations } from "../storage/model_redis_operations.ts";
 import { FakeSession, NOBODY_WAITS, pendingOf } from "./fakes.ts";
 
@@ -131,6 +140,24 @@ test("who waits here gets the reply of the first application, others none", () =
   applyToBoth(2, segment(1, [INCR, INCR]));
   expect(origin.replies).toEqual([1, 2]);
   expect(other.replies).toEqual([]);
+});
+
+test("the last piece of a large command behind its node's removal is answered: not done", () => {
+  const command = ["SET", "a", "x".repeat(30)];
+  const bytes = encodeArguments(command);
+  const piece = (
+    start: number,
+    end: number,
+  ) => [PIECE_NAME, String(start), String(bytes.length), bytes.slice(start, end)];
+  origin.waiting.set(2, pendingOf(new FakeSession(), command));
+  applyToBoth(1, segment(1, [piece(0, 10)]));
+  const data = encodeConfiguration(configurationOf([2, 3]));
+  for (const { machine } of [origin, other]) {
+    machine.apply({ index: 2, term: 1, kind: "configuration", data });
+  }
+  applyToBoth(2, segment(2, [piece(10, bytes.length)]));
+  expect(origin.ops.getBinary(0, "a")).toBeUndefined();
+  expect(origin.replies).toEqual([NOT_DONE]);
 });
 
 test("a read in the log answers its client and leaves no trace in data or digest", () => {

@@ -32,6 +32,8 @@ const AIMED: ReadonlySet<string> = new Set([
   SETTLES,
 ]);
 
+/** How often a received snapshot fills the disk. */
+const FILLING_SHARE = 0.4;
 /** How often the power fails soon behind a start. */
 const AGAIN_SHARE = 0.1;
 const AGAIN_AIMED_SHARE = 0.6;
@@ -248,6 +250,10 @@ export class Nemesis {
       this.#after(300, () => this.#hunts.lagging(this.#leader() ?? this.#any(), node));
     }
     if (this.#isOver || !AIMED.has(event) || node.machine.isReal) return;
+    if (event === "snapshot received" && this.#random.next() < FILLING_SHARE) {
+      this.#fillDisk(node);
+      this.#world.count("disk full by a snapshot");
+    }
     // What is received is installed next: the steps of that are few and rare.
     const isRare = event === "snapshot received" || event === SETTLES;
     const share = isRare ? 0.15 + this.#aimedShare : this.#aimedShare;

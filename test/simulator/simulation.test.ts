@@ -47,6 +47,11 @@ const FOUND = [
     what: "what follows a large command is given up before it",
   },
   {
+    seed: 210007887,
+    ticks: 3000,
+    what: "the last piece of a large command behind its node's removal is never answered",
+  },
+  {
     seed: 131000180,
     ticks: 10_000,
     what: "who joined and left in what is not applied yet waits for data for ever",
