@@ -1,5 +1,4 @@
 import { Buffer } from "node:buffer";
-import process from "node:process";
 import type { ClusterView } from "../commands/cluster_view.ts";
 import { type Clock, sleep } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
@@ -49,7 +48,6 @@ const DISK_FULL_RETRY_MS = 250;
 const WRITE_WAIT_MS = 5;
 /** How long RAFT.SNAPSHOT waits until what is applied is written to state.db. */
 const FLUSH_WAIT_MS = 30_000;
-const IDLE_MS = Number(process.env.BALSA_TEST_SNAPSHOT_IDLE_MS ?? SNAPSHOT_IDLE_MS);
 
 /** What became of snapshots since the start. */
 export interface SnapshotCounts {
@@ -114,7 +112,7 @@ export class Snapshots implements SnapshotService {
     const isBusy = this.#transfers.size > 0 || this.#making !== undefined ||
       this.#intake.isActive || this.#isInstalling;
     if (isBusy) this.#usedMs = nowMs;
-    if (nowMs - this.#usedMs < (this.#options.idleMs ?? IDLE_MS)) return;
+    if (nowMs - this.#usedMs < (this.#options.idleMs ?? SNAPSHOT_IDLE_MS)) return;
     this.#usedMs = nowMs;
     this.#options.storage.snapshots.forget();
     this.#intake.discard();

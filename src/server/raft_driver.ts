@@ -28,8 +28,8 @@ export interface RaftEvents {
   /** These peers need a snapshot. */
   snapshotsNeeded(peers: readonly NodeId[]): void;
   /**
-   * Keep this received snapshot; as soon as nothing is unwritten, which a full disk puts off, put it
-   * in place of log and state, then call `snapshotInstalled`.
+   * Keep this received snapshot; as soon as nothing is unwritten, which a full disk puts off, put
+   * it in place of log and state, then call `snapshotInstalled`.
    */
   install(snapshot: SnapshotMeta): void;
 }
