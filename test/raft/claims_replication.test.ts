@@ -103,6 +103,17 @@ describe("a follower's log", () => {
     expect(terms(node)).toEqual([1, 1]);
   });
 
+  test("holds what is not applied, however much before it was", () => {
+    const node = new InHand({ appendBytesMax: 1024 * 1024 });
+    const count = 3000;
+    const entries = Array.from({ length: count }, (_, at) => entry(at + 1, 1));
+    node.append({ entries, commit: 2000 });
+    expect(node.drain().committed.at(-1)?.index).toBe(2000);
+    node.append({ prevIndex: count, prevTerm: 1, entries: [], commit: count });
+    const indices = node.drain().committed.map(({ index }) => index);
+    expect(indices).toEqual(Array.from({ length: count - 2000 }, (_, at) => 2001 + at));
+  });
+
   test("takes no entries with gaps, falling terms, or a broken configuration", () => {
     const node = new InHand({ terms: [1] });
     const broken: Entry = { index: 2, term: 2, kind: "configuration", data: DATA };

@@ -250,6 +250,18 @@ test("a node's commands go on behind one that an earlier leader's entry has brou
   expect(numbers).toEqual([1, 4, 1, 5]);
 });
 
+test("a snapshot answers what it holds of this run, and leaves what is of an earlier one", () => {
+  for (const name of ["a", "b", "c"]) write(name);
+  const origins = (incarnation: number) => [{ node: 1, incarnation, sequence: 2 }];
+  ops.setApplied({ ...ops.applied, origins: origins(2) });
+  writes.snapshotInstalled();
+  expect(session.replies).toEqual([]);
+  ops.setApplied({ ...ops.applied, origins: origins(3) });
+  writes.snapshotInstalled();
+  expect(session.replies).toEqual([OUTCOME_UNKNOWN, OUTCOME_UNKNOWN]);
+  expect(writes.outbox.length).toBe(1);
+});
+
 test("what follows a large command on a connection stays behind it", () => {
   const big = "x".repeat(3 * PIECE_BYTES);
   writes.take(pendingOf(session, ["SET", "a", big], Infinity));
