@@ -133,7 +133,8 @@ function call(isRead: boolean, commands: CommandTable): DataRun {
     if (keyCount instanceof ErrorReply) return keyCount;
     const [library, { name, flags }] = found;
     const isReadOnly = flags.includes("no-writes");
-    if (isRead && !isReadOnly) return WRITES;
+    // FCALL runs as a read where its library said that it is one.
+    if ((isRead || context.isLocal) && !isReadOnly) return WRITES;
     const { source } = library;
     return runLua(
       context,

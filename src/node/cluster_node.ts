@@ -95,7 +95,6 @@ export class ClusterNode {
     this.#snapshots = new Snapshots({
       ...options,
       clock: outside.clock,
-      idleMs: options.snapshotIdleMs,
       open: (node, handler) => this.#openForSnapshot(node, handler),
     });
     this.link = new ClusterLink(logger, (message) => this.#memory.heard(message));

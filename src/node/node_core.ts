@@ -46,11 +46,9 @@ export class NodeCore {
 
   constructor(options: NodeCoreOptions) {
     this.#options = options;
-    const { config, logger, storage, outside, fatal, snapshotIdleMs } = options;
-    const { beginAnew = () => {} } = options;
+    const { logger, storage, outside, fatal, beginAnew = () => {} } = options;
     const purger = new LogPurger(storage, logger, options.logBytesMax);
-    const parts = { config, logger, storage, purger, outside, fatal, snapshotIdleMs, beginAnew };
-    this.cluster = new ClusterNode(parts);
+    this.cluster = new ClusterNode({ ...options, purger, beginAnew });
     this.#housekeeper = new Housekeeper({
       storage,
       clock: outside.clock,

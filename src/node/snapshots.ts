@@ -29,7 +29,7 @@ export interface SnapshotsOptions {
   readonly open: (node: NodeId, handler: FrameHandler) => Promise<PeerConnection>;
   readonly fatal: (error: unknown) => void;
   /** How long a snapshot is kept that nobody asks for. */
-  readonly idleMs?: number;
+  readonly snapshotIdleMs?: number;
 }
 
 /** One peer that needs a snapshot. */
@@ -112,7 +112,8 @@ export class Snapshots implements SnapshotService {
     const isBusy = this.#transfers.size > 0 || this.#making !== undefined ||
       this.#intake.isActive || this.#isInstalling;
     if (isBusy) this.#usedMs = nowMs;
-    if (nowMs - this.#usedMs < (this.#options.idleMs ?? SNAPSHOT_IDLE_MS)) return;
+    const { snapshotIdleMs = SNAPSHOT_IDLE_MS } = this.#options;
+    if (nowMs - this.#usedMs < snapshotIdleMs) return;
     this.#usedMs = nowMs;
     this.#options.storage.snapshots.forget();
     this.#intake.discard();
@@ -191,8 +192,10 @@ export class Snapshots implements SnapshotService {
     for (const { sender } of this.#transfers.values()) sender?.stop();
     await this.#intake.pause();
     await this.#making?.catch(() => {});
-    while (this.#server!.driver.hasUnwritten && !this.#isStopped) await sleep(clock, WRITE_WAIT_MS);
-    if (this.#isStopped) return;
+    while (this.#server!.driver.hasUnwritten) {
+      if (this.#isStopped) return;
+      await sleep(clock, WRITE_WAIT_MS);
+    }
     if (!storage.snapshots.holds(snapshot)) {
       throw new Error(`The snapshot at ${index} is gone before it was installed: start again`);
     }

@@ -1,7 +1,6 @@
 import type { Bytes } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
 import type { DataCommand, RunnableCommand } from "../commands/command.ts";
-import type { DataContext } from "../commands/data_context.ts";
 import { parseHead } from "../commands/script_source.ts";
 import type { ScriptSurroundings } from "../commands/script_surroundings.ts";
 import { WRITES } from "../commands/script.ts";
@@ -11,36 +10,35 @@ import { sha1Hex } from "../scripting/lua_module.ts";
 import { AS_NAME, withoutUser } from "./run_as.ts";
 import type { Pending } from "./session.ts";
 
-const FCALL = "FCALL";
-
 /**
  * EVAL, EVALSHA or FCALL of what the cluster knows, and what promises not to write, as the request
  * that only reads, by its own name still; undefined for all else.
  */
 export function asReadOfScript(
   scripting: ScriptSurroundings,
-  { name }: RunnableCommand,
+  command: RunnableCommand,
   request: readonly Bytes[],
 ): readonly [DataCommand, readonly Bytes[]] | undefined {
+  if (request[0] === AS_NAME) return undefined;
+  const { name } = command;
+  if (name === "fcall") {
+    const flags = scripting.libraries.find(request[1])?.[1].flags;
+    if (!flags?.includes("no-writes")) return undefined;
+    return [{ ...command as DataCommand, path: "read" }, request];
+  }
   const argv = readOf(scripting, name, request);
   if (argv === undefined) return undefined;
-  const command = resolve(argv);
-  assert(!(command instanceof ErrorReply) && command.path === "read", "it takes the same words");
-  if (name === "fcall") return [{ ...command, name, run: runFunction }, argv];
-  return [{ ...command, name }, argv];
+  const read = resolve(argv);
+  assert(!(read instanceof ErrorReply) && read.path === "read", "it takes the same words");
+  return [{ ...read, name }, argv];
 }
 
-/** The words of the request that only reads. */
+/** EVAL and EVALSHA in the words of a request that only reads. */
 function readOf(
   scripting: ScriptSurroundings,
   name: Bytes,
   argv: readonly Bytes[],
 ): readonly Bytes[] | undefined {
-  if (argv[0] === AS_NAME) return undefined;
-  if (name === "fcall") {
-    const isReadOnly = scripting.libraries.find(argv[1])?.[1].flags.includes("no-writes");
-    return isReadOnly ? ["FCALL_RO", ...argv.slice(1)] : undefined;
-  }
   if (name !== "evalsha" && name !== "eval") return undefined;
   const isText = name === "eval";
   if (isText && !argv[1].startsWith("#!")) return undefined;
@@ -49,13 +47,6 @@ function readOf(
   const head = parseHead(text);
   if (head instanceof ErrorReply || !head.isReadOnly) return undefined;
   return [isText ? "EVAL_RO" : "EVALSHA_RO", ...argv.slice(1)];
-}
-
-/** FCALL_RO and, once it is in the log, FCALL. */
-function runFunction(context: DataContext, argv: readonly Bytes[]): Reply {
-  const command = resolve(argv);
-  assert(!(command instanceof ErrorReply) && command.path !== "local", "a call of a function");
-  return command.run(context, argv);
 }
 
 /**
@@ -67,13 +58,13 @@ export function isReadNoMore({ name }: RunnableCommand, reply: Reply | undefined
 }
 
 /**
- * What goes to the log for a request under way: FCALL as it was sent, for only there is it known
- * what its library says.
+ * What goes to the log for a request under way: FCALL as one that may write, for only there is it
+ * known what its library says.
  */
 export function asLogged(pending: Pending): Pending {
-  const { command, argv } = pending;
+  const { command } = pending;
   if (command.path !== "read" || command.name !== "fcall") return pending;
-  return { ...pending, command: { ...command, path: "write" }, argv: [FCALL, ...argv.slice(1)] };
+  return { ...pending, command: { ...command, path: "write" } };
 }
 
 /**

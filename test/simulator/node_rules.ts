@@ -17,6 +17,7 @@ export interface NodeRules {
   readonly requestTimeoutMs: number;
 }
 
+/** Those of one seed. */
 export function nodeRules(random: Prng, electionTimeoutMs: number): NodeRules {
   const rules = {
     raft: {
